@@ -1,0 +1,1 @@
+//! Tokens, roles, sessions, and the one function that permits an action.

@@ -1,0 +1,1 @@
+//! Indicators and rules: events to alerts.

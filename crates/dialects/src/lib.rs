@@ -1,0 +1,1 @@
+//! The wire types of the software that connects unchanged, to and from events.

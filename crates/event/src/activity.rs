@@ -1,0 +1,195 @@
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What happened, one variant per kind of observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Activity {
+    /// A program began to run: OCSF process activity 1007, launch.
+    ProcessStarted(Process),
+    /// A process ended: OCSF 1007, terminate.
+    ProcessEnded {
+        /// The process that ended.
+        process: ProcessRef,
+        /// The exit code, or minus the signal that ended it; none where it is not known.
+        exit_code: Option<i32>,
+    },
+    /// A connection came to be: OCSF network activity 4001, open.
+    ConnectionOpened(Connection),
+    /// A connection is gone: OCSF 4001, close.
+    ConnectionClosed(Connection),
+    /// A system call was made: OCSF kernel activity 1003, invoke.
+    SystemCall {
+        /// The process that made it; its name may be empty.
+        process: ProcessRef,
+        /// The name of the call, as in `execve`.
+        name: Box<str>,
+        /// The sender's own risk score, 0 to 100, where it sent a number.
+        risk_score: Option<f64>,
+        /// The sender's own anomaly score, 0 to 100, where it sent a number.
+        anomaly_score: Option<f64>,
+    },
+    /// Everything that runs on a host at one moment: OCSF device inventory info 5001, collect.
+    Inventory(Box<Inventory>),
+}
+
+impl Activity {
+    /// The pid of the process that this is about, where there is one.
+    pub fn pid(&self) -> Option<i64> {
+        match self {
+            Self::ProcessStarted(process) => Some(process.pid),
+            Self::ProcessEnded { process, .. } | Self::SystemCall { process, .. } => {
+                Some(process.pid)
+            }
+            Self::ConnectionOpened(connection) | Self::ConnectionClosed(connection) => {
+                connection.pid
+            }
+            Self::Inventory(_) => None,
+        }
+    }
+
+    /// The lower-case name of the kind: `process_started`, `system_call`, ….
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ProcessStarted(_) => "process_started",
+            Self::ProcessEnded { .. } => "process_ended",
+            Self::ConnectionOpened(_) => "connection_opened",
+            Self::ConnectionClosed(_) => "connection_closed",
+            Self::SystemCall { .. } => "system_call",
+            Self::Inventory(_) => "inventory",
+        }
+    }
+
+    /// Every name that [`Activity::kind`] gives.
+    pub const KINDS: [&'static str; 6] = [
+        "process_started",
+        "process_ended",
+        "connection_opened",
+        "connection_closed",
+        "system_call",
+        "inventory",
+    ];
+}
+
+/// A process as a host reports it. Fields that the sender does not know are none or empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// The process id. Senders of old dialects may claim any integer.
+    pub pid: i64,
+    /// When it started; with the pid this is its identity on its host.
+    #[serde(default)]
+    pub start_time: Option<Timestamp>,
+    /// The short name of the program.
+    pub name: Box<str>,
+    /// The process that started it.
+    #[serde(default)]
+    pub parent_pid: Option<i64>,
+    /// The name of the user it runs as, or the number where there is no name.
+    #[serde(default)]
+    pub user: Option<Box<str>>,
+    /// The absolute path of the program file.
+    #[serde(default)]
+    pub executable: Option<Box<str>>,
+    /// The arguments joined by blanks, secrets masked.
+    #[serde(default)]
+    pub command_line: Option<Box<str>>,
+    /// SHA-256 of the program file in lower-case hexadecimal.
+    #[serde(default)]
+    pub executable_sha256: Option<Box<str>>,
+    /// Share of one core since the report before, in percent; above 100 on several cores.
+    #[serde(default)]
+    pub cpu_percent: Option<f64>,
+    /// Share of the host's memory that is resident, in percent.
+    #[serde(default)]
+    pub memory_percent: Option<f64>,
+}
+
+/// As much of a process as names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessRef {
+    /// The process id.
+    pub pid: i64,
+    /// When it started, where known.
+    #[serde(default)]
+    pub start_time: Option<Timestamp>,
+    /// The short name of the program; empty where not known.
+    #[serde(default)]
+    pub name: Box<str>,
+}
+
+impl From<&Process> for ProcessRef {
+    fn from(process: &Process) -> Self {
+        Self { pid: process.pid, start_time: process.start_time, name: process.name.clone() }
+    }
+}
+
+/// An internet connection as a host reports it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Connection {
+    /// `tcp` or `udp`; empty where the sender does not say.
+    #[serde(default)]
+    pub protocol: Box<str>,
+    /// The address on the reporting host.
+    pub local_address: Box<str>,
+    /// The port on the reporting host.
+    pub local_port: u16,
+    /// The address of the other side; none for a listening socket.
+    #[serde(default)]
+    pub remote_address: Option<Box<str>>,
+    /// The port of the other side; none for a listening socket.
+    #[serde(default)]
+    pub remote_port: Option<u16>,
+    /// The state in the words of the sender: `ESTABLISHED`, `LISTEN`, ….
+    pub status: Box<str>,
+    /// The process that holds the socket, where known.
+    #[serde(default)]
+    pub pid: Option<i64>,
+    /// The name of that process, where known.
+    #[serde(default)]
+    pub process_name: Option<Box<str>>,
+}
+
+/// All processes and connections of a host at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Every process seen.
+    pub processes: Vec<Process>,
+    /// Every connection seen.
+    #[serde(default)]
+    pub connections: Vec<Connection>,
+    /// What the host is.
+    #[serde(default)]
+    pub system: SystemInfo,
+}
+
+/// What a host says of itself. Fields that it does not know are none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SystemInfo {
+    /// The kernel's name: `Linux`, `Darwin`.
+    #[serde(default)]
+    pub platform: Option<Box<str>>,
+    /// The distribution and its version, as in `Debian GNU/Linux 12`.
+    #[serde(default)]
+    pub os: Option<Box<str>>,
+    /// The release of the kernel.
+    #[serde(default)]
+    pub kernel: Option<Box<str>>,
+    /// The machine's instruction set, as in `x86_64`.
+    #[serde(default)]
+    pub architecture: Option<Box<str>>,
+    /// Number of logical processors.
+    #[serde(default)]
+    pub cpu_count: Option<u32>,
+    /// Memory in bytes.
+    #[serde(default)]
+    pub memory_total: Option<u64>,
+    /// Memory that could be given out now, in bytes.
+    #[serde(default)]
+    pub memory_available: Option<u64>,
+    /// When the host started.
+    #[serde(default)]
+    pub boot_time: Option<Timestamp>,
+    /// The version of the agent that reports.
+    #[serde(default)]
+    pub agent_version: Option<Box<str>>,
+}

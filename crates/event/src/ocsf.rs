@@ -1,0 +1,162 @@
+//! The JSON face: OCSF 1.x class, activity and field names.
+
+use crate::{Activity, Connection, Event, Inventory, Process, ProcessRef};
+use serde_json::{Map, Value, json};
+
+pub(crate) fn event(event: &Event) -> Value {
+    let (class_uid, class_name, category_uid, activity_id, activity_name) =
+        class(&event.activity);
+    let mut out = json!({
+        "metadata": {
+            "uid": event.id.to_string(),
+            "logged_time": event.received.as_millis(),
+            "log_provider": event.source.dialect,
+            "log_name": event.source.name,
+        },
+        "time": event.time.as_millis(),
+        "time_dt": event.time.to_string(),
+        "class_uid": class_uid,
+        "class_name": class_name,
+        "category_uid": category_uid,
+        "activity_id": activity_id,
+        "activity_name": activity_name,
+        "type_uid": class_uid * 100 + activity_id,
+        "severity_id": event.severity.id(),
+        "severity": event.severity.name(),
+        "device": { "hostname": event.host, "uid": event.source.to_string() },
+    });
+    if let Value::Object(fields) = &mut out {
+        add_activity(fields, &event.activity);
+        if let Some(original) = &event.original {
+            fields.insert("raw_data".into(), json!(original));
+        }
+    }
+    out
+}
+
+fn class(activity: &Activity) -> (u32, &'static str, u32, u32, &'static str) {
+    match activity {
+        Activity::ProcessStarted(_) => (1007, "Process Activity", 1, 1, "Launch"),
+        Activity::ProcessEnded { .. } => (1007, "Process Activity", 1, 2, "Terminate"),
+        Activity::ConnectionOpened(_) => (4001, "Network Activity", 4, 1, "Open"),
+        Activity::ConnectionClosed(_) => (4001, "Network Activity", 4, 2, "Close"),
+        Activity::SystemCall { .. } => (1003, "Kernel Activity", 1, 4, "Invoke"),
+        Activity::Inventory(_) => (5001, "Device Inventory Info", 5, 2, "Collect"),
+    }
+}
+
+fn add_activity(fields: &mut Map<String, Value>, activity: &Activity) {
+    match activity {
+        Activity::ProcessStarted(process) => {
+            fields.insert("process".into(), full_process(process));
+        }
+        Activity::ProcessEnded { process, exit_code } => {
+            fields.insert("process".into(), process_ref(process));
+            if let Some(code) = exit_code {
+                fields.insert("exit_code".into(), json!(code));
+            }
+        }
+        Activity::ConnectionOpened(connection) | Activity::ConnectionClosed(connection) => {
+            add_connection(fields, connection);
+        }
+        Activity::SystemCall { process, name, risk_score, anomaly_score } => {
+            fields.insert("process".into(), process_ref(process));
+            fields.insert(
+                "kernel".into(),
+                json!({ "name": name, "type": "System Call", "type_id": 2 }),
+            );
+            if let Some(score) = risk_score {
+                fields.insert("risk_score".into(), json!(score));
+            }
+            if let Some(score) = anomaly_score {
+                fields.insert("anomaly_score".into(), json!(score));
+            }
+        }
+        Activity::Inventory(inventory) => add_inventory(fields, inventory),
+    }
+}
+
+fn full_process(process: &Process) -> Value {
+    let mut out = Map::new();
+    out.insert("pid".into(), json!(process.pid));
+    out.insert("name".into(), json!(process.name));
+    if let Some(start) = process.start_time {
+        out.insert("created_time".into(), json!(start.as_millis()));
+        out.insert("created_time_dt".into(), json!(start.to_string()));
+    }
+    if let Some(parent) = process.parent_pid {
+        out.insert("parent_process".into(), json!({ "pid": parent }));
+    }
+    if let Some(user) = &process.user {
+        out.insert("user".into(), json!({ "name": user }));
+    }
+    if let Some(line) = &process.command_line {
+        out.insert("cmd_line".into(), json!(line));
+    }
+    if let Some(path) = &process.executable {
+        let mut file = json!({ "path": path });
+        if let (Value::Object(file), Some(digest)) = (&mut file, &process.executable_sha256) {
+            file.insert(
+                "hashes".into(),
+                json!([{ "algorithm": "SHA-256", "algorithm_id": 3, "value": digest }]),
+            );
+        }
+        out.insert("file".into(), file);
+    }
+    Value::Object(out)
+}
+
+fn process_ref(process: &ProcessRef) -> Value {
+    let mut out = json!({ "pid": process.pid });
+    if let Value::Object(fields) = &mut out {
+        if !process.name.is_empty() {
+            fields.insert("name".into(), json!(process.name));
+        }
+        if let Some(start) = process.start_time {
+            fields.insert("created_time".into(), json!(start.as_millis()));
+            fields.insert("created_time_dt".into(), json!(start.to_string()));
+        }
+    }
+    out
+}
+
+fn add_connection(fields: &mut Map<String, Value>, connection: &Connection) {
+    fields.insert(
+        "src_endpoint".into(),
+        json!({ "ip": connection.local_address, "port": connection.local_port }),
+    );
+    if let Some(address) = &connection.remote_address {
+        fields.insert(
+            "dst_endpoint".into(),
+            json!({ "ip": address, "port": connection.remote_port }),
+        );
+    }
+    fields.insert("connection_info".into(), json!({ "protocol_name": connection.protocol }));
+    fields.insert("status_detail".into(), json!(connection.status));
+    if let Some(pid) = connection.pid {
+        let mut process = json!({ "pid": pid });
+        if let (Value::Object(process), Some(name)) = (&mut process, &connection.process_name) {
+            process.insert("name".into(), json!(name));
+        }
+        fields.insert("actor".into(), json!({ "process": process }));
+    }
+}
+
+fn add_inventory(fields: &mut Map<String, Value>, inventory: &Inventory) {
+    fields.insert(
+        "observables_count".into(),
+        json!({
+            "processes": inventory.processes.len(),
+            "connections": inventory.connections.len(),
+        }),
+    );
+    if let Some(Value::Object(device)) = fields.get_mut("device") {
+        let system = &inventory.system;
+        if let Some(os) = system.os.as_ref().or(system.platform.as_ref()) {
+            device.insert("os".into(), json!({ "name": os }));
+        }
+        if let Some(boot) = system.boot_time {
+            device.insert("boot_time".into(), json!(boot.as_millis()));
+        }
+    }
+}

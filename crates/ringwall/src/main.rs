@@ -1,0 +1,2 @@
+//! The one binary: up, every part as a subcommand, and the tool for people.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Scores of processes, each with its reasons.

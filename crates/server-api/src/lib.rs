@@ -1,0 +1,1 @@
+//! The HTTP API described once: paths, bodies, error codes, OpenAPI.

@@ -1,0 +1,1 @@
+//! The server: intake, conclusions, store, API, dialects, dashboard.

@@ -1,0 +1,1 @@
+//! One transaction for events and state, behind two traits.

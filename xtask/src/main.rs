@@ -1,0 +1,2 @@
+//! Our automation.
+fn main() {}
