@@ -1,0 +1,32 @@
+//! What is checked without running anything: format, clippy, floors, types.
+
+use crate::place::Place;
+use crate::run::{command, quietly_named};
+use crate::steps::Steps;
+use crate::{build, floors, set_up};
+use anyhow::Result;
+
+/// `./x lint`.
+pub(crate) fn all(place: &Place) -> Result<()> {
+    let mut steps = Steps::default();
+    steps_of(place, &mut steps)?;
+    steps.summary();
+    Ok(())
+}
+
+/// The steps of `./x lint`, as part of a longer run.
+pub(crate) fn steps_of(place: &Place, steps: &mut Steps) -> Result<()> {
+    steps.step("format", || {
+        quietly_named(&mut command("cargo", ["fmt", "--all", "--check"], &place.root), "cargo fmt")
+    })?;
+    steps.step("floors", || floors::check(&place.root))?;
+    steps.step("dashboard types", || {
+        set_up::npm(place)?;
+        build::npm_run(place, "check")
+    })?;
+    steps.step("clippy", || {
+        let arguments =
+            ["clippy", "--locked", "--workspace", "--all-targets", "-q", "--", "-D", "warnings"];
+        quietly_named(&mut command("cargo", arguments, &place.root), "cargo clippy")
+    })
+}

@@ -1,0 +1,144 @@
+//! The test runs: everything, or one of its parts.
+
+use crate::build;
+use crate::fuzz;
+use crate::lint;
+use crate::place::Place;
+use crate::run::{command, keeping_lines, quietly_named, say, succeeds};
+use crate::set_up;
+use crate::steps::Steps;
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// `./x test [--full]`.
+pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
+    let mut steps = Steps::default();
+    match &place.shared {
+        Some(shared) => say(&format!("x: shared suites and seeds in {}", shared.display())),
+        None => say("x: no RINGWALL_SHARED and no ../shared: what needs it skips, and says so"),
+    }
+    steps.step("set-up", || {
+        set_up::for_end_to_end(place)?;
+        set_up::for_browser()?;
+        set_up::npm(place)
+    })?;
+    steps.step("dashboard", || build::dashboard(place))?;
+    lint::steps_of(place, &mut steps)?;
+    steps.step("programs", || build::ringwall_for_tests(place).map(drop))?;
+    let ringwall = place.program("debug", "ringwall");
+    let kills = if full { 100 } else { 10 };
+    steps.suite("unit tests", || {
+        let chosen = ["--workspace", "--exclude", "ringwall-end-to-end"];
+        runner(place, &ringwall, &chosen, None)
+    })?;
+    steps.suite("end to end", || {
+        let mut environment = end_to_end(place, &ringwall);
+        environment.push(("RINGWALL_KILLS".into(), kills.to_string()));
+        runner_with(place, &["-p", "ringwall-end-to-end"], None, environment)
+    })?;
+    steps.step("demo-check", || run_demo_check(place, &ringwall, &[]))?;
+    if full {
+        for target in fuzz::targets(place)? {
+            steps.step(&format!("fuzz {target}"), || fuzz::one(place, &target, 60))?;
+        }
+        for name in ["ingest", "react", "agent"] {
+            steps.step(&format!("bench {name}"), || run_bench(place, name, &[]))?;
+        }
+    }
+    steps.summary();
+    Ok(())
+}
+
+/// `./x crash-test --kills N`.
+pub(crate) fn crash(place: &Place, kills: u32) -> Result<()> {
+    let mut steps = Steps::default();
+    set_up::for_end_to_end(place)?;
+    let ringwall = build::ringwall_for_tests(place)?;
+    steps.suite(&format!("crash test, {kills} kills"), || {
+        let mut environment = end_to_end(place, &ringwall);
+        environment.push(("RINGWALL_KILLS".into(), kills.to_string()));
+        runner_with(place, &["-p", "ringwall-end-to-end"], Some("crash::"), environment)
+    })?;
+    steps.summary();
+    Ok(())
+}
+
+/// `./x demo-check`.
+pub(crate) fn demo_check(place: &Place, arguments: &[String]) -> Result<()> {
+    set_up::for_end_to_end(place)?;
+    set_up::for_browser()?;
+    let ringwall = build::ringwall_for_tests(place)?;
+    let mut steps = Steps::default();
+    steps.step("demo-check", || run_demo_check(place, &ringwall, arguments))
+}
+
+/// `./x bench NAME [ARGUMENTS]`.
+pub(crate) fn bench(place: &Place, arguments: &[String]) -> Result<()> {
+    match arguments.split_first() {
+        Some((name, rest)) if ["ingest", "react", "agent"].contains(&name.as_str()) => {
+            run_bench(place, name, rest)
+        }
+        _ => bail!("`bench` takes one of: ingest, react, agent"),
+    }
+}
+
+fn run_demo_check(place: &Place, ringwall: &Path, arguments: &[String]) -> Result<()> {
+    let mut cargo = command("cargo", ["run", "-q", "--locked", "-p"], &place.root);
+    cargo.args(["ringwall-end-to-end", "--bin", "demo-check", "--"]).args(arguments);
+    cargo.arg("--dashboard").arg(place.dashboard());
+    cargo.envs(end_to_end(place, ringwall));
+    quietly_named(&mut cargo, "demo-check")
+}
+
+fn run_bench(place: &Place, name: &str, arguments: &[String]) -> Result<()> {
+    let ringwall = build::ringwall(place)?;
+    let mut cargo = command("cargo", ["run", "-q", "--locked", "--release", "-p"], &place.root);
+    cargo.args(["ringwall-end-to-end", "--bin", "bench", "--", name]).args(arguments);
+    cargo.envs(end_to_end(place, &ringwall));
+    // The figures are what was asked for: they stay on stdout.
+    let status = cargo.status()?;
+    if status.success() { Ok(()) } else { bail!("bench {name} ended with {status}") }
+}
+
+/// What the end-to-end harness reads from its environment.
+fn end_to_end(place: &Place, ringwall: &Path) -> Vec<(String, String)> {
+    let mut environment = vec![
+        ("RINGWALL_BIN".to_owned(), ringwall.display().to_string()),
+        ("RINGWALL_PYTHON".to_owned(), place.python().display().to_string()),
+    ];
+    if let Some(shared) = &place.shared {
+        environment.push(("RINGWALL_SHARED".to_owned(), shared.display().to_string()));
+    }
+    environment
+}
+
+fn runner(
+    place: &Place,
+    ringwall: &Path,
+    chosen: &[&str],
+    filter: Option<&str>,
+) -> Result<Vec<String>> {
+    runner_with(place, chosen, filter, end_to_end(place, ringwall))
+}
+
+/// Runs tests by nextest where it is installed, else by cargo's own runner; returns closing lines.
+fn runner_with(
+    place: &Place,
+    chosen: &[&str],
+    filter: Option<&str>,
+    environment: Vec<(String, String)>,
+) -> Result<Vec<String>> {
+    let nextest = succeeds("cargo", &["nextest", "--version"]);
+    let mut cargo: Command = if nextest {
+        let arguments = ["nextest", "run", "--locked", "--no-fail-fast", "--no-tests=fail"];
+        command("cargo", arguments, &place.root)
+    } else {
+        command("cargo", ["test", "--locked", "--no-fail-fast", "-q"], &place.root)
+    };
+    cargo.args(chosen).args(filter).envs(environment);
+    keeping_lines(&mut cargo, "the test runner", |line| {
+        let line = line.trim_start();
+        line.starts_with("Summary [") || line.starts_with("test result:")
+    })
+}
