@@ -1,0 +1,1 @@
+//! The SysScore platform API: what its agents send and its readers expect.

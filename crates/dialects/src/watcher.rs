@@ -1,0 +1,1 @@
+//! The Watcher server: what its agents send and its readers expect.
