@@ -1,1 +1,38 @@
-//! One transaction for events and state, behind two traits.
+//! One SQLite database for events and state: what is answered as stored, is.
+//!
+//! Everything that must come true together goes into **one** transaction: a [`GroupCommit`] runs the
+//! jobs of many concurrent requests on one writer thread and commits them with one `fsync`
+//! (`synchronous=FULL`); only then do their senders hear of success. Readers have connections of
+//! their own and never wait for the writer.
+//!
+//! Callers see two seams, both implemented by [`Session`]: [`EventStore`] for the events, which lie
+//! in compressed blobs, one a batch, and [`StateStore`] for what changes: alerts, commands, audit
+//! entries, documents and checkpoints.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("ringwall-store-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! use ringwall_store::{Database, StateStore};
+//! let database = Database::open(&folder.join("ringwall.db"))?;
+//! database.write_now(|session| session.put_document("greeting", "world", &"hello"))?;
+//! let back: Option<String> = database.read(|session| session.document("greeting", "world"))?;
+//! assert_eq!(back.as_deref(), Some("hello"));
+//! # drop(database); std::fs::remove_dir_all(&folder)?;
+//! # Ok(()) }
+//! ```
+
+mod batch;
+mod database;
+mod error;
+mod events;
+mod group_commit;
+mod schema;
+mod state;
+
+pub use batch::{BatchError, EncodedBatch};
+pub use database::{Database, Session};
+pub use error::StoreError;
+pub use events::{EventFilter, EventStore, PagePosition, StoredBatch};
+pub use group_commit::{CommitError, Finish, GroupCommit, GroupCommitOptions, QueueFull};
+pub use state::{AlertFilter, AuditRecord, CommandFilter, Mark, StateStore};

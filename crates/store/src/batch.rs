@@ -1,0 +1,184 @@
+use ringwall_event::{Activity, Event, EventId, Severity, Source, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+
+/// A batch of events, packed: what lies in one row.
+///
+/// Packing needs neither the ids nor the time of receipt, so it is done by the thread that took the
+/// request, before the batch queues for the one writer.
+#[derive(Clone, Debug)]
+pub struct EncodedBatch {
+    pub(crate) body: Vec<u8>,
+    pub(crate) keys: Vec<u8>,
+    pub(crate) time_min: Timestamp,
+    pub(crate) time_max: Timestamp,
+    pub(crate) events: usize,
+}
+
+/// Why a stored batch cannot be unpacked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// The first byte names a form that this program does not know.
+    #[error("unknown form {0}")]
+    UnknownForm(u8),
+    /// The bytes are damaged.
+    #[error("damaged: {0}")]
+    Damaged(String),
+}
+
+/// `[form][length of the unpacked bytes, 4 bytes little endian][zstd of postcard of the events]`.
+const FORM: u8 = 1;
+const HEADER_BYTES: usize = 5;
+/// More than any intake limit lets through; a damaged length allocates no more than this.
+const UNPACKED_BYTES_MAX: usize = 256 << 20;
+const LEVEL: i32 = 1;
+
+#[derive(Serialize)]
+struct PackedRef<'a> {
+    time: Timestamp,
+    host: &'a str,
+    severity: Severity,
+    activity: &'a Activity,
+    original: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Packed {
+    time: Timestamp,
+    host: Box<str>,
+    severity: Severity,
+    activity: Activity,
+    original: Option<Box<str>>,
+}
+
+thread_local! {
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+impl EncodedBatch {
+    /// Packs the events that `keep` says of their position to keep.
+    ///
+    /// # Errors
+    /// Where the events are too large for one row, or cannot be packed.
+    pub fn encode(events: &[Event], keep: impl Fn(usize) -> bool) -> Result<Self, BatchError> {
+        let kept: Vec<PackedRef<'_>> = events
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| keep(*position))
+            .map(|(_, event)| PackedRef {
+                time: event.time,
+                host: &event.host,
+                severity: event.severity,
+                activity: &event.activity,
+                original: event.original.as_deref(),
+            })
+            .collect();
+        let plain = postcard::to_allocvec(&kept).map_err(damaged)?;
+        let length = u32::try_from(plain.len())
+            .ok()
+            .filter(|length| *length as usize <= UNPACKED_BYTES_MAX)
+            .ok_or_else(|| BatchError::Damaged("batch too large".into()))?;
+        let packed = COMPRESSOR.with_borrow_mut(|slot| {
+            let compressor = match slot {
+                Some(compressor) => compressor,
+                None => slot.insert(zstd::bulk::Compressor::new(LEVEL).map_err(damaged)?),
+            };
+            compressor.compress(&plain).map_err(damaged)
+        })?;
+        let mut body = Vec::with_capacity(HEADER_BYTES + packed.len());
+        body.push(FORM);
+        body.extend_from_slice(&length.to_le_bytes());
+        body.extend_from_slice(&packed);
+        let times = || kept.iter().map(|event| event.time);
+        Ok(Self {
+            body,
+            keys: fingerprints(&kept),
+            time_min: times().min().unwrap_or_default(),
+            time_max: times().max().unwrap_or_default(),
+            events: kept.len(),
+        })
+    }
+
+    /// How many events it holds.
+    pub fn len(&self) -> usize {
+        self.events
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+}
+
+pub(crate) fn decode(
+    body: &[u8],
+    source: &Source,
+    base: EventId,
+    received: Timestamp,
+) -> Result<Vec<Event>, BatchError> {
+    let Some((&[form, l0, l1, l2, l3], packed)) = body.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(BatchError::Damaged("too short".into()));
+    };
+    if form != FORM {
+        return Err(BatchError::UnknownForm(form));
+    }
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    if length > UNPACKED_BYTES_MAX {
+        return Err(BatchError::Damaged(format!("claims {length} bytes")));
+    }
+    let plain = zstd::bulk::decompress(packed, length).map_err(damaged)?;
+    let events: Vec<Packed> = postcard::from_bytes(&plain).map_err(damaged)?;
+    Ok(events
+        .into_iter()
+        .enumerate()
+        .map(|(position, event)| Event {
+            id: base.at(u16::try_from(position).unwrap_or(u16::MAX)),
+            time: event.time,
+            received,
+            source: source.clone(),
+            host: event.host,
+            severity: event.severity,
+            activity: event.activity,
+            original: event.original,
+        })
+        .collect())
+}
+
+fn fingerprints(events: &[PackedRef<'_>]) -> Vec<u8> {
+    let mut keys: Vec<u32> = Vec::with_capacity(16);
+    for event in events {
+        keys.push(kind_fingerprint(event.activity.kind()));
+        keys.extend(event.activity.pid().map(pid_fingerprint));
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys.iter().flat_map(|key| key.to_le_bytes()).collect()
+}
+
+pub(crate) fn pid_fingerprint(pid: i64) -> u32 {
+    mix(pid.cast_unsigned() ^ 0x7069_6400)
+}
+
+pub(crate) fn kind_fingerprint(kind: &str) -> u32 {
+    // FNV-1a: stable over versions, which a hasher of the standard library is not.
+    mix(kind.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    }))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a fingerprint is the low half on purpose")]
+fn mix(number: u64) -> u32 {
+    let mixed = (number ^ (number >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)) as u32
+}
+
+/// Whether the sorted `keys` of a row hold `wanted`.
+pub(crate) fn has_fingerprint(keys: &[u8], wanted: u32) -> bool {
+    let (keys, _) = keys.as_chunks::<4>();
+    keys.binary_search_by(|key| u32::from_le_bytes(*key).cmp(&wanted)).is_ok()
+}
+
+fn damaged(error: impl std::fmt::Display) -> BatchError {
+    BatchError::Damaged(error.to_string())
+}

@@ -1,0 +1,50 @@
+/// Why the database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The disk, or the size allowed to a file, is used up. Nothing was changed.
+    #[error("no space left for the database")]
+    Full,
+    /// The database was written by a later version of this program.
+    #[error("the database has schema version {found}, this program knows up to {known}")]
+    TooNew {
+        /// The version in the file.
+        found: i64,
+        /// The latest version that this program knows.
+        known: i64,
+    },
+    /// A stored value cannot be read back.
+    #[error("stored {what} cannot be read: {why}")]
+    Unreadable {
+        /// What kind of value.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Anything else that SQLite says.
+    #[error("database: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            // A write beyond RLIMIT_FSIZE or a quota comes back as an I/O error on write.
+            Some(ErrorCode::SystemIoFailure)
+                if error.sqlite_error().is_some_and(|e| {
+                    matches!(
+                        e.extended_code,
+                        rusqlite::ffi::SQLITE_IOERR_WRITE
+                            | rusqlite::ffi::SQLITE_IOERR_TRUNCATE
+                            | rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+                    )
+                }) =>
+            {
+                Self::Full
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}

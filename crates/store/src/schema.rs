@@ -1,0 +1,111 @@
+//! The tables, and how an older file is brought up to date.
+
+use crate::StoreError;
+use rusqlite::Connection;
+
+/// One entry a version; a file at version N has had the first N entries.
+const MIGRATIONS: &[&str] = &[r"
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY,
+    dialect TEXT NOT NULL,
+    name TEXT NOT NULL,
+    UNIQUE (dialect, name)
+);
+-- One row a batch. `base` is the id of its first event, the others count on from it.
+-- `keys` are sorted 32-bit fingerprints of the pids and kinds inside, so that a search by
+-- process skips batches without unpacking them; it stands before `body` because SQLite reads
+-- rows from the front.
+CREATE TABLE batch (
+    seq INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL REFERENCES source (id),
+    received INTEGER NOT NULL,
+    time_min INTEGER NOT NULL,
+    time_max INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    base BLOB NOT NULL,
+    keys BLOB NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX batch_by_time ON batch (time_max, time_min);
+CREATE INDEX batch_by_source_and_time ON batch (source, time_max, time_min);
+CREATE INDEX batch_by_received ON batch (received);
+CREATE TABLE mark (
+    digest BLOB PRIMARY KEY,
+    received INTEGER NOT NULL,
+    answer BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX mark_by_received ON mark (received);
+CREATE TABLE alert (
+    id BLOB PRIMARY KEY,
+    entity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    severity INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    finding TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX alert_by_entity ON alert (entity, id);
+CREATE INDEX alert_by_state ON alert (state, severity);
+CREATE INDEX alert_by_source ON alert (source, id);
+CREATE TABLE command (
+    id TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    finished INTEGER,
+    alert BLOB,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX command_by_source_and_state ON command (source, state);
+CREATE INDEX command_by_state ON command (state, finished);
+CREATE INDEX command_by_alert ON command (alert) WHERE alert IS NOT NULL;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'audit entries are never changed'); END;
+CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'audit entries are never deleted'); END;
+CREATE TABLE document (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+-- Derived state as of the batch `seq` that meta.checkpoint_seq names.
+CREATE TABLE checkpoint (
+    part TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (part, key)
+) WITHOUT ROWID;
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+"];
+
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}
