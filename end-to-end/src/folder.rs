@@ -1,0 +1,45 @@
+//! A folder for one test, removed when the test is done with it.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A fresh folder of our own. Kept for a look inside when the test panics.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes one.
+    ///
+    /// # Errors
+    ///
+    /// When the system's folder for temporary files cannot be written to.
+    pub fn new() -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ringwall-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // A test of an earlier boot may have had our pid.
+        if path.exists() {
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // What is left behind lies among the temporary files; it must not fail a passed test.
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+}
