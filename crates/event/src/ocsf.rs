@@ -4,8 +4,7 @@ use crate::{Activity, Connection, Event, Inventory, Process, ProcessRef};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn event(event: &Event) -> Value {
-    let (class_uid, class_name, category_uid, activity_id, activity_name) =
-        class(&event.activity);
+    let (class_uid, class_name, category_uid, activity_id, activity_name) = class(&event.activity);
     let mut out = json!({
         "metadata": {
             "uid": event.id.to_string(),

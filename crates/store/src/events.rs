@@ -100,8 +100,7 @@ pub struct StoredBatch {
     pub events: Vec<Event>,
 }
 
-const COLUMNS: &str =
-    "b.seq, s.dialect, s.name, b.received, b.base, b.body FROM batch b JOIN source s ON s.id = b.source";
+const COLUMNS: &str = "b.seq, s.dialect, s.name, b.received, b.base, b.body FROM batch b JOIN source s ON s.id = b.source";
 
 impl EventStore for Session<'_> {
     fn append_batch(
@@ -214,9 +213,8 @@ impl EventStore for Session<'_> {
         after_seq: i64,
         each: &mut dyn FnMut(StoredBatch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT {COLUMNS} WHERE b.seq > ? ORDER BY b.seq"))?;
+        let mut statement =
+            self.connection.prepare(&format!("SELECT {COLUMNS} WHERE b.seq > ? ORDER BY b.seq"))?;
         let mut rows = statement.query([after_seq])?;
         while let Some(row) = rows.next()? {
             each(unpack(row)?)?;
@@ -244,11 +242,9 @@ impl EventStore for Session<'_> {
     }
 
     fn event_count(&self) -> Result<u64, StoreError> {
-        let count: i64 = self.connection.query_row(
-            "SELECT coalesce(sum(events), 0) FROM batch",
-            [],
-            |row| row.get(0),
-        )?;
+        let count: i64 =
+            self.connection
+                .query_row("SELECT coalesce(sum(events), 0) FROM batch", [], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 }
@@ -359,8 +355,6 @@ fn unpack(row: &Row<'_>) -> Result<StoredBatch, StoreError> {
     Ok(StoredBatch { seq: row.get(0)?, source, received, events })
 }
 
-pub(crate) fn unreadable<E: std::fmt::Display>(
-    what: &'static str,
-) -> impl FnOnce(E) -> StoreError {
+pub(crate) fn unreadable<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> StoreError {
     move |error| StoreError::Unreadable { what, why: error.to_string() }
 }

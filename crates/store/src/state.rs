@@ -92,11 +92,8 @@ pub trait StateStore {
     ) -> Result<(), StoreError>;
 
     /// Reads a document.
-    fn document<T: DeserializeOwned>(
-        &self,
-        kind: &str,
-        key: &str,
-    ) -> Result<Option<T>, StoreError>;
+    fn document<T: DeserializeOwned>(&self, kind: &str, key: &str)
+    -> Result<Option<T>, StoreError>;
 
     /// All documents of a kind, by key.
     fn documents<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, T)>, StoreError>;
@@ -105,8 +102,7 @@ pub trait StateStore {
     fn delete_document(&self, kind: &str, key: &str) -> Result<bool, StoreError>;
 
     /// Writes a part of the derived state; none removes it.
-    fn put_checkpoint(&self, part: &str, key: &str, body: Option<&[u8]>)
-    -> Result<(), StoreError>;
+    fn put_checkpoint(&self, part: &str, key: &str, body: Option<&[u8]>) -> Result<(), StoreError>;
 
     /// All pieces of a part of the derived state.
     fn checkpoints(&self, part: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;

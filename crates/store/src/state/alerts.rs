@@ -76,9 +76,7 @@ impl Session<'_> {
         Ok(alerts)
     }
 
-    pub(super) fn count_open_alerts_by_severity(
-        &self,
-    ) -> Result<Vec<(Severity, u64)>, StoreError> {
+    pub(super) fn count_open_alerts_by_severity(&self) -> Result<Vec<(Severity, u64)>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT severity, count(*) FROM alert WHERE state = 'open' GROUP BY severity",
         )?;

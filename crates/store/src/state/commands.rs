@@ -63,10 +63,7 @@ impl Session<'_> {
         )
     }
 
-    pub(super) fn read_overdue_commands(
-        &self,
-        now: Timestamp,
-    ) -> Result<Vec<Command>, StoreError> {
+    pub(super) fn read_overdue_commands(&self, now: Timestamp) -> Result<Vec<Command>, StoreError> {
         let mut open: Vec<Command> = self.list_commands(
             "SELECT body FROM command WHERE state IN ('queued', 'delivered') ORDER BY id
              LIMIT 10000",

@@ -190,12 +190,7 @@ impl StateStore for Session<'_> {
             > 0)
     }
 
-    fn put_checkpoint(
-        &self,
-        part: &str,
-        key: &str,
-        body: Option<&[u8]>,
-    ) -> Result<(), StoreError> {
+    fn put_checkpoint(&self, part: &str, key: &str, body: Option<&[u8]>) -> Result<(), StoreError> {
         match body {
             Some(body) => self
                 .connection
