@@ -1,1 +1,51 @@
-//! Tokens, roles, sessions, and the one function that permits an action.
+//! Who may do what: tokens, roles, sessions, and the one function that permits an action.
+//!
+//! Pure decisions: the moment and the randomness are arguments, nothing here reads a clock, draws
+//! a number or touches a disk. What is kept is kept by the caller.
+//!
+//! ```
+//! use ringwall_access::{Action, Decision, Role, Rules, Subject, authorise};
+//! use ringwall_event::{Source, Target, Timestamp};
+//!
+//! let kill = |pid, name: &str| Action::KillProcess {
+//!     source: Source::new("host-agent", "web-1"),
+//!     target: Target { pid, start_time: Some(Timestamp::from_micros(1)), name: name.into() },
+//! };
+//! let rules = Rules::default();
+//! let person = Subject::User { name: "admin".into(), role: Role::Admin };
+//! let now = Timestamp::from_micros(2);
+//!
+//! let decision = authorise(&rules, &kill(4321, "evil.sh"), &person, "known bad", now);
+//! assert!(matches!(decision, Decision::Permit(_)));
+//! let decision = authorise(&rules, &kill(4322, "sshd"), &person, "known bad", now);
+//! assert!(matches!(decision, Decision::Refuse(_)));
+//! assert_eq!(decision.audit_entry().actor, "user:admin");
+//! ```
+#![forbid(unsafe_code)]
+
+mod action;
+mod audit_entry;
+mod authorise;
+mod cursor;
+mod password;
+mod protected_names;
+mod replay_window;
+mod role;
+mod rules;
+mod session;
+mod sign_in_limit;
+mod subject;
+mod token;
+
+pub use action::Action;
+pub use audit_entry::{AuditEntry, Outcome};
+pub use authorise::{Decision, Permit, Refusal, RefusalReason, authorise};
+pub use cursor::{CURSOR_BYTES_MAX, CursorError, open_cursor, seal_cursor};
+pub use password::{PASSWORD_BYTES_MAX, PasswordError, hash_password, verify_password};
+pub use replay_window::{ReplayError, ReplayWindow, SKEW_MAX_MS};
+pub use role::{Permission, Role};
+pub use rules::Rules;
+pub use session::{NewSession, Session, SessionError, Sessions, csrf_value, verify_csrf};
+pub use sign_in_limit::{SignInLimit, TooManyFailures};
+pub use subject::Subject;
+pub use token::{NewToken, PresentedToken, TokenError, TokenRecord};

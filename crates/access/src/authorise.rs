@@ -1,0 +1,350 @@
+use crate::audit_entry::one_line;
+use crate::{Action, AuditEntry, Outcome, Permission, Rules, Subject};
+use ringwall_event::{Command, CommandAction, CommandState, EventId, Source, Target, Timestamp};
+
+/// Decides whether the subject may do this. Every action of ours passes here, and every decision
+/// carries the one audit entry that it leaves.
+///
+/// `reason` says why the subject wants it, in one line.
+pub fn authorise(
+    rules: &Rules,
+    action: &Action,
+    subject: &Subject,
+    reason: &str,
+    now: Timestamp,
+) -> Decision {
+    match refusal(rules, action, subject) {
+        None => Decision::Permit(Permit {
+            action: action.clone(),
+            entry: entry(action, subject, reason, now, Outcome::Permitted),
+        }),
+        Some(why) => {
+            let entry = entry(action, subject, &why.to_string(), now, Outcome::Refused);
+            Decision::Refuse(Refusal { why, entry: Box::new(entry) })
+        }
+    }
+}
+
+/// What [`authorise`] decided. Either way its audit entry must be kept.
+#[derive(Debug)]
+#[must_use = "a decision leaves an audit entry"]
+pub enum Decision {
+    /// It may be done.
+    Permit(Permit),
+    /// It may not.
+    Refuse(Refusal),
+}
+
+impl Decision {
+    /// What is to be remembered of the decision.
+    pub fn audit_entry(&self) -> &AuditEntry {
+        match self {
+            Self::Permit(permit) => permit.audit_entry(),
+            Self::Refuse(refusal) => refusal.audit_entry(),
+        }
+    }
+
+    /// The permit, or the refusal as an error.
+    ///
+    /// # Errors
+    /// Where it was refused.
+    pub fn into_result(self) -> Result<Permit, Refusal> {
+        match self {
+            Self::Permit(permit) => Ok(permit),
+            Self::Refuse(refusal) => Err(refusal),
+        }
+    }
+}
+
+/// The proof that one action was permitted. Only [`authorise`] makes it, and it is used up by what
+/// is done with it.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a permit is there to be used"]
+pub struct Permit {
+    action: Action,
+    entry: AuditEntry,
+}
+
+impl Permit {
+    /// What was permitted.
+    pub const fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// What is to be remembered of it.
+    pub const fn audit_entry(&self) -> &AuditEntry {
+        &self.entry
+    }
+
+    /// The command that carries out the permitted action, to exactly the host and process that
+    /// were permitted; none where the action is not an order to a host.
+    ///
+    /// `id` must be fresh and unguessable; the command expires `ttl_seconds` after `now`.
+    pub fn into_command(
+        self,
+        id: String,
+        alert: Option<EventId>,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Option<Command> {
+        let Action::KillProcess { source, target } = self.action else { return None };
+        Some(Command {
+            id,
+            source,
+            action: CommandAction::KillProcess,
+            target,
+            reason: self.entry.reason,
+            ordered_by: self.entry.actor,
+            alert,
+            state: CommandState::Queued,
+            created: now,
+            expires: now.plus_seconds(ttl_seconds),
+            delivered: None,
+            finished: None,
+            deliveries: 0,
+            result: None,
+        })
+    }
+}
+
+/// That an action was refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Refusal {
+    why: RefusalReason,
+    // Boxed, as this travels as an error.
+    entry: Box<AuditEntry>,
+}
+
+impl Refusal {
+    /// Why.
+    pub const fn why(&self) -> &RefusalReason {
+        &self.why
+    }
+
+    /// What is to be remembered of it.
+    pub fn audit_entry(&self) -> &AuditEntry {
+        &self.entry
+    }
+}
+
+/// Why an action was refused; the text may be shown to who wanted it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// The subject's role does not include what the action needs.
+    #[error("`{subject}` may not {permission}")]
+    MissingPermission {
+        /// Who wanted it.
+        subject: String,
+        /// What they lack.
+        permission: Permission,
+    },
+    /// One of our rules wanted what the configuration does not let it do by itself.
+    #[error("`{subject}` may not {action} by itself")]
+    NotAutomatic {
+        /// The rule.
+        subject: String,
+        /// The action's name.
+        action: &'static str,
+    },
+    /// Process ids below 2 are the kernel, `init`, or whole groups of processes; no system gives
+    /// ids beyond 32 bits.
+    #[error("pid {0} is never killed")]
+    Pid(i64),
+    /// The process is on the protected list.
+    #[error("process `{0}` is protected")]
+    ProtectedName(String),
+    /// The process is this server, or the host agent beside it.
+    #[error("pid {0} is ringwall itself")]
+    OwnProcess(i64),
+    /// Without the start time a reused pid could be hit.
+    #[error("start time of pid {0} is not known")]
+    StartTimeUnknown(i64),
+}
+
+fn refusal(rules: &Rules, action: &Action, subject: &Subject) -> Option<RefusalReason> {
+    may(rules, action, subject).err().or_else(|| match action {
+        Action::KillProcess { source, target } => may_be_killed(rules, source, target).err(),
+        _ => None,
+    })
+}
+
+fn may(rules: &Rules, action: &Action, subject: &Subject) -> Result<(), RefusalReason> {
+    let permission = action.permission();
+    match subject {
+        Subject::Rule { .. } if rules.is_automatic(subject, action) => Ok(()),
+        Subject::Rule { .. } => Err(RefusalReason::NotAutomatic {
+            subject: one_line(&subject.to_string()),
+            action: action.name(),
+        }),
+        _ if subject.may(permission) => Ok(()),
+        _ => Err(RefusalReason::MissingPermission {
+            subject: one_line(&subject.to_string()),
+            permission,
+        }),
+    }
+}
+
+fn may_be_killed(rules: &Rules, source: &Source, target: &Target) -> Result<(), RefusalReason> {
+    if !(2..=i64::from(u32::MAX)).contains(&target.pid) {
+        return Err(RefusalReason::Pid(target.pid));
+    }
+    if rules.protects(&target.name) {
+        return Err(RefusalReason::ProtectedName(one_line(&target.name)));
+    }
+    if rules.is_own_process(source, target.pid) {
+        return Err(RefusalReason::OwnProcess(target.pid));
+    }
+    // Watcher clients know neither start times nor a way to compare them (Watcher contract, §3).
+    if target.start_time.is_none() && &*source.dialect != Source::WATCHER {
+        return Err(RefusalReason::StartTimeUnknown(target.pid));
+    }
+    Ok(())
+}
+
+fn entry(
+    action: &Action,
+    subject: &Subject,
+    reason: &str,
+    now: Timestamp,
+    outcome: Outcome,
+) -> AuditEntry {
+    let done_to = action.done_to();
+    AuditEntry::new(now, &subject.to_string(), action.name(), &done_to, outcome, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Role;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn kill(dialect: &str, host: &str, pid: i64, name: &str) -> Action {
+        Action::KillProcess {
+            source: Source::new(dialect, host),
+            target: Target { pid, start_time: Some(Timestamp::from_micros(5)), name: name.into() },
+        }
+    }
+
+    fn user(role: Role) -> Subject {
+        Subject::User { name: "ada".into(), role }
+    }
+
+    fn rules() -> Rules {
+        Rules::default().with_own_processes(["Web-1"], [700, 701])
+    }
+
+    #[test]
+    fn kills_of_vital_processes_are_refused_to_everybody() {
+        for subject in [user(Role::Admin), Subject::indicator_rule()] {
+            let check = |host: &str, pid, name: &str, expected: Option<RefusalReason>| {
+                let action = kill("host-agent", host, pid, name);
+                check_decision(&action, &subject, expected);
+            };
+            check("web-2", 4321, "evil.sh", None);
+            for pid in [i64::MIN, -1, 0, 1, 1 << 32, i64::MAX] {
+                check("web-2", pid, "evil.sh", Some(RefusalReason::Pid(pid)));
+            }
+            check("web-2", 2, "evil.sh", None);
+            check("web-2", 42, "SSHD", Some(RefusalReason::ProtectedName("SSHD".into())));
+            check("web-1", 700, "evil.sh", Some(RefusalReason::OwnProcess(700)));
+            check("WEB-1", 701, "evil.sh", Some(RefusalReason::OwnProcess(701)));
+            check("web-2", 700, "evil.sh", None);
+        }
+    }
+
+    #[test]
+    fn roles_bound_what_people_and_programs_do() {
+        let lacks = |subject: &Subject, permission| {
+            Some(RefusalReason::MissingPermission { subject: subject.to_string(), permission })
+        };
+        let kill = kill("host-agent", "web-2", 9, "evil.sh");
+        let token = Action::CreateToken { name: "ci".into() };
+        check_decision(&kill, &user(Role::Admin), None);
+        check_decision(&kill, &user(Role::Analyst), None);
+        let reader = user(Role::ReadOnly);
+        check_decision(&kill, &reader, lacks(&reader, Permission::OrderCommands));
+        let program = Subject::Token { name: "ci".into(), role: Role::ReadOnly };
+        check_decision(&kill, &program, lacks(&program, Permission::OrderCommands));
+        check_decision(&token, &user(Role::Admin), None);
+        let analyst = user(Role::Analyst);
+        check_decision(&token, &analyst, lacks(&analyst, Permission::ChangeTokens));
+    }
+
+    #[test]
+    fn rules_do_only_what_is_configured() {
+        let refused = |subject: &Subject, action: &Action| {
+            Some(RefusalReason::NotAutomatic {
+                subject: subject.to_string(),
+                action: action.name(),
+            })
+        };
+        let kill = kill("host-agent", "web-2", 9, "evil.sh");
+        let indicator = Subject::indicator_rule();
+        check_decision(&kill, &indicator, None);
+        let other = Subject::Rule { name: "risk".into() };
+        check_decision(&kill, &other, refused(&other, &kill));
+        let delete = Action::DeleteToken { token: "t".into() };
+        check_decision(&delete, &indicator, refused(&indicator, &delete));
+        let quiet = rules().with_automatic_actions([]);
+        let decision = authorise(&quiet, &kill, &indicator, "why", NOW);
+        assert_eq!(decision.into_result().err().map(|r| r.why), refused(&indicator, &kill));
+    }
+
+    #[test]
+    fn only_watcher_clients_are_sent_bare_pids() {
+        for (dialect, expected) in [
+            ("watcher", None),
+            ("host-agent", Some(RefusalReason::StartTimeUnknown(9))),
+            ("sysscore", Some(RefusalReason::StartTimeUnknown(9))),
+        ] {
+            let target = Target { pid: 9, start_time: None, name: "evil.sh".into() };
+            let action = Action::KillProcess { source: Source::new(dialect, "web-2"), target };
+            check_decision(&action, &user(Role::Admin), expected);
+        }
+    }
+
+    #[track_caller]
+    fn check_decision(action: &Action, subject: &Subject, expected: Option<RefusalReason>) {
+        let decision = authorise(&rules(), action, subject, "because", NOW);
+        let entry = decision.audit_entry().clone();
+        assert_eq!(entry.time, NOW);
+        assert_eq!(entry.actor, subject.to_string());
+        assert_eq!(entry.action, action.name());
+        assert_eq!(entry.subject, action.done_to());
+        match expected {
+            None => {
+                assert_eq!(entry.outcome, Outcome::Permitted, "{action:?} by {subject}");
+                assert_eq!(entry.reason, "because");
+                assert_eq!(decision.into_result().unwrap().action(), action);
+            }
+            Some(why) => {
+                assert_eq!(entry.outcome, Outcome::Refused, "{action:?} by {subject}");
+                assert_eq!(entry.reason, why.to_string());
+                assert_eq!(decision.into_result().unwrap_err().why(), &why);
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_is_what_was_permitted() {
+        let action = kill("host-agent", "web-2", 9, "evil.sh");
+        let permit = authorise(&rules(), &action, &user(Role::Analyst), "bad\nnews", NOW)
+            .into_result()
+            .unwrap();
+        let command = permit.into_command("cmd_1".into(), None, NOW, 300).unwrap();
+        assert_eq!(command.source, Source::new("host-agent", "web-2"));
+        assert_eq!((command.target.pid, &*command.target.name), (9, "evil.sh"));
+        assert_eq!(command.reason, "bad news");
+        assert_eq!(command.ordered_by, "user:ada");
+        assert_eq!(command.state, CommandState::Queued);
+        assert_eq!((command.created, command.expires), (NOW, NOW.plus_seconds(300)));
+
+        let other = Action::DeleteToken { token: "t".into() };
+        let permit =
+            authorise(&rules(), &other, &user(Role::Admin), "", NOW).into_result().unwrap();
+        assert_eq!(permit.into_command("cmd_1".into(), None, NOW, 300), None);
+    }
+}

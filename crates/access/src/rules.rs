@@ -1,0 +1,76 @@
+use crate::protected_names::ProtectedNames;
+use crate::{Action, Subject};
+use ringwall_event::Source;
+use std::collections::HashSet;
+
+/// What [`authorise`](crate::authorise) decides by: today a few lists, later the policy daemon.
+///
+/// By default the well-known vital processes are protected, and the rule of the indicators may
+/// kill by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    protected: ProtectedNames,
+    automatic: HashSet<(String, String)>,
+    own_hosts: HashSet<String>,
+    own_pids: HashSet<i64>,
+}
+
+impl Rules {
+    /// Protects these names in place of the default list, without regard to case; our own programs
+    /// are protected by their pids whatever the list says.
+    #[must_use]
+    pub fn with_protected_names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.protected = ProtectedNames::new(names);
+        self
+    }
+
+    /// Lets our own rules do these things, and nothing else, by themselves: pairs of a rule's name
+    /// and an action's name, as in `("indicator", "kill_process")`.
+    #[must_use]
+    pub fn with_automatic_actions<'a>(
+        mut self,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        self.automatic =
+            pairs.into_iter().map(|(rule, action)| (rule.into(), action.into())).collect();
+        self
+    }
+
+    /// Says which processes are our own, and by which names hosts report the machine they run on.
+    ///
+    /// The names are compared with those of the sources of every dialect, without regard to case.
+    #[must_use]
+    pub fn with_own_processes<'a>(
+        mut self,
+        hosts: impl IntoIterator<Item = &'a str>,
+        pids: impl IntoIterator<Item = i64>,
+    ) -> Self {
+        self.own_hosts = hosts.into_iter().map(str::to_lowercase).collect();
+        self.own_pids = pids.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn protects(&self, name: &str) -> bool {
+        self.protected.contains(name)
+    }
+
+    pub(crate) fn is_automatic(&self, subject: &Subject, action: &Action) -> bool {
+        matches!(subject, Subject::Rule { name }
+            if self.automatic.contains(&(name.clone(), action.name().to_owned())))
+    }
+
+    pub(crate) fn is_own_process(&self, source: &Source, pid: i64) -> bool {
+        self.own_pids.contains(&pid) && self.own_hosts.contains(&source.name.to_lowercase())
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            protected: ProtectedNames::default(),
+            automatic: [("indicator".to_owned(), "kill_process".to_owned())].into(),
+            own_hosts: HashSet::new(),
+            own_pids: HashSet::new(),
+        }
+    }
+}

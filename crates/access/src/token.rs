@@ -1,0 +1,214 @@
+use crate::Role;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ringwall_event::Timestamp;
+use ringwall_signing::{Secret, sha256};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use subtle::ConstantTimeEq;
+
+/// What every token begins with, so that scanners for leaked secrets recognise it.
+const PREFIX: &str = "rwt_";
+const ID_DIGITS: usize = 16;
+const SECRET_CHARS: usize = 43;
+
+/// A token as it is kept: its secret only as a digest.
+///
+/// The secret has 256 random bits, so a plain SHA-256 is as good as a slow hash.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// Public: 16 hexadecimal digits, found in the token itself.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// SHA-256 of the secret, in URL-safe base64.
+    pub secret_digest: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From this moment it is void; none for never.
+    pub expires: Option<Timestamp>,
+}
+
+impl TokenRecord {
+    /// Makes a token from 40 random bytes. Its text is shown once and kept by nobody here.
+    pub fn create(
+        name: &str,
+        role: Role,
+        expires: Option<Timestamp>,
+        random: &[u8; 40],
+        now: Timestamp,
+    ) -> NewToken {
+        let (id, secret) = random.split_at(ID_DIGITS / 2);
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = Secret::from(format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret)));
+        let record = Self {
+            id,
+            name: name.into(),
+            role,
+            secret_digest: digest(secret),
+            created: now,
+            expires,
+        };
+        NewToken { record, text }
+    }
+
+    /// Checks a presented token against this record, in constant time.
+    ///
+    /// # Errors
+    /// Where it is another token, or this one has expired.
+    pub fn check(&self, presented: &PresentedToken, now: Timestamp) -> Result<(), TokenError> {
+        let presented_digest = digest(presented.secret.expose());
+        let equal: bool = presented_digest.as_bytes().ct_eq(self.secret_digest.as_bytes()).into();
+        if !equal || self.id != presented.id {
+            return Err(TokenError::Unknown);
+        }
+        if self.expires.is_some_and(|expires| now >= expires) {
+            return Err(TokenError::Expired);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TokenRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRecord")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token that was just made.
+#[derive(Debug)]
+pub struct NewToken {
+    /// What is kept.
+    pub record: TokenRecord,
+    /// What its holder is given: `rwt_<id>_<secret>`.
+    pub text: Secret,
+}
+
+/// A text with the form of a token, from a request.
+#[derive(Debug)]
+pub struct PresentedToken {
+    id: String,
+    secret: Secret,
+}
+
+impl PresentedToken {
+    /// Reads `rwt_<16 hexadecimal digits>_<43 characters of URL-safe base64>`; none for all else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let is_id = id.len() == ID_DIGITS
+            && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_id || secret.len() != SECRET_CHARS {
+            return None;
+        }
+        let secret = Secret::from(URL_SAFE_NO_PAD.decode(secret).ok()?);
+        Some(Self { id: id.into(), secret })
+    }
+
+    /// By which the record is found; not secret.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Why a token opens nothing. To who presented it, both look the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// It was never made, or was deleted, or its secret is wrong.
+    #[error("token is not known")]
+    Unknown,
+    /// Its time is over.
+    #[error("token has expired")]
+    Expired,
+}
+
+fn digest(secret: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn text(token: &NewToken) -> String {
+        String::from_utf8(token.text.expose().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_read_and_checked() {
+        let token = TokenRecord::create("ci", Role::Analyst, None, &[0xab; 40], NOW);
+        let text = text(&token);
+        assert_eq!(text, "rwt_abababababababab_q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s");
+        let presented = PresentedToken::parse(&text).unwrap();
+        assert_eq!(presented.id(), token.record.id);
+        assert_eq!(token.record.check(&presented, NOW), Ok(()));
+        let stored = serde_json::to_string(&token.record).unwrap();
+        assert!(!stored.contains("q6urq6"), "{stored}");
+        assert_eq!(serde_json::from_str::<TokenRecord>(&stored).unwrap(), token.record);
+        for printed in [format!("{token:?}"), format!("{presented:?}")] {
+            assert!(!printed.contains("q6urq6"), "{printed}");
+            assert!(!printed.contains(&token.record.secret_digest), "{printed}");
+        }
+    }
+
+    #[test]
+    fn expiry_is_exact() {
+        let expires = Some(NOW.plus_seconds(60));
+        let token = TokenRecord::create("ci", Role::Admin, expires, &[1; 40], NOW);
+        let presented = PresentedToken::parse(&text(&token)).unwrap();
+        assert_eq!(token.record.check(&presented, NOW.plus_seconds(59)), Ok(()));
+        assert_eq!(token.record.check(&presented, NOW.plus_seconds(60)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn other_texts_are_no_tokens() {
+        let good = "rwt_abababababababab_q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s";
+        for (text, expected) in [
+            (good.to_owned(), true),
+            (good.to_uppercase(), false),
+            (good.replace("rwt_", "rwx_"), false),
+            (good.replace("rwt_ab", "rwt_AB"), false),
+            (good.replace("rwt_ab", "rwt_a"), false),
+            (format!("{good}="), false),
+            (format!("{good} "), false),
+            // The last character carries two unused bits, which must be zero.
+            (good.replace("urq6s", "urq6t"), false),
+            (good.replace("urq6s", "urq6"), false),
+            ("rwt__".into(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(PresentedToken::parse(&text).is_some(), expected, "text {text:?}");
+        }
+    }
+
+    fn random() -> impl Strategy<Value = [u8; 40]> {
+        prop::collection::vec(any::<u8>(), 40).prop_map(|bytes| bytes.try_into().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_opens_its_record_and_no_other(a in random(), b in random()) {
+            let first = TokenRecord::create("a", Role::Admin, None, &a, NOW);
+            let second = TokenRecord::create("b", Role::Admin, None, &b, NOW);
+            let presented = PresentedToken::parse(&text(&first)).unwrap();
+            prop_assert_eq!(first.record.check(&presented, NOW), Ok(()));
+            prop_assume!(a != b);
+            prop_assert_eq!(second.record.check(&presented, NOW), Err(TokenError::Unknown));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(rwt_)?.{0,80}") {
+            let _ = PresentedToken::parse(&text);
+        }
+    }
+}
