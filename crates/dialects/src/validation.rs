@@ -31,5 +31,5 @@ mod refusals;
 
 pub use fault::Fault;
 pub use integer::Integer;
-pub use json::{Json, Members, SyntaxError, without_non_numbers};
+pub use json::{Json, Members, SyntaxError, without_half_pairs, without_non_numbers};
 pub use refusals::{INPUT_ECHO_MAX, Place, REFUSALS_MAX, Refusals};

@@ -97,15 +97,20 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A string; not lax: numbers are refused.
+    /// A string; not lax: numbers are refused. Half of a surrogate pair becomes U+FFFD.
     ///
     /// # Errors
-    /// `string_type`; `string_unicode` for half of a surrogate pair.
+    /// `string_type`.
     pub fn text(self) -> Result<Cow<'a, str>, Fault> {
         if self.first_byte() != b'"' {
             return Err(Fault::new("string_type", "Input should be a valid string"));
         }
-        serde_json::from_str::<Text<'a>>(self.as_text()).map(|text| text.0).map_err(|_| UNICODE)
+        let text = self.as_text();
+        if let Ok(text) = serde_json::from_str::<Text<'a>>(text) {
+            return Ok(text.0);
+        }
+        let whole = without_half_pairs(text).unwrap_or_default();
+        Ok(Cow::Owned(serde_json::from_str(&whole).unwrap_or_default()))
     }
 
     /// A list.
@@ -173,12 +178,17 @@ impl<'a> Json<'a> {
         if self.first_byte() != b'{' {
             return Err(otherwise);
         }
-        // The text is well-formed, so what fails here is half of a surrogate pair in a key.
-        serde_json::from_str(self.as_text()).map_err(|_| UNICODE)
+        serde_json::from_str(self.as_text()).map_err(|_| otherwise)
     }
 
     fn first_byte(self) -> u8 {
         self.as_text().as_bytes().first().copied().unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a RawValue> for Json<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        Self(raw)
     }
 }
 
@@ -188,11 +198,6 @@ impl fmt::Debug for Json<'_> {
         write!(f, "Json({} bytes)", self.as_text().len())
     }
 }
-
-const UNICODE: Fault = Fault::new(
-    "string_unicode",
-    "Input should be a valid string, unable to parse raw data as a unicode string",
-);
 
 impl<'a> Members<'a> {
     /// The value under `name`; of several the last, as the original has it.
@@ -233,8 +238,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    members.push((key.0, Json(map.next_value()?)));
+                // Raw, as a key may hold half of a surrogate pair.
+                while let Some(key) = map.next_key::<&RawValue>()? {
+                    let key = Json(key).text().unwrap_or_default();
+                    members.push((key, Json(map.next_value()?)));
                 }
                 Ok(Members(members))
             }
@@ -289,6 +296,42 @@ pub fn without_non_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
     found.then_some(out)
 }
 
+/// The JSON text with every escaped half of a surrogate pair replaced by `\\ufffd`; none where there
+/// is none.
+///
+/// Python keeps bytes of file names and command lines that are not UTF-8 as such halves, and
+/// `json.dumps` writes them. They stand for no character, and a strict reader refuses all of a text
+/// that has one.
+pub fn without_half_pairs(json: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = json.get(at..).and_then(|rest| rest.find('\\')) {
+        let escape = at + found;
+        at = match (unit(json, escape), unit(json, escape + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => escape + 12,
+            (Some(0xd800..=0xdfff), _) => {
+                out.push_str(json.get(copied..escape)?);
+                out.push_str("\\ufffd");
+                copied = escape + 6;
+                copied
+            }
+            _ => escape + 2,
+        };
+    }
+    if copied == 0 {
+        return None;
+    }
+    out.push_str(json.get(copied..)?);
+    Some(out)
+}
+
+/// The number in the escape `\\uXXXX` that stands here.
+fn unit(json: &str, at: usize) -> Option<u16> {
+    let digits = json.get(at..at + 6)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,7 +376,17 @@ mod tests {
     fn strings_are_strict() {
         assert_eq!(read(r#""a\u00e9\n""#).text().as_deref(), Ok("aé\n"));
         assert_eq!(read("1").text().map_err(|fault| fault.kind), Err("string_type"));
-        assert_eq!(read(r#""\ud800""#).text().map_err(|fault| fault.kind), Err("string_unicode"));
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_stands_for_no_character() {
+        assert_eq!(read(r#""a\udc80\ud83d\ude00""#).text().as_deref(), Ok("a\u{fffd}😀"));
+        assert_eq!(read(r#""\\\ud800""#).text().as_deref(), Ok("\\\u{fffd}"));
+        assert_eq!(read(r#""\\ud800""#).text().as_deref(), Ok("\\ud800"));
+        assert_eq!(read(r#""\ud83d\ud83d\ude00""#).text().as_deref(), Ok("\u{fffd}😀"));
+        let members = read(r#"{"\udc80":1}"#).dictionary().expect("an object");
+        assert_eq!(members.get("\u{fffd}").map(Json::as_text), Some("1"));
+        assert_eq!(without_half_pairs(r#"{"a":"\u00e9 \ud83d\ude00 \\"}"#), None);
     }
 
     #[test]
@@ -376,6 +429,15 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn every_well_formed_text_is_read(text in "\"([a-z]|\\\\u(d8|dc|00)[0-9]{2}|\\\\\\\\){0,12}\"") {
+            let json = read(&text);
+            let whole = without_half_pairs(json.as_text()).unwrap_or_else(|| text.clone());
+            let parsed: String = serde_json::from_str(&whole).expect("no halves");
+            let read = json.text();
+            proptest::prop_assert_eq!(read.as_deref(), Ok(parsed.as_str()));
+        }
+
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             if let Ok(json) = Json::read(&bytes) {

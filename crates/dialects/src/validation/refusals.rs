@@ -1,4 +1,4 @@
-use super::{Fault, Json, Members, SyntaxError};
+use super::{Fault, Json, Members, SyntaxError, without_half_pairs};
 use std::fmt::Write;
 
 /// How many bytes of an offending value are repeated at most.
@@ -168,7 +168,7 @@ impl Refusals {
 /// Repeats a value, or the beginning of its text as a string where it is long.
 fn push_bounded(out: &mut String, input: &str) {
     if input.len() <= INPUT_ECHO_MAX {
-        out.push_str(input);
+        out.push_str(&without_half_pairs(input).unwrap_or_else(|| input.to_owned()));
         return;
     }
     let mut end = INPUT_ECHO_MAX;
