@@ -83,7 +83,8 @@ mod tests {
         check(&Secret::from("other"), "alerts", &text, Err(CursorError::Mac));
         check(&key(), "alerts", &format!("{text}A"), Err(CursorError::Mac));
         check(&key(), "alerts", &format!("{text}AAA"), Err(CursorError::Encoding));
-        check(&key(), "alerts", &text[..text.len() - 4], Err(CursorError::Mac));
+        check(&key(), "alerts", &text[..text.len() - 4], Err(CursorError::Encoding));
+        check(&key(), "alerts", &text[..text.len() - 3], Err(CursorError::Encoding));
         check(&key(), "alerts", "", Err(CursorError::Encoding));
         check(&key(), "alerts", "%00", Err(CursorError::Encoding));
         check(&key(), "alerts", &"A".repeat(10_000), Err(CursorError::TooLong));
