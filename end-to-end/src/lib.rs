@@ -29,4 +29,5 @@ pub mod server;
 pub mod sse;
 pub mod suspect;
 pub mod sysscore;
+pub mod tour;
 pub mod watcher_agent;

@@ -91,11 +91,10 @@ async fn carry(mut client: TcpStream, network: Network) -> std::io::Result<()> {
                 requests.shutdown().await
             });
             // The server has done its work when it begins to answer.
-            let mut first = [0; 1];
-            answers.read(&mut first).await?;
+            let answered = answers.read_u8().await.map(drop);
             sending.abort();
             drop(to_client);
-            Ok(())
+            answered
         }
     }
 }

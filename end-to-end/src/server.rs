@@ -352,9 +352,13 @@ impl Drop for Running {
 }
 
 impl Stopped {
-    /// How to start it again; may be changed before.
-    pub fn setup(self) -> Setup {
-        self.setup
+    /// Starts it again and kills it after this time, ready or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::start_and_kill`].
+    pub async fn start_and_kill(self, after: Duration) -> Result<Self> {
+        Ok(Self { setup: self.setup.start_and_kill(after).await? })
     }
 
     /// Starts it again on the same data.

@@ -1,0 +1,15 @@
+//! The real programs, driven from outside.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says on stderr what it skips"
+)]
+
+mod crash;
+mod disk_full;
+mod guide_client;
+mod guides;
+mod hostile;
+mod operators;
+mod react;
+mod watcher;
