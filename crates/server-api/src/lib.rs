@@ -1,1 +1,140 @@
 //! The HTTP API described once: paths, bodies, error codes, OpenAPI.
+//!
+//! The server answers with these types, the client and the command line read them, and
+//! [`openapi()`] describes them, so the three cannot drift apart. Everything here is data: no I/O,
+//! no clock.
+//!
+//! ```
+//! use ringwall_server_api::{Page, Problem, ProblemKind, paths};
+//!
+//! let problem = Problem::new(ProblemKind::NotFound, "there is no alert `17`");
+//! assert_eq!(problem.status, 404);
+//! assert_eq!(problem.type_uri, "urn:ringwall:problem:not-found");
+//!
+//! let page: Page<u32> = serde_json::from_str(r#"{"data":[3,2],"next_cursor":null}"#).unwrap();
+//! assert_eq!(page.data, [3, 2]);
+//! assert_eq!(paths::fill(paths::ALERT, "a/b"), "/api/v1/alerts/a%2Fb");
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod paths;
+
+mod page;
+mod problem;
+mod secret_text;
+
+mod agents;
+mod alerts;
+mod audit;
+mod commands;
+mod events;
+mod health;
+mod hosts;
+mod indicators;
+mod keys;
+mod overview;
+mod scores;
+mod session;
+mod stream;
+mod tokens;
+
+mod examples;
+mod openapi;
+mod schemas;
+mod source_text;
+
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, Page, PageQuery};
+pub use problem::{Problem, ProblemDetail, ProblemKind};
+pub use secret_text::SecretText;
+
+pub use agents::{
+    AgentEvent, AgentReport, AgentReportAnswer, CommandOutcome, CommandPayload, CommandResult,
+    SignedCommand, SignedCommands, WAIT_SECONDS_MAX, header,
+};
+pub use alerts::{AlertQuery, AlertRow, KillRequest, NOTE_CHARS_MAX, NoteRequest};
+pub use audit::{AuditOutcome, AuditRow};
+pub use commands::{CommandQuery, CommandRequest, CommandRow};
+pub use events::{EventQuery, EventRow};
+pub use health::{Health, HealthStatus};
+pub use hosts::{HostProcess, HostRow};
+pub use indicators::{
+    IndicatorAction, IndicatorImport, IndicatorImportAnswer, IndicatorKind, IndicatorOrigin,
+    IndicatorRefusal, IndicatorRequest, IndicatorRow,
+};
+pub use keys::{KeyCreated, KeyKind, KeyOrigin, KeyRequest, KeyRow};
+pub use overview::{
+    AlertCounts, CommandCounts, EventCounts, HostCounts, IntakeLoad, Minute, Overview, ServerFacts,
+    SeverityCounts,
+};
+pub use scores::{ScoreQuery, ScoreRow};
+pub use session::{Role, Session, SessionRequest};
+pub use stream::{EventsRow, Lagged, StreamEvent, StreamQuery, Tick, Topic};
+pub use tokens::{TokenCreated, TokenRequest, TokenRow};
+
+pub use openapi::openapi;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::DeserializeOwned;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_sent_is_read_back() {
+        check(examples::alert());
+        check(examples::command());
+        check(examples::event());
+        check(examples::host());
+        check(examples::host_process());
+        check(examples::score());
+        check(examples::indicator());
+        check(examples::key());
+        check(examples::key_created());
+        check(examples::token());
+        check(examples::audit());
+        check(examples::overview());
+        check(examples::session());
+        check(examples::agent_report());
+        check(examples::signed_commands());
+        check(Page { data: vec![examples::alert()], next_cursor: None });
+    }
+
+    #[track_caller]
+    fn check<T: serde::Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T) {
+        let text = serde_json::to_string(&value).unwrap();
+        assert_eq!(serde_json::from_str::<T>(&text).unwrap(), value, "{text}");
+    }
+
+    #[test]
+    fn the_stream_reads_what_it_writes() {
+        let events = [
+            StreamEvent::Alert(Box::new(examples::alert())),
+            StreamEvent::Command(Box::new(examples::command())),
+            StreamEvent::Host(Box::new(examples::host())),
+            StreamEvent::Events(EventsRow { events: vec![examples::event()] }),
+            StreamEvent::Tick(Tick { events_total: 7, ..Tick::default() }),
+            StreamEvent::Lagged(Lagged { missed: 3 }),
+        ];
+        for event in events {
+            let data = event.data().unwrap();
+            assert!(!data.contains('\n'));
+            assert_eq!(StreamEvent::read(event.name(), &data).unwrap(), Some(event));
+        }
+        assert_eq!(StreamEvent::read("of-a-later-version", "?").unwrap(), None);
+    }
+
+    #[test]
+    fn requests_with_unknown_fields_are_refused() {
+        let body = json!({ "kind": "process", "value": "x", "severty": "low" });
+        assert!(serde_json::from_value::<IndicatorRequest>(body).is_err());
+        let body = json!({ "host": "no-colon", "action": "kill_process", "pid": 7, "name": "x", "reason": "" });
+        let error = serde_json::from_value::<CommandRequest>(body).unwrap_err().to_string();
+        assert_eq!(error, "not of the form `dialect:name`: `no-colon`");
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let key = examples::key_created();
+        assert!(!format!("{key:?}").contains(key.secret.expose()));
+    }
+}

@@ -1,0 +1,122 @@
+use crate::schemas;
+use ringwall_event::{Activity, CommandAction, Severity, Target, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How long a request for commands can be held open, in seconds.
+pub const WAIT_SECONDS_MAX: u64 = 30;
+
+/// The headers of a signed request. What is signed: `ringwall_signing::request_mac`.
+pub mod header {
+    /// The name of the agent.
+    pub const AGENT: &str = "x-ringwall-agent";
+    /// The time of the agent, in milliseconds since 1970.
+    pub const TIME: &str = "x-ringwall-time";
+    /// 16 to 64 characters of `A-Z a-z 0-9 - _`, never used twice.
+    pub const NONCE: &str = "x-ringwall-nonce";
+    /// `v1=` and the base64 of the MAC.
+    pub const SIGNATURE: &str = "x-ringwall-signature";
+    /// The CSRF value of the session, for requests whose credential is the cookie.
+    pub const CSRF: &str = "x-ringwall-csrf";
+}
+
+/// What a host agent saw since its report before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentReport {
+    /// Drawn at the start of the agent: with `sequence` and the body's digest it makes a report
+    /// the same as an earlier one.
+    pub boot_id: String,
+    /// Counts the reports since the start, from 1.
+    pub sequence: u64,
+    /// The name the host gives itself.
+    pub hostname: String,
+    /// How many events the agent had to drop since its report before, as its buffer was full.
+    #[serde(default)]
+    pub dropped: u64,
+    /// The events, oldest first; at most 65,536.
+    #[schema(max_items = 65_536)]
+    pub events: Vec<AgentEvent>,
+}
+
+/// One observation of a host agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentEvent {
+    /// When it happened.
+    #[schema(value_type = String, format = DateTime)]
+    pub time: Timestamp,
+    /// How bad it is by itself; `informational` where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schemas::Severity>)]
+    pub severity: Option<Severity>,
+    /// What happened.
+    #[schema(value_type = schemas::Activity)]
+    pub activity: Activity,
+}
+
+/// What became of a report: all of it is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentReportAnswer {
+    /// How many events are new.
+    pub accepted: u64,
+    /// How many were there before.
+    pub duplicates: u64,
+}
+
+/// Orders for one host agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedCommands {
+    /// The orders, oldest first.
+    pub commands: Vec<SignedCommand>,
+}
+
+/// An order and the server's signature under it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedCommand {
+    /// Base64 of the bytes that are signed: the canonical JSON of a `CommandPayload`.
+    pub payload: String,
+    /// Base64 of the Ed25519 signature over those bytes.
+    pub signature: String,
+}
+
+/// An order, as it is signed: bound to one host, one process and an end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandPayload {
+    /// Names the command in the result.
+    pub id: String,
+    /// The name of the agent that it is for; no other carries it out.
+    pub host: String,
+    /// What to do.
+    #[schema(value_type = schemas::CommandAction)]
+    pub action: CommandAction,
+    /// To which process: all that is given must agree.
+    #[schema(value_type = schemas::Target)]
+    pub target: Target,
+    /// Why, one line.
+    pub reason: String,
+    /// When it was ordered.
+    #[schema(value_type = String, format = DateTime)]
+    pub issued: Timestamp,
+    /// After this moment it must not be carried out.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Timestamp,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandResult {
+    /// Whether it was done.
+    pub state: CommandOutcome,
+    /// How it went, one line.
+    #[schema(max_length = 2000)]
+    pub result: String,
+}
+
+/// Whether a command was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandOutcome {
+    /// Done.
+    Succeeded,
+    /// Tried, or refused, and not done.
+    Failed,
+}

@@ -1,0 +1,278 @@
+//! One believable value of every body, for the document and for tests.
+
+use crate::*;
+use ringwall_event::{
+    Activity, AlertState, CommandAction, CommandState, Connection, EventId, Finding, Process,
+    ProcessRef, Severity, Source, SystemInfo, Target, Timestamp,
+};
+use serde_json::json;
+
+const NOW_MICROS: i64 = 1_792_483_200_000_000;
+
+fn seconds_ago(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(NOW_MICROS + 123_456).plus_seconds(-seconds)
+}
+
+fn id(position: u16) -> EventId {
+    EventId::from_parts((NOW_MICROS / 1000).unsigned_abs(), 0x2_3456_789a_bcde, position)
+}
+
+fn web_1() -> Source {
+    Source::new(Source::HOST_AGENT, "web-1")
+}
+
+fn process() -> ProcessRef {
+    ProcessRef { pid: 4711, start_time: Some(seconds_ago(3)), name: "evil.sh".into() }
+}
+
+pub(crate) fn command() -> CommandRow {
+    CommandRow {
+        id: format!("cmd_{}", id(9)),
+        source: web_1(),
+        action: CommandAction::KillProcess,
+        target: Target { pid: 4711, start_time: Some(seconds_ago(3)), name: "evil.sh".into() },
+        reason: "known bad process 'evil.sh'".into(),
+        ordered_by: "rule:indicator".into(),
+        alert: Some(id(1)),
+        state: CommandState::Succeeded,
+        created: seconds_ago(2),
+        expires: seconds_ago(-298),
+        delivered: Some(seconds_ago(2)),
+        finished: Some(seconds_ago(1)),
+        deliveries: 1,
+        result: Some("ended by SIGTERM".into()),
+    }
+}
+
+pub(crate) fn alert() -> AlertRow {
+    AlertRow {
+        id: id(1),
+        finding: Finding::IndicatorMatch { indicator: "process".into(), value: "evil.sh".into() },
+        severity: Severity::High,
+        state: AlertState::Open,
+        source: web_1(),
+        host: "web-1".into(),
+        process: Some(process()),
+        title: "known bad process 'evil.sh'".into(),
+        reasons: vec!["the process name is on the indicator list".into()],
+        count: 1,
+        first_seen: seconds_ago(2),
+        last_seen: seconds_ago(2),
+        events: vec![id(0)],
+        kill_offered: false,
+        note: None,
+        commands: vec![command()],
+    }
+}
+
+pub(crate) fn score() -> ScoreRow {
+    ScoreRow {
+        process_id: "agent-1:4711".into(),
+        source: Source::new(Source::SYSSCORE, "agent-1"),
+        host: "agent-1".into(),
+        pid: 4711,
+        name: "evil.sh".into(),
+        start_time: None,
+        risk_score: 86.5,
+        anomaly_score: Some(42.0),
+        evidence_score: 86.5,
+        reasons: vec!["ptrace was called 12 times in 5 minutes".into()],
+        calculated_at: seconds_ago(1),
+    }
+}
+
+pub(crate) fn host() -> HostRow {
+    HostRow {
+        id: web_1(),
+        dialect: "host-agent".into(),
+        name: "web-1".into(),
+        hostname: "web-1.example.net".into(),
+        online: true,
+        first_seen: seconds_ago(86_400),
+        last_seen: seconds_ago(1),
+        processes: 212,
+        connections: 37,
+        open_alerts: 1,
+        risk_max: Some(86.5),
+        system: SystemInfo {
+            platform: Some("Linux".into()),
+            os: Some("Debian GNU/Linux 12".into()),
+            kernel: Some("6.1.0-28-amd64".into()),
+            architecture: Some("x86_64".into()),
+            cpu_count: Some(8),
+            memory_total: Some(17_179_869_184),
+            memory_available: Some(9_663_676_416),
+            boot_time: Some(seconds_ago(864_000)),
+            agent_version: Some("0.1.0".into()),
+        },
+        events: 48_211,
+    }
+}
+
+pub(crate) fn host_process() -> HostProcess {
+    HostProcess {
+        pid: 4711,
+        start_time: Some(seconds_ago(3)),
+        name: "evil.sh".into(),
+        parent_pid: Some(4023),
+        user: Some("www-data".into()),
+        executable: Some("/tmp/evil.sh".into()),
+        command_line: Some("/tmp/evil.sh 1000".into()),
+        cpu_percent: Some(0.3),
+        memory_percent: Some(0.1),
+        first_seen: Some(seconds_ago(2)),
+        last_seen: Some(seconds_ago(2)),
+        risk_score: Some(86.5),
+    }
+}
+
+pub(crate) fn connection() -> serde_json::Value {
+    json!(Connection {
+        protocol: "tcp".into(),
+        local_address: "192.0.2.10".into(),
+        local_port: 52114,
+        remote_address: Some("198.51.100.7".into()),
+        remote_port: Some(443),
+        status: "ESTABLISHED".into(),
+        pid: Some(812),
+        process_name: Some("curl".into()),
+    })
+}
+
+pub(crate) fn event() -> EventRow {
+    EventRow {
+        id: id(0),
+        time: seconds_ago(3),
+        received: seconds_ago(2),
+        source: web_1(),
+        host: "web-1".into(),
+        severity: Severity::Informational,
+        kind: "process_started".into(),
+        pid: Some(4711),
+        summary: "evil.sh started (pid 4711, user www-data): /tmp/evil.sh 1000".into(),
+        ocsf: json!({
+            "class_uid": 1007,
+            "class_name": "Process Activity",
+            "activity_name": "Launch",
+            "process": { "pid": 4711, "name": "evil.sh" },
+        }),
+    }
+}
+
+pub(crate) fn indicator() -> IndicatorRow {
+    IndicatorRow {
+        id: "process-evil.sh".into(),
+        kind: IndicatorKind::Process,
+        value: "evil.sh".into(),
+        action: IndicatorAction::Kill,
+        severity: Severity::High,
+        origin: IndicatorOrigin::Default,
+        note: None,
+        created: seconds_ago(86_400),
+        hits: 1,
+        last_hit: Some(seconds_ago(2)),
+    }
+}
+
+pub(crate) fn key() -> KeyRow {
+    KeyRow {
+        id: "sysscore/agent-1".into(),
+        kind: KeyKind::SysScore,
+        name: "agent-1".into(),
+        created: Some(seconds_ago(3600)),
+        last_used: Some(seconds_ago(12)),
+        origin: KeyOrigin::Stored,
+    }
+}
+
+pub(crate) fn key_created() -> KeyCreated {
+    KeyCreated {
+        kind: KeyKind::SysScore,
+        id: "agent-1".into(),
+        secret: "W1rq0vH3hQ2nSxk7oYcT9mJ5uZ8bEdGfLpAiRjNwXyU".into(),
+        server_public_key: None,
+    }
+}
+
+pub(crate) fn token() -> TokenRow {
+    TokenRow {
+        id: "tok_5f2c9d1e".into(),
+        name: "ci".into(),
+        role: Role::ReadOnly,
+        created: seconds_ago(3600),
+        expires: Some(seconds_ago(-86_400 * 30)),
+        last_used: None,
+    }
+}
+
+pub(crate) fn audit() -> AuditRow {
+    AuditRow {
+        id: "17".into(),
+        time: seconds_ago(2),
+        actor: "rule:indicator".into(),
+        action: "kill_process".into(),
+        subject: "host-agent:web-1 pid 4711 evil.sh".into(),
+        outcome: AuditOutcome::Permitted,
+        reason: Some("known bad process 'evil.sh'".into()),
+    }
+}
+
+pub(crate) fn overview() -> Overview {
+    let mut by_severity = SeverityCounts::default();
+    *by_severity.of(Severity::High) = 1;
+    Overview {
+        hosts: HostCounts { total: 3, online: 2 },
+        events: EventCounts { total: 48_211, last_minute: 264 },
+        alerts: AlertCounts { open: 1, by_severity },
+        commands: CommandCounts { open: 0, succeeded_24h: 1, failed_24h: 0 },
+        timeline: vec![Minute {
+            minute: Timestamp::from_micros(NOW_MICROS),
+            events: 264,
+            alerts: 1,
+        }],
+        top_risk: vec![score()],
+        recent_alerts: vec![alert()],
+        server: ServerFacts {
+            version: "0.1.0".into(),
+            started: seconds_ago(90_000),
+            data_dir_bytes: 5_242_880,
+            intake: IntakeLoad { queued: 0, capacity: 4096 },
+        },
+    }
+}
+
+pub(crate) fn agent_report() -> AgentReport {
+    AgentReport {
+        boot_id: "0d3f7a52c1e94b0a8f6e2d1c0b9a8877".into(),
+        sequence: 42,
+        hostname: "web-1.example.net".into(),
+        dropped: 0,
+        events: vec![AgentEvent {
+            time: seconds_ago(3),
+            severity: None,
+            activity: Activity::ProcessStarted(Process {
+                pid: 4711,
+                start_time: Some(seconds_ago(3)),
+                name: "evil.sh".into(),
+                parent_pid: Some(4023),
+                user: Some("www-data".into()),
+                executable: Some("/tmp/evil.sh".into()),
+                command_line: Some("/tmp/evil.sh 1000".into()),
+                ..Process::default()
+            }),
+        }],
+    }
+}
+
+pub(crate) fn signed_commands() -> SignedCommands {
+    SignedCommands {
+        commands: vec![SignedCommand {
+            payload: "eyJhY3Rpb24iOiJraWxsX3Byb2Nlc3MiLCAi4oCmIjogIuKApiJ9".into(),
+            signature: "4pyTIGFuIEVkMjU1MTkgc2lnbmF0dXJlIG9mIDY0IGJ5dGVz".into(),
+        }],
+    }
+}
+
+pub(crate) fn session() -> Session {
+    Session { user: "admin".into(), role: Role::Admin, csrf: "fPZcO2nE4mJ8xqTQd1yVhA".into() }
+}

@@ -1,0 +1,366 @@
+//! Every operation, in the order of a first read.
+
+use super::operation::{Described, delete, get, post, query_parameter};
+use crate::{
+    AgentReport, AgentReportAnswer, AlertQuery, AlertRow, AuditRow, CommandPayload, CommandQuery,
+    CommandRequest, CommandResult, CommandRow, EventQuery, EventRow, EventsRow, Health,
+    HealthStatus, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
+    IndicatorRow, KeyCreated, KeyRequest, KeyRow, KillRequest, Lagged, NoteRequest, Overview, Page,
+    PageQuery, ProblemKind, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
+    StreamQuery, Tick, TokenCreated, TokenRequest, TokenRow, examples, paths, schemas,
+};
+use serde_json::json;
+use utoipa::openapi::schema::Type;
+
+pub(super) fn all() -> Vec<Described> {
+    [server(), hosts(), events(), alerts(), commands(), indicators(), access(), stream(), agents()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A page as an example: one row, and where to go on.
+fn page<T>(row: T) -> Page<T> {
+    Page { data: vec![row], next_cursor: Some("AAAAAWhN…".to_owned()) }
+}
+
+fn server() -> Vec<Described> {
+    let health = Health { status: HealthStatus::Ok, version: "0.1.0".to_owned() };
+    vec![
+        get(paths::HEALTH, "health", "Whether the server lives")
+            .tag("overview")
+            .for_anybody()
+            .answers::<Health>(200, "It lives", &health)
+            .answers::<Health>(
+                503,
+                "It lives and cannot store",
+                Health { status: HealthStatus::Degraded, ..health },
+            )
+            .done(),
+        get(paths::OPENAPI, "openapi", "This document")
+            .tag("overview")
+            .for_anybody()
+            .answers_text(200, "OpenAPI 3.1", "application/json")
+            .done(),
+        get(paths::DOCS, "docs", "This document as a page for people")
+            .tag("overview")
+            .for_anybody()
+            .answers_text(200, "A page without anything from elsewhere", "text/html")
+            .done(),
+        get(paths::OVERVIEW, "overview", "Everything at a glance")
+            .tag("overview")
+            .answers::<Overview>(200, "The counts, and what is most urgent", examples::overview())
+            .done(),
+    ]
+}
+
+fn hosts() -> Vec<Described> {
+    vec![
+        get(paths::HOSTS, "list_hosts", "All hosts")
+            .tag("hosts")
+            .query::<PageQuery>()
+            .answers::<Page<HostRow>>(
+                200,
+                "The host that reported last is first",
+                page(examples::host()),
+            )
+            .done(),
+        get(paths::HOST, "show_host", "One host")
+            .tag("hosts")
+            .answers::<HostRow>(200, "The host", examples::host())
+            .done(),
+        get(paths::HOST_PROCESSES, "list_host_processes", "What runs on a host")
+            .tag("hosts")
+            .about("The processes of the latest picture and what changed since, always whole.")
+            .answers::<Page<HostProcess>>(
+                200,
+                "Ordered by pid",
+                Page::whole(vec![examples::host_process()]),
+            )
+            .done(),
+        get(paths::HOST_CONNECTIONS, "list_host_connections", "Whom a host talks to")
+            .tag("hosts")
+            .about("The connections of the latest picture and what changed since, always whole.")
+            .answers::<Page<schemas::Connection>>(
+                200,
+                "The connections",
+                Page::whole(vec![examples::connection()]),
+            )
+            .done(),
+        get(paths::SCORES, "list_scores", "How risky processes are, and why")
+            .tag("hosts")
+            .query::<ScoreQuery>()
+            .answers::<Page<ScoreRow>>(200, "The riskiest first", page(examples::score()))
+            .done(),
+    ]
+}
+
+fn events() -> Vec<Described> {
+    vec![
+        get(paths::EVENTS, "list_events", "What was observed")
+            .tag("events")
+            .query::<EventQuery>()
+            .answers::<Page<EventRow>>(200, "Newest first", page(examples::event()))
+            .done(),
+        get(paths::EVENT, "show_event", "One observation")
+            .tag("events")
+            .answers::<EventRow>(200, "The event", examples::event())
+            .done(),
+    ]
+}
+
+fn alerts() -> Vec<Described> {
+    let note = json!(NoteRequest { note: Some("mine; looking at it".to_owned()) });
+    let kill = json!(KillRequest { reason: Some("not one of ours".to_owned()) });
+    vec![
+        get(paths::ALERTS, "list_alerts", "What was concluded")
+            .tag("alerts")
+            .query::<AlertQuery>()
+            .answers::<Page<AlertRow>>(200, "Newest first", page(examples::alert()))
+            .done(),
+        get(paths::ALERT, "show_alert", "One conclusion")
+            .tag("alerts")
+            .answers::<AlertRow>(200, "The alert", examples::alert())
+            .done(),
+        post(paths::ALERT_ACKNOWLEDGE, "acknowledge_alert", "Somebody has it")
+            .tag("alerts")
+            .takes::<NoteRequest>(false, note.clone())
+            .answers::<AlertRow>(200, "The alert as it is now", examples::alert())
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        post(paths::ALERT_RESOLVE, "resolve_alert", "Dealt with")
+            .tag("alerts")
+            .about("A new sighting of the same thing opens a new alert.")
+            .takes::<NoteRequest>(false, note)
+            .answers::<AlertRow>(200, "The alert as it is now", examples::alert())
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        post(paths::ALERT_KILL, "kill_alert_process", "End the process that an alert is about")
+            .tag("alerts")
+            .about("An open order for the same process is answered, not repeated.")
+            .takes::<KillRequest>(false, kill)
+            .answers::<CommandRow>(
+                202,
+                "Ordered; follow the command to its result",
+                examples::command(),
+            )
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::ActionRefused, ProblemKind::Conflict])
+            .done(),
+    ]
+}
+
+fn commands() -> Vec<Described> {
+    let order = json!({
+        "host": "host-agent:web-1", "action": "kill_process", "pid": 4711, "name": "evil.sh",
+        "reason": "not one of ours",
+    });
+    vec![
+        get(paths::COMMANDS, "list_commands", "What was ordered")
+            .tag("commands")
+            .query::<CommandQuery>()
+            .answers::<Page<CommandRow>>(200, "Newest first", page(examples::command()))
+            .done(),
+        post(paths::COMMANDS, "create_command", "Order something by hand")
+            .tag("commands")
+            .takes::<CommandRequest>(true, order)
+            .answers::<CommandRow>(
+                202,
+                "Ordered; follow the command to its result",
+                examples::command(),
+            )
+            .refuses(&[
+                ProblemKind::CsrfMissing,
+                ProblemKind::ActionRefused,
+                ProblemKind::NotFound,
+                ProblemKind::Conflict,
+            ])
+            .done(),
+        get(paths::COMMAND, "show_command", "One order")
+            .tag("commands")
+            .answers::<CommandRow>(200, "The command", examples::command())
+            .done(),
+        post(paths::COMMAND_WITHDRAW, "withdraw_command", "Take an order back")
+            .tag("commands")
+            .answers::<CommandRow>(200, "The command as it is now", examples::command())
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+    ]
+}
+
+fn indicators() -> Vec<Described> {
+    let one = json!({ "kind": "process", "value": "evil.sh", "action": "kill" });
+    let list =
+        json!({ "kind": "domain", "text": "# from the incident of Tuesday\nevil.example\n" });
+    let answer = IndicatorImportAnswer { added: 1, ..IndicatorImportAnswer::default() };
+    vec![
+        get(paths::INDICATORS, "list_indicators", "The list of known bad things")
+            .tag("indicators")
+            .answers::<Page<IndicatorRow>>(
+                200,
+                "Always whole",
+                Page::whole(vec![examples::indicator()]),
+            )
+            .done(),
+        post(paths::INDICATORS, "create_indicator", "Add a known bad thing")
+            .tag("indicators")
+            .about("In force from the next batch of events on.")
+            .takes::<IndicatorRequest>(true, one)
+            .answers::<IndicatorRow>(201, "Added", examples::indicator())
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        post(paths::INDICATORS_IMPORT, "import_indicators", "Add many known bad things")
+            .tag("indicators")
+            .takes::<IndicatorImport>(true, list)
+            .answers::<IndicatorImportAnswer>(200, "What became of each", answer)
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        delete(paths::INDICATOR, "delete_indicator", "Take a thing off the list")
+            .tag("indicators")
+            .answers_text(204, "Gone", "")
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+    ]
+}
+
+fn access() -> Vec<Described> {
+    vec![
+        post(paths::SESSION, "sign_in", "Sign in")
+            .tag("access")
+            .for_anybody()
+            .takes::<SessionRequest>(true, json!({ "user": "admin", "password": "…" }))
+            .answers::<Session>(200, "Signed in; the cookie is set", examples::session())
+            .refuses(&[ProblemKind::Unauthenticated, ProblemKind::TooManyRequests])
+            .done(),
+        get(paths::SESSION, "show_session", "Who is signed in")
+            .tag("access")
+            .answers::<Session>(200, "The session", examples::session())
+            .done(),
+        delete(paths::SESSION, "sign_out", "Sign out")
+            .tag("access")
+            .answers_text(204, "Signed out; the cookie is gone", "")
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        get(paths::KEYS, "list_keys", "The keys of agents")
+            .tag("access")
+            .query::<PageQuery>()
+            .answers::<Page<KeyRow>>(
+                200,
+                "By kind and name, without secrets",
+                Page::whole(vec![examples::key()]),
+            )
+            .done(),
+        post(paths::KEYS, "create_key", "Make a key for an agent")
+            .tag("access")
+            .takes::<KeyRequest>(true, json!({ "kind": "sysscore", "name": "agent-1" }))
+            .answers::<KeyCreated>(
+                201,
+                "Made; the secret is told this once",
+                examples::key_created(),
+            )
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        delete(paths::KEY, "delete_key", "Remove a key")
+            .tag("access")
+            .about("What it signs is refused from now on.")
+            .answers_text(204, "Gone", "")
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        get(paths::TOKENS, "list_tokens", "The tokens of programs")
+            .tag("access")
+            .query::<PageQuery>()
+            .answers::<Page<TokenRow>>(
+                200,
+                "Newest first, without their texts",
+                Page::whole(vec![examples::token()]),
+            )
+            .done(),
+        post(paths::TOKENS, "create_token", "Make a token for a program")
+            .tag("access")
+            .takes::<TokenRequest>(
+                true,
+                json!({ "name": "ci", "role": "read_only", "expires_in_days": 30 }),
+            )
+            .answers::<TokenCreated>(
+                201,
+                "Made; its text is told this once",
+                json!({ "id": "tok_5f2c9d1e", "token": "rwt_3q2-7wQkT9…" }),
+            )
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        delete(paths::TOKEN, "delete_token", "Remove a token")
+            .tag("access")
+            .answers_text(204, "Gone", "")
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        get(paths::AUDIT, "list_audit", "Who did what, and whether it was permitted")
+            .tag("access")
+            .query::<PageQuery>()
+            .answers::<Page<AuditRow>>(200, "Newest first", page(examples::audit()))
+            .done(),
+    ]
+}
+
+fn stream() -> Vec<Described> {
+    vec![
+        get(paths::STREAM, "stream", "What happens from now on")
+            .tag("stream")
+            .about(
+                "Server-sent events, each with JSON as its data: `alert` (an Alert), `command` (a \
+                 Command), `host` (a Host), `events` (EventBatch, only where the topic is asked \
+                 for), `tick` (Tick, every 2 s) and `lagged` (Lagged: the reader was too slow; load \
+                 the lists again). A comment line keeps the connection alive.",
+            )
+            .query::<StreamQuery>()
+            .answers_text(200, "Stays open", "text/event-stream")
+            .mentions::<EventsRow>()
+            .mentions::<Tick>()
+            .mentions::<Lagged>()
+            .mentions::<AlertRow>()
+            .mentions::<CommandRow>()
+            .mentions::<HostRow>()
+            .done(),
+    ]
+}
+
+fn agents() -> Vec<Described> {
+    let wait = query_parameter(
+        "wait",
+        Type::Integer,
+        "How many seconds the request may be held open until there is a command; 0 to 30, 0 where \
+         it is absent.",
+    );
+    let result = json!({ "state": "succeeded", "result": "ended by SIGTERM" });
+    vec![
+        post(paths::AGENT_REPORTS, "report", "Bring events")
+            .tag("host agents")
+            .about(
+                "All or nothing: an answer of 200 means that every event is on disk. The same body \
+                 under the same `boot_id` and `sequence` is stored once, however often it is sent.",
+            )
+            .for_agents()
+            .takes::<AgentReport>(true, json!(examples::agent_report()))
+            .answers::<AgentReportAnswer>(
+                200,
+                "Stored",
+                AgentReportAnswer { accepted: 1, duplicates: 0 },
+            )
+            .refuses(&[ProblemKind::Busy, ProblemKind::StorageUnavailable])
+            .done(),
+        get(paths::AGENT_COMMANDS, "fetch_commands", "Fetch commands")
+            .tag("host agents")
+            .about("A command is handed out again until its result is told or its time is over.")
+            .for_agents()
+            .parameter(wait)
+            .answers::<SignedCommands>(200, "The commands, maybe none", examples::signed_commands())
+            .mentions::<CommandPayload>()
+            .refuses(&[ProblemKind::Busy])
+            .done(),
+        post(paths::AGENT_COMMAND_RESULT, "tell_command_result", "Say what became of a command")
+            .tag("host agents")
+            .for_agents()
+            .takes::<CommandResult>(true, result)
+            .answers_text(204, "Noted", "")
+            .refuses(&[ProblemKind::Conflict, ProblemKind::Busy, ProblemKind::StorageUnavailable])
+            .done(),
+    ]
+}

@@ -1,0 +1,119 @@
+//! The paths of the API, whole, with `{name}` where a value goes.
+
+/// What every path of the API begins with.
+pub const PREFIX: &str = "/api/v1";
+
+/// Signing in and out.
+pub const SESSION: &str = "/api/v1/session";
+/// Whether the server lives.
+pub const HEALTH: &str = "/api/v1/health";
+/// The description of all this.
+pub const OPENAPI: &str = "/api/v1/openapi.json";
+/// The description for people.
+pub const DOCS: &str = "/api/v1/docs";
+/// Everything at a glance.
+pub const OVERVIEW: &str = "/api/v1/overview";
+/// All hosts.
+pub const HOSTS: &str = "/api/v1/hosts";
+/// One host.
+pub const HOST: &str = "/api/v1/hosts/{id}";
+/// What runs on a host.
+pub const HOST_PROCESSES: &str = "/api/v1/hosts/{id}/processes";
+/// Whom a host talks to.
+pub const HOST_CONNECTIONS: &str = "/api/v1/hosts/{id}/connections";
+/// What was observed.
+pub const EVENTS: &str = "/api/v1/events";
+/// One observation.
+pub const EVENT: &str = "/api/v1/events/{id}";
+/// What was concluded.
+pub const ALERTS: &str = "/api/v1/alerts";
+/// One conclusion.
+pub const ALERT: &str = "/api/v1/alerts/{id}";
+/// Somebody has it.
+pub const ALERT_ACKNOWLEDGE: &str = "/api/v1/alerts/{id}/acknowledge";
+/// Dealt with.
+pub const ALERT_RESOLVE: &str = "/api/v1/alerts/{id}/resolve";
+/// Ends the process that an alert is about.
+pub const ALERT_KILL: &str = "/api/v1/alerts/{id}/kill";
+/// Orders to hosts.
+pub const COMMANDS: &str = "/api/v1/commands";
+/// One order.
+pub const COMMAND: &str = "/api/v1/commands/{id}";
+/// Takes an order back.
+pub const COMMAND_WITHDRAW: &str = "/api/v1/commands/{id}/withdraw";
+/// Risk scores of processes.
+pub const SCORES: &str = "/api/v1/scores";
+/// The list of known bad things.
+pub const INDICATORS: &str = "/api/v1/indicators";
+/// Many indicators at once.
+pub const INDICATORS_IMPORT: &str = "/api/v1/indicators/import";
+/// One indicator.
+pub const INDICATOR: &str = "/api/v1/indicators/{id}";
+/// The keys of agents.
+pub const KEYS: &str = "/api/v1/keys";
+/// One key.
+pub const KEY: &str = "/api/v1/keys/{kind}/{name}";
+/// The tokens of programs.
+pub const TOKENS: &str = "/api/v1/tokens";
+/// One token.
+pub const TOKEN: &str = "/api/v1/tokens/{id}";
+/// Who did what, and whether it was permitted.
+pub const AUDIT: &str = "/api/v1/audit";
+/// What happens from now on.
+pub const STREAM: &str = "/api/v1/stream";
+/// Where host agents bring their events.
+pub const AGENT_REPORTS: &str = "/api/v1/agent/reports";
+/// Where host agents fetch their commands.
+pub const AGENT_COMMANDS: &str = "/api/v1/agent/commands";
+/// Where host agents say what became of a command.
+pub const AGENT_COMMAND_RESULT: &str = "/api/v1/agent/commands/{id}/result";
+
+/// Puts `value`, percent-encoded, in the place of the first `{name}`; call it again for the next.
+///
+/// ```
+/// use ringwall_server_api::paths;
+/// let key = paths::fill(&paths::fill(paths::KEY, "sysscore"), "agent 1");
+/// assert_eq!(key, "/api/v1/keys/sysscore/agent%201");
+/// ```
+pub fn fill(path: &str, value: &str) -> String {
+    match (path.split_once('{'), path.split_once('}')) {
+        (Some((before, _)), Some((_, after))) => format!("{before}{}{after}", encode(value)),
+        _ => path.to_owned(),
+    }
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986 §2.3.
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            for nibble in [byte >> 4, byte & 0xf] {
+                out.push(
+                    char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase(),
+                );
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cannot_leave_their_place() {
+        check("host-agent:web-1", "/api/v1/hosts/host-agent%3Aweb-1/processes");
+        check("../x?y#z", "/api/v1/hosts/..%2Fx%3Fy%23z/processes");
+        check("{id}%2F", "/api/v1/hosts/%7Bid%7D%252F/processes");
+        check("é\n", "/api/v1/hosts/%C3%A9%0A/processes");
+    }
+
+    #[track_caller]
+    fn check(value: &str, expected: &str) {
+        assert_eq!(fill(HOST_PROCESSES, value), expected, "value {value:?}");
+    }
+}

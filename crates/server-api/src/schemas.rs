@@ -1,0 +1,287 @@
+//! The schemas of the event crate's types, which know nothing of OpenAPI.
+//!
+//! Only shapes: no value of these types is ever made. The tests hold them against the JSON of the
+//! real types, so that they cannot drift.
+#![expect(dead_code, reason = "shapes for the OpenAPI document, never constructed")]
+
+use utoipa::ToSchema;
+
+/// How bad something is: OCSF `severity_id` 1 to 5 by name.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// What people have done about an alert.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AlertState {
+    Open,
+    Acknowledged,
+    Resolved,
+}
+
+/// The kinds of conclusion.
+#[derive(ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Finding {
+    /// Something on the list of known bad things was seen.
+    IndicatorMatch {
+        /// `process`, `path`, `hash`, `address` or `domain`.
+        indicator: String,
+        /// The listed value that matched.
+        value: String,
+    },
+    /// A program that this host never ran before.
+    NewProcess,
+    /// The risk of a process rose to the configured threshold.
+    RiskThreshold,
+}
+
+/// What can be ordered.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CommandAction {
+    /// SIGTERM, then SIGKILL after a grace.
+    KillProcess,
+}
+
+/// How far a command has come.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CommandState {
+    Queued,
+    Delivered,
+    Succeeded,
+    Failed,
+    Expired,
+    Withdrawn,
+}
+
+/// The one process that a command is about. All that is given must agree.
+#[derive(ToSchema)]
+pub(crate) struct Target {
+    /// The process id, 2 or greater.
+    #[schema(minimum = 2)]
+    pid: i64,
+    /// When the process started.
+    #[schema(format = DateTime)]
+    start_time: Option<String>,
+    /// The short name of the program.
+    name: String,
+}
+
+/// As much of a process as names it.
+#[derive(ToSchema)]
+pub(crate) struct ProcessRef {
+    /// The process id.
+    pid: i64,
+    /// When it started, where known.
+    #[schema(format = DateTime)]
+    start_time: Option<String>,
+    /// The short name of the program; empty where not known.
+    #[serde(default)]
+    name: String,
+}
+
+/// What a host says of itself.
+#[derive(ToSchema)]
+pub(crate) struct SystemInfo {
+    /// The kernel's name: `Linux`, `Darwin`.
+    platform: Option<String>,
+    /// The distribution and its version.
+    os: Option<String>,
+    /// The release of the kernel.
+    kernel: Option<String>,
+    /// The machine's instruction set.
+    architecture: Option<String>,
+    /// Number of logical processors.
+    #[schema(minimum = 0)]
+    cpu_count: Option<u32>,
+    /// Memory in bytes.
+    #[schema(minimum = 0)]
+    memory_total: Option<u64>,
+    /// Memory that could be given out now, in bytes.
+    #[schema(minimum = 0)]
+    memory_available: Option<u64>,
+    /// When the host started.
+    #[schema(format = DateTime)]
+    boot_time: Option<String>,
+    /// The version of the agent that reports.
+    agent_version: Option<String>,
+}
+
+/// An internet connection as a host reports it.
+#[derive(ToSchema)]
+pub(crate) struct Connection {
+    /// `tcp` or `udp`; empty where the sender does not say.
+    #[serde(default)]
+    protocol: String,
+    /// The address on the reporting host.
+    local_address: String,
+    /// The port on the reporting host.
+    #[schema(maximum = 65535)]
+    local_port: u16,
+    /// The address of the other side; null for a listening socket.
+    remote_address: Option<String>,
+    /// The port of the other side; null for a listening socket.
+    #[schema(maximum = 65535)]
+    remote_port: Option<u16>,
+    /// The state in the words of the sender: `ESTABLISHED`, `LISTEN`.
+    status: String,
+    /// The process that holds the socket, where known.
+    pid: Option<i64>,
+    /// The name of that process, where known.
+    process_name: Option<String>,
+}
+
+/// A process as a host reports it.
+#[derive(ToSchema)]
+pub(crate) struct Process {
+    /// The process id.
+    pid: i64,
+    /// When it started; with the pid this is its identity on its host.
+    #[schema(format = DateTime)]
+    start_time: Option<String>,
+    /// The short name of the program.
+    name: String,
+    /// The process that started it.
+    parent_pid: Option<i64>,
+    /// The name of the user it runs as, or the number where there is no name.
+    user: Option<String>,
+    /// The absolute path of the program file.
+    executable: Option<String>,
+    /// The arguments joined by blanks, secrets masked.
+    command_line: Option<String>,
+    /// SHA-256 of the program file in lower-case hexadecimal.
+    executable_sha256: Option<String>,
+    /// Share of one core since the report before, in percent.
+    cpu_percent: Option<f64>,
+    /// Share of the host's memory that is resident, in percent.
+    memory_percent: Option<f64>,
+}
+
+/// All processes and connections of a host at one moment.
+#[derive(ToSchema)]
+pub(crate) struct Inventory {
+    /// Every process seen.
+    processes: Vec<Process>,
+    /// Every connection seen.
+    #[serde(default)]
+    connections: Vec<Connection>,
+    /// What the host is.
+    #[serde(default)]
+    system: SystemInfo,
+}
+
+/// What happened: an object with one field, named for the kind.
+#[derive(ToSchema)]
+pub(crate) enum Activity {
+    /// A program began to run.
+    ProcessStarted(Process),
+    /// A process ended.
+    ProcessEnded {
+        /// The process that ended.
+        process: ProcessRef,
+        /// The exit code, or minus the signal that ended it; null where it is not known.
+        exit_code: Option<i32>,
+    },
+    /// A connection came to be.
+    ConnectionOpened(Connection),
+    /// A connection is gone.
+    ConnectionClosed(Connection),
+    /// A system call was made.
+    SystemCall {
+        /// The process that made it; its name may be empty.
+        process: ProcessRef,
+        /// The name of the call, as in `execve`.
+        name: String,
+        /// The sender's own risk score, 0 to 100.
+        risk_score: Option<f64>,
+        /// The sender's own anomaly score, 0 to 100.
+        anomaly_score: Option<f64>,
+    },
+    /// Everything that runs on a host at one moment.
+    Inventory(Inventory),
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwall_event as event;
+    use serde_json::{Value, json};
+    use utoipa::PartialSchema;
+
+    #[test]
+    fn shapes_have_the_fields_of_the_real_types() {
+        check::<super::Process, _>(&event::Process::default());
+        check::<super::ProcessRef, _>(&event::ProcessRef::default());
+        check::<super::Connection, _>(&event::Connection::default());
+        check::<super::SystemInfo, _>(&event::SystemInfo::default());
+        check::<super::Inventory, _>(&event::Inventory::default());
+        check::<super::Target, _>(&event::Target { pid: 2, start_time: None, name: "x".into() });
+    }
+
+    #[test]
+    fn shapes_have_the_words_of_the_real_types() {
+        check_words::<super::Severity, _>(&event::Severity::ALL);
+        use event::AlertState::{Acknowledged, Open, Resolved};
+        check_words::<super::AlertState, _>(&[Open, Acknowledged, Resolved]);
+        use event::CommandState::{Delivered, Expired, Failed, Queued, Succeeded, Withdrawn};
+        let states = [Queued, Delivered, Succeeded, Failed, Expired, Withdrawn];
+        check_words::<super::CommandState, _>(&states);
+        check_words::<super::CommandAction, _>(&[event::CommandAction::KillProcess]);
+    }
+
+    #[test]
+    fn every_activity_is_among_the_variants() {
+        let schema = serde_json::to_value(super::Activity::schema()).unwrap();
+        let described: Vec<String> = schema["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|variant| keys(&variant["properties"]).remove(0))
+            .collect();
+        let process = event::ProcessRef::default();
+        let real = [
+            event::Activity::ProcessStarted(event::Process::default()),
+            event::Activity::ProcessEnded { process: process.clone(), exit_code: None },
+            event::Activity::ConnectionOpened(event::Connection::default()),
+            event::Activity::ConnectionClosed(event::Connection::default()),
+            event::Activity::SystemCall {
+                process,
+                name: "execve".into(),
+                risk_score: None,
+                anomaly_score: None,
+            },
+            event::Activity::Inventory(Box::default()),
+        ];
+        assert_eq!(real.len(), event::Activity::KINDS.len());
+        let real: Vec<String> =
+            real.iter().map(|a| keys(&serde_json::to_value(a).unwrap()).remove(0)).collect();
+        assert_eq!(described, real);
+    }
+
+    #[track_caller]
+    fn check<Shape: PartialSchema, Real: serde::Serialize>(real: &Real) {
+        let schema = serde_json::to_value(Shape::schema()).unwrap();
+        let real = serde_json::to_value(real).unwrap();
+        assert_eq!(keys(&schema["properties"]), keys(&real));
+    }
+
+    #[track_caller]
+    fn check_words<Shape: PartialSchema, Real: serde::Serialize>(real: &[Real]) {
+        let schema = serde_json::to_value(Shape::schema()).unwrap();
+        assert_eq!(schema["enum"], json!(real));
+    }
+
+    fn keys(value: &Value) -> Vec<String> {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+}

@@ -1,0 +1,57 @@
+use crate::SecretText;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who wants to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRequest {
+    /// The name of the user.
+    #[schema(example = "admin")]
+    pub user: String,
+    /// The password.
+    pub password: SecretText,
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// The name of the user, or of the token.
+    pub user: String,
+    /// What they may do.
+    pub role: Role,
+    /// To be sent as `X-Ringwall-CSRF` with every request that changes something, where the cookie
+    /// is the credential. Empty for a token.
+    pub csrf: SecretText,
+}
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything, keys and tokens included.
+    Admin,
+    /// Sees everything, works on alerts, orders kills, keeps the indicators.
+    Analyst,
+    /// Sees everything but keys and tokens, changes nothing.
+    ReadOnly,
+}
+
+impl Role {
+    /// All of them, the mightiest first.
+    pub const ALL: [Self; 3] = [Self::Admin, Self::Analyst, Self::ReadOnly];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Analyst => "analyst",
+            Self::ReadOnly => "read_only",
+        }
+    }
+
+    /// The role of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
