@@ -1,0 +1,22 @@
+//! What the kernel shows of processes, whose names and arguments anybody chooses.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ringwall_host_probes::mask_command_line;
+use ringwall_host_probes::procfs::{self, NetLine, ProcessStat};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(stat) = ProcessStat::parse(bytes) {
+        procfs::short_name(stat.name, bytes);
+    }
+    if let Some(line) = NetLine::parse(bytes) {
+        line.peer();
+    }
+    procfs::real_user(bytes);
+    procfs::boot_seconds(bytes);
+    procfs::processors(bytes);
+    procfs::memory(bytes);
+    procfs::last_pid(bytes);
+    procfs::pretty_name(bytes);
+    mask_command_line(bytes);
+});
