@@ -17,7 +17,14 @@ pub(crate) fn all(place: &Place) -> Result<()> {
 /// The steps of `./x lint`, as part of a longer run.
 pub(crate) fn steps_of(place: &Place, steps: &mut Steps) -> Result<()> {
     steps.step("format", || {
-        quietly_named(&mut command("cargo", ["fmt", "--all", "--check"], &place.root), "cargo fmt")
+        // The fuzz targets are a workspace of their own.
+        for folder in [place.root.clone(), place.root.join("fuzz")] {
+            quietly_named(
+                &mut command("cargo", ["fmt", "--all", "--check"], &folder),
+                "cargo fmt",
+            )?;
+        }
+        Ok(())
     })?;
     steps.step("floors", || floors::check(&place.root))?;
     steps.step("dashboard types", || {

@@ -32,6 +32,12 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
         let chosen = ["--workspace", "--exclude", "ringwall-end-to-end"];
         runner(place, &ringwall, &chosen, None)
     })?;
+    steps.suite("examples in the documentation", || {
+        let arguments = ["test", "--locked", "--doc", "--workspace", "-q"];
+        keeping_lines(&mut command("cargo", arguments, &place.root), "cargo test --doc", closing)
+            .map(drop_empty)
+    })?;
+    steps.step("dashboard tests", || build::npm_run(place, "test"))?;
     steps.suite("end to end", || {
         let mut environment = end_to_end(place, &ringwall);
         environment.push(("RINGWALL_KILLS".into(), kills.to_string()));
@@ -137,8 +143,16 @@ fn runner_with(
         command("cargo", ["test", "--locked", "--no-fail-fast", "-q"], &place.root)
     };
     cargo.args(chosen).args(filter).envs(environment);
-    keeping_lines(&mut cargo, "the test runner", |line| {
-        let line = line.trim_start();
-        line.starts_with("Summary [") || line.starts_with("test result:")
-    })
+    keeping_lines(&mut cargo, "the test runner", closing).map(drop_empty)
+}
+
+/// Whether a test runner ends with this line.
+fn closing(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("Summary [") || line.starts_with("test result:")
+}
+
+/// Without the closing lines of runs that had nothing to do.
+fn drop_empty(lines: Vec<String>) -> Vec<String> {
+    lines.into_iter().filter(|line| !line.contains(" 0 passed; 0 failed; 0 ignored")).collect()
 }

@@ -141,7 +141,7 @@ pub(crate) async fn host_agent(target: Target, mut random: Random) -> Result<()>
     let boot = random.hex();
     let mut connector = Connector::new(true);
     let mut pid = 1000;
-    let mut sequence = 0u64;
+    let mut sequence = 1u64;
     while !target.is_over() {
         let mut events = Vec::new();
         let mut pids = Vec::new();
