@@ -39,9 +39,6 @@ pub use operator_token::{OperatorTokenError, verify_operator_token};
 pub use problem::Problem;
 pub use rows::{EventRow, Page, ProcessRow, ScoreRow, process_id, split_process_id};
 
-/// The longest request body: 8 MiB.
-pub const BODY_BYTES_MAX: usize = 8 << 20;
-
 /// The most items in one batch; more is a 422.
 pub const ITEMS_MAX: usize = 10_000;
 

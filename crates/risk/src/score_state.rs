@@ -125,6 +125,14 @@ impl ScoreState {
         self.history.back().copied()
     }
 
+    /// Calculates the score as of now and keeps it as the current one; none where no call is within
+    /// the window.
+    pub fn recalculate(&mut self, now: Timestamp) -> Option<PastScore> {
+        let score = self.calculate(now)?;
+        self.remember(now);
+        Some(score)
+    }
+
     /// The last changed scores, newest first; at most [`HISTORY_MAX`].
     pub fn history(&self) -> impl Iterator<Item = &PastScore> {
         self.history.iter().rev()

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
-    /// The stable code of the original's vocabulary; the last part of `type`.
+    /// The stable code of the original's vocabulary; with hyphens the last part of `type`.
     pub code: &'static str,
     /// The kind of error, for people.
     pub title: &'static str,
@@ -94,6 +94,24 @@ impl Problem {
         remediation: Some("Send the same body under the same key again after Retry-After seconds"),
     };
 
+    /// The body did not arrive in time, or not whole.
+    pub const BODY_INCOMPLETE: Self = Self {
+        status: 408,
+        code: "invalid_request",
+        title: "Request Timeout",
+        detail: Cow::Borrowed("The body did not arrive whole and in time"),
+        remediation: Some("Send the same body under the same key again"),
+    };
+
+    /// The disk refuses; the answer carries `Retry-After`.
+    pub const STORAGE_UNAVAILABLE: Self = Self {
+        status: 503,
+        code: "internal_error",
+        title: "Service Unavailable",
+        detail: Cow::Borrowed("The server cannot store anything at the moment"),
+        remediation: Some("Send the same body under the same key again after Retry-After seconds"),
+    };
+
     /// Our fault; the log has the reason under the correlation id.
     pub const INTERNAL: Self = Self {
         status: 500,
@@ -125,6 +143,15 @@ impl Problem {
         }
     }
 
+    /// More registrations than are kept.
+    pub const TOO_MANY_AGENTS: Self = Self {
+        status: 409,
+        code: "conflict",
+        title: "Too Many Agents",
+        detail: Cow::Borrowed("No more agents can be registered"),
+        remediation: Some("Agents may post events without being registered"),
+    };
+
     /// A second registration of one id.
     pub fn agent_already_exists(id: &str) -> Self {
         Self {
@@ -154,7 +181,7 @@ impl Problem {
             end -= 1;
         }
         let body = Body {
-            r#type: format!("urn:ringwall:sysscore:{}", self.code),
+            r#type: format!("urn:ringwall:problem:{}", self.code.replace('_', "-")),
             title: self.title,
             status: self.status,
             detail: &self.detail,
@@ -182,7 +209,7 @@ mod tests {
         assert_eq!(
             serde_json::from_str::<Value>(&body).expect("JSON"),
             json!({
-                "type": "urn:ringwall:sysscore:invalid_cursor",
+                "type": "urn:ringwall:problem:invalid-cursor",
                 "title": "Invalid Cursor",
                 "status": 400,
                 "detail": "Cursor is invalid or expired",

@@ -166,6 +166,19 @@ fn flaw_10_the_history_is_bounded_and_holds_changes_only() {
 }
 
 #[test]
+fn a_score_is_recalculated_as_of_now() {
+    let mut state = ScoreState::default();
+    state.observe("ptrace", NOW.plus_seconds(-200), None, NOW);
+    state.observe("read", NOW, None, NOW);
+    let later = NOW.plus_seconds(150);
+    assert_eq!(state.recalculate(later).map(|past| past.risk_score), Some(10.0));
+    assert_eq!(state.current().map(|past| past.calculated_at), Some(later));
+    assert_eq!(state.history().count(), 2);
+    assert_eq!(state.recalculate(NOW.plus_seconds(400)), None);
+    assert_eq!(state.history().count(), 2);
+}
+
+#[test]
 fn a_threshold_is_crossed_upwards_once_until_the_score_falls_clearly() {
     let mut state = observed("read");
     assert_eq!(state.crossed(50.0), None);
