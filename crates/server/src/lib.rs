@@ -1,1 +1,24 @@
 //! The server: intake, conclusions, store, API, dialects, dashboard.
+//!
+//! [`run`] is the whole life of it. `ARCHITECTURE.md` tells the life of an event; the code of it begins
+//! at [`engine::Engine::take`].
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod api;
+mod body;
+mod config;
+mod dashboard;
+mod dialects;
+pub mod engine;
+mod environment;
+mod indicators;
+mod keys;
+mod listen;
+mod rules;
+mod secrets;
+mod server;
+
+pub use config::Config;
+pub use rules::Rules;
+pub use server::VERSION;

@@ -1,0 +1,481 @@
+//! The life of a batch: recognise, conclude, commit once, answer, tell the stream.
+//!
+//! Requests hand their batches to [`Engine::take`]; one writer thread runs them in the order of the
+//! commits, so what is concluded from the events and what is stored of them always agree, and a
+//! replay of the stored batches gives the same conclusions again.
+
+mod answer;
+mod checkpoint;
+mod conclude;
+mod derived;
+mod item_window;
+mod minutes;
+mod ordering;
+mod sweep;
+
+pub use derived::Derived;
+pub(crate) use ordering::{KillOrder, OrderError};
+
+use crate::rules::Rules;
+use crate::secrets::random_bytes;
+use answer::Answer;
+use checkpoint::Checkpointer;
+use parking_lot::{RwLock, RwLockReadGuard};
+use ringwall_dialects::sysscore::IdentityHasher;
+use ringwall_event::{Alert, Command, Event, EventId, Source, Timestamp};
+use ringwall_store::{
+    CommitError, Database, EncodedBatch, EventStore, GroupCommit, GroupCommitOptions, Mark,
+    Session, StateStore, StoreError,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
+
+/// The one place where events become facts.
+pub struct Engine {
+    shared: Arc<Shared>,
+    group_commit: GroupCommit,
+    bytes_in_flight: Arc<Semaphore>,
+    retry_after_seconds: u64,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+/// What the writer thread and the requests both see.
+struct Shared {
+    identity: IdentityHasher,
+    database: Arc<Database>,
+    derived: RwLock<Derived>,
+    rules: RwLock<Arc<Rules>>,
+    stream: broadcast::Sender<StreamItem>,
+    signals: parking_lot::Mutex<HashMap<Source, Arc<Notify>>>,
+}
+
+/// Bounds and times of the engine.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// How many batches may wait for the writer.
+    pub queue_capacity: usize,
+    /// How many bytes of request bodies may wait for the writer.
+    pub queue_bytes_max: usize,
+    /// What a sender is told to wait when there is no room, in seconds.
+    pub retry_after_seconds: u64,
+    /// How often derived state is written down, in seconds.
+    pub checkpoint_seconds: i64,
+    /// How long a batch's mark is kept, in seconds.
+    pub mark_seconds: i64,
+    /// How many items the item window remembers.
+    pub item_window_max: usize,
+    /// How long the item window remembers, in seconds.
+    pub item_window_seconds: i64,
+    /// How many hosts are held in memory.
+    pub hosts_max: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            queue_capacity: 4096,
+            queue_bytes_max: 256 << 20,
+            retry_after_seconds: 1,
+            checkpoint_seconds: 60,
+            mark_seconds: 7 * 86_400,
+            item_window_max: 400_000,
+            item_window_seconds: 3600,
+            hosts_max: 20_000,
+        }
+    }
+}
+
+/// Events of one sender that were authenticated, unpacked and parsed.
+#[derive(Debug, Default)]
+pub struct IntakeBatch {
+    /// Who sent them; none is only for the default value.
+    pub source: Option<Source>,
+    /// What makes this batch the same as an earlier one: a digest over sender, key and body.
+    pub mark: Option<[u8; 32]>,
+    /// The events. Ids and times of receipt are given by the engine.
+    pub events: Vec<Event>,
+    /// For each event its identity, if it may come again in another batch (SysScore contract,
+    /// section 17.3); empty if none may.
+    pub items: Vec<Option<u128>>,
+    /// The size of the request body, for the bound on memory.
+    pub bytes: usize,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// For each event its id, and whether it was there before.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the whole batch was there before; the ids are those of the first time.
+    pub replayed: bool,
+}
+
+/// What became of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The event's id.
+    pub id: EventId,
+    /// Whether it was stored before.
+    pub duplicate: bool,
+}
+
+/// Why something was not stored. Nothing of it is.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TakeError {
+    /// The queue is full.
+    #[error("busy, try again in {retry_after_seconds} s")]
+    Busy {
+        /// When to try again.
+        retry_after_seconds: u64,
+    },
+    /// The database refused; the log has the reason.
+    #[error("storage is not available: {0}")]
+    Storage(Arc<str>),
+    /// The batch is beyond what one batch may hold.
+    #[error("a batch holds at most {} events", EventId::BATCH_MAX)]
+    TooManyEvents,
+}
+
+/// What the stream tells, after the commit.
+#[derive(Clone, Debug)]
+pub enum StreamItem {
+    /// An alert is new or changed.
+    Alert(Arc<Alert>),
+    /// A command is new or changed.
+    Command(Arc<Command>),
+    /// A host reported for the first time, or its picture changed.
+    Host(Source),
+    /// Events were stored.
+    Events(Arc<Vec<Event>>),
+}
+
+/// What a write sees: the transaction, the derived state, and a list of what to tell the stream.
+pub struct Writing<'a> {
+    /// The open transaction.
+    pub session: &'a Session<'a>,
+    /// The state in memory; rebuilt from the database if the transaction fails.
+    pub derived: &'a mut Derived,
+    /// The rules in force.
+    pub rules: &'a Rules,
+    /// The moment of the write; never earlier than the write before.
+    pub now: Timestamp,
+    effects: &'a mut Vec<StreamItem>,
+}
+
+impl Writing<'_> {
+    /// Tells the stream, if the commit succeeds.
+    pub fn publish(&mut self, item: StreamItem) {
+        self.effects.push(item);
+    }
+}
+
+const STREAM_CAPACITY: usize = 8192;
+
+impl Engine {
+    /// Loads the derived state and starts the writer.
+    ///
+    /// # Errors
+    /// Where the stored state cannot be read or the thread cannot be started.
+    pub fn start(
+        database: Arc<Database>,
+        rules: Rules,
+        settings: &EngineSettings,
+    ) -> anyhow::Result<Self> {
+        let rules = Arc::new(rules);
+        let identity = IdentityHasher::new(&random_bytes::<32>()?);
+        let derived = checkpoint::load(&database, &rules, &identity, settings)?;
+        let (stream, _) = broadcast::channel(STREAM_CAPACITY);
+        let shared = Arc::new(Shared {
+            identity,
+            database: Arc::clone(&database),
+            derived: RwLock::new(derived),
+            rules: RwLock::new(rules),
+            stream,
+            signals: parking_lot::Mutex::new(HashMap::new()),
+        });
+        let mut checkpointer = Checkpointer::new(settings);
+        let at_commit = Arc::clone(&shared);
+        let at_rollback = Arc::clone(&shared);
+        let reload = settings.clone();
+        let group_commit = GroupCommit::start(
+            database,
+            GroupCommitOptions {
+                queue_capacity: settings.queue_capacity,
+                ..GroupCommitOptions::default()
+            },
+            move |session| checkpointer.run(session, &mut at_commit.derived.write(), now()),
+            move |_| at_rollback.rebuild(&reload),
+        )?;
+        Ok(Self {
+            shared,
+            group_commit,
+            bytes_in_flight: Arc::new(Semaphore::new(settings.queue_bytes_max >> 10)),
+            retry_after_seconds: settings.retry_after_seconds,
+            reloading: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// Stores a batch with all that follows from it. Returns after the commit.
+    ///
+    /// # Errors
+    /// Where there is no room or the disk refuses; then nothing is stored.
+    pub async fn take(&self, batch: IntakeBatch) -> Result<Taken, TakeError> {
+        if batch.events.len() > EventId::BATCH_MAX {
+            return Err(TakeError::TooManyEvents);
+        }
+        let place = self.reserve(batch.bytes)?;
+        let encoded = EncodedBatch::encode(&batch.events, |_| true)
+            .map_err(|error| TakeError::Storage(error.to_string().into()))?;
+        self.submit(place, move |writing| intake(writing, batch, encoded)).await
+    }
+
+    /// Changes state in one transaction with what else is committed now. Returns after the commit.
+    ///
+    /// An error of `job` is a storage error and undoes the whole group; refusals are values.
+    ///
+    /// # Errors
+    /// Where there is no room or the disk refuses; then nothing is changed.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, TakeError> {
+        let place = self.reserve(1024)?;
+        self.submit(place, job).await
+    }
+
+    /// Reads from the database off the async threads.
+    ///
+    /// # Errors
+    /// What `job` gives.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Session<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.shared.database);
+        tokio::task::spawn_blocking(move || database.read(job)).await.unwrap_or_else(|error| {
+            Err(StoreError::Unreadable { what: "answer", why: error.to_string() })
+        })
+    }
+
+    /// The state in memory. Hold it briefly: the writer waits.
+    pub fn derived(&self) -> RwLockReadGuard<'_, Derived> {
+        self.shared.derived.read()
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.shared.rules.read())
+    }
+
+    /// Held while rules are read from the database and put into force, so that of two changes the
+    /// later one stays.
+    pub(crate) async fn reloading(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.reloading.lock().await
+    }
+
+    /// Puts other rules into force, for all batches from now on.
+    pub fn replace_rules(&self, change: impl FnOnce(&Rules) -> Rules) {
+        let mut rules = self.shared.rules.write();
+        let changed = change(&rules);
+        *rules = Arc::new(changed);
+    }
+
+    /// Recognises SysScore items that come again, see [`IntakeBatch::items`].
+    pub fn identity(&self) -> &IdentityHasher {
+        &self.shared.identity
+    }
+
+    /// Writes the derived state down, so that the next start has nothing to replay.
+    ///
+    /// # Errors
+    /// Where the disk refuses; the next start then replays.
+    pub async fn checkpoint(&self) -> Result<(), TakeError> {
+        self.write(|writing| checkpoint::write(writing.session, writing.derived)).await
+    }
+
+    /// What is stored from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<StreamItem> {
+        self.shared.stream.subscribe()
+    }
+
+    /// Rings when a command for this source may be waiting.
+    pub fn command_signal(&self, source: &Source) -> Arc<Notify> {
+        Arc::clone(self.shared.signals.lock().entry(source.clone()).or_default())
+    }
+
+    /// How many writes wait, and how many may.
+    pub fn load(&self) -> (usize, usize) {
+        self.group_commit.load()
+    }
+
+    /// The size of the database in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.shared.database.size_bytes()
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, TakeError> {
+        let kibibytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1);
+        Arc::clone(&self.bytes_in_flight)
+            .try_acquire_many_owned(kibibytes)
+            .map_err(|_| self.busy())
+    }
+
+    fn busy(&self) -> TakeError {
+        TakeError::Busy { retry_after_seconds: self.retry_after_seconds }
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        place: OwnedSemaphorePermit,
+        job: impl FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, TakeError> {
+        let (sender, receiver) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.group_commit
+            .submit(move |session| {
+                let mut effects = Vec::new();
+                let outcome = {
+                    let rules = Arc::clone(&shared.rules.read());
+                    let mut derived = shared.derived.write();
+                    if derived.is_stale() {
+                        Err(StoreError::Unreadable {
+                            what: "state",
+                            why: "it could not be rebuilt yet".into(),
+                        })
+                    } else {
+                        let now = derived.tick(now());
+                        job(&mut Writing {
+                            session,
+                            derived: &mut derived,
+                            rules: &rules,
+                            now,
+                            effects: &mut effects,
+                        })
+                    }
+                };
+                let (stored, answer) = match outcome {
+                    Ok(answer) => (Ok(()), Some(answer)),
+                    Err(error) => (Err(error), None),
+                };
+                let finish = move |committed: Result<(), CommitError>| {
+                    drop(place);
+                    let answer = match (committed, answer) {
+                        (Ok(()), Some(answer)) => {
+                            shared.tell(effects);
+                            Ok(answer)
+                        }
+                        (Err(error), _) => Err(TakeError::Storage(error.reason)),
+                        (Ok(()), None) => Err(TakeError::Storage("no answer".into())),
+                    };
+                    // A sender that went away does not wait for its answer any more.
+                    drop(sender.send(answer));
+                };
+                (stored, Box::new(finish))
+            })
+            .map_err(|_| self.busy())?;
+        receiver.await.unwrap_or_else(|_| Err(TakeError::Storage("the writer gave up".into())))
+    }
+}
+
+impl Shared {
+    fn tell(&self, effects: Vec<StreamItem>) {
+        for item in effects {
+            if let StreamItem::Command(command) = &item
+                && command.state.is_open()
+                && let Some(signal) = self.signals.lock().get(&command.source)
+            {
+                signal.notify_waiters();
+            }
+            // An error here means that nobody listens.
+            drop(self.stream.send(item));
+        }
+    }
+
+    /// After a failed commit the memory is ahead of the disk: go back to what the disk says.
+    fn rebuild(&self, settings: &EngineSettings) {
+        let rules = Arc::clone(&self.rules.read());
+        let mut derived = self.derived.write();
+        match checkpoint::load(&self.database, &rules, &self.identity, settings) {
+            Ok(loaded) => *derived = loaded,
+            Err(error) => {
+                tracing::error!(%error, "state cannot be rebuilt; it is tried again at the next write");
+                derived.mark_stale();
+            }
+        }
+    }
+}
+
+/// The wall clock.
+pub(crate) fn now() -> Timestamp {
+    let since_1970 = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn intake(
+    writing: &mut Writing<'_>,
+    batch: IntakeBatch,
+    encoded: EncodedBatch,
+) -> Result<Taken, StoreError> {
+    if let Some(mark) = &batch.mark
+        && let Some(mark) = writing.session.mark(mark)?
+    {
+        return Answer::read(&mark.answer).map(Answer::replayed);
+    }
+    let source = batch.source.unwrap_or_else(|| Source::new("unknown", "unknown"));
+    let received = writing.now;
+    let base = writing.derived.next_base(received);
+    let (answer, events, kept_all) =
+        number(writing.derived, base, received, batch.events, &batch.items);
+    let encoded = if kept_all {
+        encoded
+    } else {
+        EncodedBatch::encode(&events, |_| true)
+            .map_err(|error| StoreError::Unreadable { what: "batch", why: error.to_string() })?
+    };
+    if !encoded.is_empty() {
+        let seq = writing.session.append_batch(&source, base, received, &encoded)?;
+        let proposals = writing.derived.absorb(seq, &source, received, &events, writing.rules);
+        conclude::act(writing, &source, &events, proposals)?;
+    }
+    if let Some(mark) = &batch.mark {
+        writing.session.put_mark(mark, &Mark { received, answer: answer.write() })?;
+    }
+    if !events.is_empty() {
+        writing.publish(StreamItem::Events(Arc::new(events)));
+    }
+    Ok(answer.first_time())
+}
+
+/// Gives ids to the events that are new, in order, and drops those that were there before.
+fn number(
+    derived: &mut Derived,
+    base: EventId,
+    received: Timestamp,
+    events: Vec<Event>,
+    items: &[Option<u128>],
+) -> (Answer, Vec<Event>, bool) {
+    let mut outcomes = Vec::with_capacity(events.len());
+    let mut kept = Vec::with_capacity(events.len());
+    let sent = events.len();
+    for (position, mut event) in events.into_iter().enumerate() {
+        let item = items.get(position).copied().flatten();
+        if let Some(id) = item.and_then(|item| derived.items.find(item)) {
+            outcomes.push(Outcome { id, duplicate: true });
+            continue;
+        }
+        let id = base.at(u16::try_from(kept.len()).unwrap_or(u16::MAX));
+        if let Some(item) = item {
+            derived.items.remember(item, id, received);
+        }
+        outcomes.push(Outcome { id, duplicate: false });
+        event.id = id;
+        event.received = received;
+        kept.push(event);
+    }
+    let kept_all = kept.len() == sent;
+    (Answer { base, outcomes }, kept, kept_all)
+}

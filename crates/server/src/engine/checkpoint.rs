@@ -1,0 +1,144 @@
+//! Derived state on disk: a start begins at the last checkpoint and replays what came after.
+
+use super::derived::{Derived, HostState, Totals};
+use super::{EngineSettings, now};
+use crate::rules::Rules;
+use crate::secrets::random_bytes;
+use anyhow::Context;
+use ringwall_dialects::sysscore::IdentityHasher;
+use ringwall_event::{Source, Timestamp};
+use ringwall_store::{Database, EventStore, Session, StateStore, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Raised when the form of the derived state changes: older checkpoints are then replayed anew.
+const HOSTS: &str = "hosts/1";
+const TOTALS: &str = "totals/1";
+const LEVEL: i32 = 1;
+const UNPACKED_BYTES_MAX: usize = 512 << 20;
+
+/// Writes derived state down from time to time, in the transaction of whatever is committed then.
+pub(super) struct Checkpointer {
+    every_seconds: i64,
+    mark_seconds: i64,
+    last: Timestamp,
+}
+
+const MARKS_FORGOTTEN_AT_ONCE: usize = 2000;
+
+impl Checkpointer {
+    pub(super) fn new(settings: &EngineSettings) -> Self {
+        Self {
+            every_seconds: settings.checkpoint_seconds,
+            mark_seconds: settings.mark_seconds,
+            last: now(),
+        }
+    }
+
+    pub(super) fn run(
+        &mut self,
+        session: &Session<'_>,
+        derived: &mut Derived,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let due = now.micros_since(self.last) >= self.every_seconds.saturating_mul(1_000_000);
+        if !due || derived.batches_since_checkpoint == 0 {
+            return Ok(());
+        }
+        self.last = now;
+        write(session, derived)?;
+        session.forget_marks(now.plus_seconds(-self.mark_seconds), MARKS_FORGOTTEN_AT_ONCE)?;
+        Ok(())
+    }
+}
+
+/// Writes what changed since the last checkpoint.
+pub(super) fn write(session: &Session<'_>, derived: &mut Derived) -> Result<(), StoreError> {
+    for source in derived.dropped.drain() {
+        session.put_checkpoint(HOSTS, &source.to_string(), None)?;
+    }
+    for source in derived.dirty.drain() {
+        if let Some(host) = derived.hosts.get(&source) {
+            session.put_checkpoint(HOSTS, &source.to_string(), Some(&pack(host)?))?;
+        }
+    }
+    session.put_checkpoint(TOTALS, "all", Some(&pack(&derived.totals)?))?;
+    session.set_checkpoint_seq(derived.totals.seq)?;
+    derived.batches_since_checkpoint = 0;
+    Ok(())
+}
+
+/// The derived state as of the last stored batch.
+pub(super) fn load(
+    database: &Database,
+    rules: &Rules,
+    identity: &IdentityHasher,
+    settings: &EngineSettings,
+) -> anyhow::Result<Derived> {
+    let mut derived = Derived::new(settings, u64::from_le_bytes(random_bytes::<8>()?));
+    database
+        .read(|session| {
+            let mut from = 0;
+            if let Some((_, totals)) = session.checkpoints(TOTALS)?.into_iter().next() {
+                derived.totals = unpack::<Totals>(&totals)?;
+                from = derived.totals.seq;
+                for (name, body) in session.checkpoints(HOSTS)? {
+                    let Some(source) = Source::parse(&name) else { continue };
+                    derived.hosts.insert(source, unpack::<HostState>(&body)?);
+                }
+            }
+            let replay_from = from;
+            // Items are recognised over a window of time, which may begin before the checkpoint.
+            let window = now().plus_seconds(-settings.item_window_seconds);
+            from = from.min(session.first_seq_since(window)?.saturating_sub(1));
+            session.replay(from, &mut |batch| {
+                for event in &batch.events {
+                    if &*batch.source.dialect != Source::SYSSCORE {
+                        break;
+                    }
+                    if let Some(item) = identity.identify(event) {
+                        derived.items.remember(item, event.id, batch.received);
+                    }
+                }
+                if batch.seq > replay_from {
+                    // What follows was committed with the batch; only the state is wanted.
+                    drop(derived.absorb(
+                        batch.seq,
+                        &batch.source,
+                        batch.received,
+                        &batch.events,
+                        rules,
+                    ));
+                }
+                Ok(())
+            })?;
+            for command in session.overdue_commands(Timestamp::from_micros(i64::MAX))? {
+                derived.open_commands.insert(command.source);
+            }
+            Ok(())
+        })
+        .context("cannot load the derived state")?;
+    Ok(derived)
+}
+
+fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    let unwritable = |why: String| StoreError::Unreadable { what: "checkpoint", why };
+    let plain = postcard::to_allocvec(value).map_err(|error| unwritable(error.to_string()))?;
+    let length = u32::try_from(plain.len()).map_err(|error| unwritable(error.to_string()))?;
+    let packed =
+        zstd::bulk::compress(&plain, LEVEL).map_err(|error| unwritable(error.to_string()))?;
+    Ok([length.to_le_bytes().as_slice(), &packed].concat())
+}
+
+fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    let unreadable = |why: String| StoreError::Unreadable { what: "checkpoint", why };
+    let (length, packed) =
+        bytes.split_first_chunk::<4>().ok_or_else(|| unreadable("too short".into()))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > UNPACKED_BYTES_MAX {
+        return Err(unreadable(format!("claims {length} bytes")));
+    }
+    let plain =
+        zstd::bulk::decompress(packed, length).map_err(|error| unreadable(error.to_string()))?;
+    postcard::from_bytes(&plain).map_err(|error| unreadable(error.to_string()))
+}

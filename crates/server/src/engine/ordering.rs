@@ -1,0 +1,189 @@
+//! Commands from the order to the result.
+
+use super::{Derived, StreamItem, Writing};
+use crate::secrets::random_bytes;
+use ringwall_access::{Action, Decision, Subject, authorise};
+use ringwall_event::{Command, CommandState, EventId, Source, Target, Timestamp};
+use ringwall_store::{AuditRecord, StateStore, StoreError};
+use std::sync::Arc;
+
+/// A wish to end a process.
+#[derive(Clone, Debug)]
+pub(crate) struct KillOrder {
+    /// The client that shall do it.
+    pub(crate) source: Source,
+    /// The process.
+    pub(crate) target: Target,
+    /// Why, one line.
+    pub(crate) reason: String,
+    /// The alert that it answers.
+    pub(crate) alert: Option<EventId>,
+}
+
+/// Why nothing was ordered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OrderError {
+    /// The policy says no.
+    #[error("{0}")]
+    Refused(String),
+    /// There is an open command for the same process.
+    #[error("command `{0}` for this process is already open")]
+    AlreadyOrdered(String),
+}
+
+impl Writing<'_> {
+    /// Orders a kill if the policy permits it; either way one audit entry is left.
+    pub(crate) fn order_kill(
+        &mut self,
+        subject: &Subject,
+        order: KillOrder,
+    ) -> Result<Result<Command, OrderError>, StoreError> {
+        let open = self.session.open_commands(&order.source.to_string())?;
+        if let Some(same) = open.iter().find(|command| command.target == order.target) {
+            return Ok(Err(OrderError::AlreadyOrdered(same.id.clone())));
+        }
+        let action = Action::KillProcess {
+            source: order.source.clone(),
+            target: order.target.clone(),
+        };
+        let decision = authorise(&self.rules.access, &action, subject, &order.reason, self.now);
+        self.audit(decision.audit_entry())?;
+        let permit = match decision {
+            Decision::Permit(permit) => permit,
+            Decision::Refuse(refusal) => {
+                return Ok(Err(OrderError::Refused(refusal.why().to_string())));
+            }
+        };
+        let id = command_id(self.now)?;
+        let Some(command) =
+            permit.into_command(id, order.alert, self.now, self.rules.command_seconds)
+        else {
+            return Ok(Err(OrderError::Refused("nothing to order".into())));
+        };
+        self.derived.open_commands.insert(command.source.clone());
+        self.keep(&command)?;
+        Ok(Ok(command))
+    }
+
+    /// The commands that this source shall carry out now. Each is leased: it is not given again
+    /// before `lease_seconds` have passed.
+    pub(crate) fn deliver(
+        &mut self,
+        source: &Source,
+        lease_seconds: i64,
+    ) -> Result<Vec<Command>, StoreError> {
+        let mut due = Vec::new();
+        for mut command in self.open_commands(source)? {
+            let leased = command
+                .delivered
+                .is_some_and(|at| self.now < at.plus_seconds(lease_seconds));
+            if leased || command.expires <= self.now {
+                continue;
+            }
+            command.state = CommandState::Delivered;
+            command.delivered = Some(self.now);
+            command.deliveries = command.deliveries.saturating_add(1);
+            self.keep(&command)?;
+            due.push(command);
+        }
+        Ok(due)
+    }
+
+    /// The open commands of a source; asks the database only where there may be some.
+    pub(crate) fn open_commands(&mut self, source: &Source) -> Result<Vec<Command>, StoreError> {
+        if !self.derived.open_commands.contains(source) {
+            return Ok(Vec::new());
+        }
+        let open = self.session.open_commands(&source.to_string())?;
+        if open.is_empty() {
+            self.derived.open_commands.remove(source);
+        }
+        Ok(open)
+    }
+
+    /// Brings an open command to its end, and leaves an audit entry. None where there is no such
+    /// command of this source, or it has ended already.
+    pub(crate) fn finish_command(
+        &mut self,
+        source: Option<&Source>,
+        id: &str,
+        state: CommandState,
+        result: &str,
+        actor: &str,
+    ) -> Result<Option<Command>, StoreError> {
+        let Some(mut command) = self.session.command(id)? else { return Ok(None) };
+        if !command.state.is_open() || source.is_some_and(|source| *source != command.source) {
+            return Ok(None);
+        }
+        command.state = state;
+        command.finished = Some(self.now);
+        command.result = Some(result.chars().take(RESULT_CHARS_MAX).collect());
+        self.keep(&command)?;
+        let record = AuditRecord {
+            time: self.now,
+            actor: actor.to_owned(),
+            action: command.action.name().to_owned(),
+            subject: subject_text(&command),
+            outcome: state.name().to_owned(),
+            reason: command.result.clone().unwrap_or_default(),
+        };
+        self.session.append_audit(&record)?;
+        Ok(Some(command))
+    }
+
+    fn keep(&mut self, command: &Command) -> Result<(), StoreError> {
+        self.session.put_command(command)?;
+        self.publish(StreamItem::Command(Arc::new(command.clone())));
+        Ok(())
+    }
+
+    pub(crate) fn audit(&mut self, entry: &ringwall_access::AuditEntry) -> Result<(), StoreError> {
+        self.session.append_audit(&AuditRecord {
+            time: entry.time,
+            actor: entry.actor.clone(),
+            action: entry.action.clone(),
+            subject: entry.subject.clone(),
+            outcome: entry.outcome.name().to_owned(),
+            reason: entry.reason.clone(),
+        })?;
+        Ok(())
+    }
+}
+
+const RESULT_CHARS_MAX: usize = 2000;
+
+impl Derived {
+    /// The enrolled host agent that runs on the host of this name, if one reports.
+    pub(crate) fn host_agent_on(&self, hostname: &str) -> Option<&Source> {
+        self.hosts
+            .iter()
+            .filter(|(source, host)| {
+                &*source.dialect == Source::HOST_AGENT
+                    && host.hostname.eq_ignore_ascii_case(hostname)
+            })
+            .max_by_key(|(_, host)| host.last_seen)
+            .map(|(source, _)| source)
+    }
+
+    /// The process as this source knows it, if its name agrees: what a command can be bound to.
+    pub(crate) fn bind(&self, source: &Source, pid: i64, name: &str) -> Option<Target> {
+        let process = self.hosts.get(source)?.detection.table.process(pid)?;
+        (process.process.name.eq_ignore_ascii_case(name)).then(|| Target {
+            pid,
+            start_time: process.process.start_time,
+            name: process.process.name.clone(),
+        })
+    }
+}
+
+fn subject_text(command: &Command) -> String {
+    format!("{} on {}: pid {} ({})", command.id, command.source, command.target.pid, command.target.name)
+}
+
+/// `cmd_`, the time, and eighty random bits: sorted by time, and nobody guesses one.
+fn command_id(now: Timestamp) -> Result<String, StoreError> {
+    let random = random_bytes::<10>()
+        .map_err(|error| StoreError::Unreadable { what: "randomness", why: error.to_string() })?;
+    let random = random.iter().fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
+    Ok(format!("cmd_{:012x}{random:020x}", now.as_millis().unsigned_abs() & 0xffff_ffff_ffff))
+}
