@@ -130,6 +130,12 @@ impl Sessions {
         Ok(session.clone())
     }
 
+    /// Whether this session is still open. It does not count as used: an open page that only
+    /// listens must not keep its session alive for ever.
+    pub fn is_open(&self, session: &Session, now: Timestamp) -> bool {
+        self.open.get(&session.id_digest).is_some_and(|kept| kept.check(now).is_ok())
+    }
+
     /// Closes one session.
     pub fn close(&mut self, session: &Session) {
         self.open.remove(&session.id_digest);
@@ -227,7 +233,10 @@ mod tests {
         assert!(sessions.find(&cookie(&first), now).is_ok());
         assert_eq!(sessions.find(&cookie(&second), now), Err(SessionError::Unknown));
         assert!(sessions.find(&cookie(&third), now).is_ok());
+        assert!(sessions.is_open(&first.session, now));
+        assert!(!sessions.is_open(&first.session, now.plus_seconds(IDLE_SECONDS)));
         sessions.close(&first.session);
+        assert!(!sessions.is_open(&first.session, now));
         assert!(sessions.find(&cookie(&first), now).is_err());
         sessions.close_all_of("c");
         assert!(sessions.is_empty());
