@@ -1,0 +1,151 @@
+/** Every page, wide and narrow, dark and light: it shows, it fits, and it is accessible. */
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import { expect, ownHost, settled, signIn, test, visit } from "./page";
+
+const require = createRequire(import.meta.url);
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const SIZES = [
+  { name: "1440", width: 1440, height: 900 },
+  { name: "390", width: 390, height: 844 },
+];
+const SCHEMES = ["dark", "light"] as const;
+
+interface Violation {
+  id: string;
+  impact: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+/** Fails on violations of WCAG A and AA that axe calls serious or critical. */
+async function checkAccessible(page: Page, what: string): Promise<void> {
+  await page.evaluate(AXE);
+  const violations = await page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(context: Document, options: object): Promise<{ violations: Violation[] }> };
+    };
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    return (await axe.run(document, { runOnly: tags })).violations;
+  });
+  const serious = violations
+    .filter((one) => one.impact === "serious" || one.impact === "critical")
+    .map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`);
+  expect(serious, what).toEqual([]);
+}
+
+async function picture(page: Page, name: string, whole = true): Promise<void> {
+  const directory = process.env["SCREENSHOT_DIR"];
+  if (directory === undefined || directory === "") return;
+  await page.screenshot({ path: join(directory, `${name}.png`), fullPage: whole });
+}
+
+/** Nothing makes the page itself scroll sideways. */
+async function checkFits(page: Page, what: string): Promise<void> {
+  const over = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(over, `${what} is too wide`).toBeLessThanOrEqual(0);
+}
+
+for (const size of SIZES) {
+  for (const scheme of SCHEMES) {
+    test.describe(`${size.name} ${scheme}`, () => {
+      test.use({
+        viewport: { width: size.width, height: size.height },
+        colorScheme: scheme,
+        reducedMotion: "reduce",
+      });
+
+      test("every page shows, fits and is accessible", async ({ page }) => {
+        test.setTimeout(180_000);
+        const check = async (name: string, whole = true) => {
+          const what = `${name}-${size.name}-${scheme}`;
+          await picture(page, what, whole);
+          await checkFits(page, what);
+          await checkAccessible(page, what);
+        };
+
+        await page.goto("about:blank");
+        await test.step("sign-in", async () => {
+          await page.goto((await import("./page")).server.main);
+          await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
+          await check("sign-in");
+        });
+        await signIn(page);
+
+        await test.step("overview", async () => {
+          await settled(page);
+          await expect(page.getByText("Last 60 minutes")).toBeVisible();
+          await check("overview");
+        });
+
+        const host = encodeURIComponent(await ownHost(page));
+        const places: [string, string][] = [
+          ["hosts", "/hosts"],
+          ["host-processes", `/hosts/${host}`],
+          ["host-connections", `/hosts/${host}?tab=connections`],
+          ["host-events", `/hosts/${host}?tab=events`],
+          ["host-alerts", `/hosts/${host}?tab=alerts`],
+          ["alerts", "/alerts?state=any"],
+          ["commands", "/commands"],
+          ["events", "/events"],
+          ["indicators", "/indicators"],
+          ["keys", "/keys"],
+          ["audit", "/audit"],
+          ["nothing", "/no/such/page"],
+        ];
+        for (const [name, path] of places) {
+          await test.step(name, async () => {
+            await visit(page, path);
+            await check(name, !name.startsWith("events") && name !== "host-events");
+          });
+        }
+
+        await test.step("a process", async () => {
+          await visit(page, `/hosts/${host}`);
+          await page.getByRole("row").first().click();
+          await expect(page.getByRole("complementary")).toBeVisible();
+          await check("host-process");
+        });
+
+        await test.step("an event", async () => {
+          await visit(page, "/events");
+          const first = page.locator("[data-list-item]").first();
+          await first.click();
+          await expect(first).toHaveAttribute("aria-expanded", "true");
+          await check("event", false);
+        });
+
+        await test.step("an alert", async () => {
+          await visit(page, "/alerts?state=any");
+          const first = page.locator("main [data-list-item]").first();
+          if ((await first.count()) === 0) return;
+          await first.click();
+          await expect(page.getByRole("heading", { name: "Why" })).toBeVisible();
+          await settled(page);
+          await check("alert");
+        });
+
+        await test.step("dialogs", async () => {
+          await visit(page, "/keys");
+          await page.getByRole("button", { name: "Create a key" }).click();
+          await expect(page.getByRole("dialog")).toBeVisible();
+          await check("key-dialog", false);
+          await page.keyboard.press("Escape");
+          await expect(page.getByRole("dialog")).toHaveCount(0);
+          await visit(page, "/indicators");
+          await page.getByRole("button", { name: "Add an indicator" }).click();
+          await check("indicator-dialog", false);
+          await page.keyboard.press("Escape");
+          await page.keyboard.press("?");
+          await expect(page.getByRole("dialog", { name: "Keyboard" })).toBeVisible();
+          await check("keyboard", false);
+        });
+      });
+    });
+  }
+}

@@ -1,0 +1,265 @@
+/** The bodies of `/api/v1`, as the server sends them. Times are RFC 3339 in UTC. */
+
+export const SEVERITIES = ["informational", "low", "medium", "high", "critical"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export const ALERT_STATES = ["open", "acknowledged", "resolved"] as const;
+export type AlertState = (typeof ALERT_STATES)[number];
+
+export const COMMAND_STATES = [
+  "queued",
+  "delivered",
+  "succeeded",
+  "failed",
+  "expired",
+  "withdrawn",
+] as const;
+export type CommandState = (typeof COMMAND_STATES)[number];
+
+export const EVENT_KINDS = [
+  "process_started",
+  "process_ended",
+  "connection_opened",
+  "connection_closed",
+  "system_call",
+  "inventory",
+] as const;
+
+export const INDICATOR_KINDS = ["process", "path", "hash", "address", "domain"] as const;
+export type IndicatorKind = (typeof INDICATOR_KINDS)[number];
+
+export interface Page<T> {
+  data: T[];
+  next_cursor?: string | null;
+}
+
+export interface Session {
+  user: string;
+  role: string;
+  csrf: string;
+}
+
+export interface SystemInfo {
+  platform?: string | null;
+  os?: string | null;
+  kernel?: string | null;
+  architecture?: string | null;
+  cpu_count?: number | null;
+  memory_total?: number | null;
+  memory_available?: number | null;
+  boot_time?: string | null;
+  agent_version?: string | null;
+}
+
+export interface Host {
+  id: string;
+  dialect: string;
+  name: string;
+  hostname: string;
+  online: boolean;
+  first_seen: string;
+  last_seen: string;
+  processes: number;
+  connections: number;
+  open_alerts: number;
+  risk_max: number | null;
+  system: SystemInfo | null;
+  events: number;
+}
+
+export interface HostProcess {
+  pid: number;
+  start_time: string | null;
+  name: string;
+  parent_pid: number | null;
+  user: string | null;
+  executable: string | null;
+  command_line: string | null;
+  cpu_percent: number | null;
+  memory_percent: number | null;
+  first_seen: string | null;
+  last_seen: string | null;
+  risk_score: number | null;
+}
+
+export interface Connection {
+  protocol: string;
+  local_address: string;
+  local_port: number;
+  remote_address: string | null;
+  remote_port: number | null;
+  status: string;
+  pid: number | null;
+  process_name: string | null;
+}
+
+export interface ProcessRef {
+  pid: number;
+  start_time: string | null;
+  name: string;
+}
+
+export interface EventRow {
+  id: string;
+  time: string;
+  received: string;
+  source: string;
+  host: string;
+  severity: Severity;
+  kind: string;
+  pid: number | null;
+  summary: string;
+  ocsf: unknown;
+}
+
+export interface CommandRow {
+  id: string;
+  source: string;
+  action: string;
+  target: ProcessRef;
+  reason: string;
+  ordered_by: string;
+  alert: string | null;
+  state: CommandState;
+  created: string;
+  expires: string;
+  delivered: string | null;
+  finished: string | null;
+  deliveries: number;
+  result: string | null;
+}
+
+export interface Finding {
+  type: string;
+  indicator?: string;
+  value?: string;
+}
+
+export interface AlertRow {
+  id: string;
+  finding: Finding;
+  severity: Severity;
+  state: AlertState;
+  source: string;
+  host: string;
+  process: ProcessRef | null;
+  title: string;
+  reasons: string[];
+  count: number;
+  first_seen: string;
+  last_seen: string;
+  events: string[];
+  kill_offered: boolean;
+  note: string | null;
+  commands?: CommandRow[];
+}
+
+export interface Score {
+  process_id: string;
+  source: string;
+  host: string;
+  pid: number;
+  name: string;
+  start_time: string | null;
+  risk_score: number;
+  anomaly_score: number | null;
+  evidence_score: number;
+  reasons: string[];
+  calculated_at: string;
+}
+
+export interface TimelineMinute {
+  minute: string;
+  events: number;
+  alerts: number;
+}
+
+export interface Overview {
+  hosts: { total: number; online: number };
+  events: { total: number; last_minute: number };
+  alerts: { open: number; by_severity: Record<Severity, number> };
+  commands: { open: number; succeeded_24h: number; failed_24h: number };
+  timeline: TimelineMinute[];
+  top_risk: Score[];
+  recent_alerts: AlertRow[];
+  server: {
+    version: string;
+    started: string;
+    data_dir_bytes: number;
+    intake: { queued: number; capacity: number };
+  };
+}
+
+export interface Indicator {
+  id: string;
+  kind: IndicatorKind;
+  value: string;
+  action: "kill" | "alert";
+  severity: Severity;
+  origin: string;
+  note: string | null;
+  created: string;
+  hits: number;
+  last_hit: string | null;
+}
+
+export interface NewIndicator {
+  kind: IndicatorKind;
+  value: string;
+  action?: "kill" | "alert";
+  severity?: Severity;
+  note?: string;
+}
+
+export interface ImportReport {
+  added: number;
+  unchanged: number;
+  refused: { line: number; reason: string }[];
+}
+
+export interface AgentKey {
+  id: string;
+  kind: string;
+  name: string;
+  created: string | null;
+  last_used: string | null;
+  origin: string;
+}
+
+export interface CreatedKey {
+  kind: string;
+  id: string;
+  secret: string;
+  server_public_key?: string | null;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  role: string;
+  created: string | null;
+  last_used?: string | null;
+  expires?: string | null;
+}
+
+export interface CreatedToken {
+  id: string;
+  token: string;
+}
+
+export interface AuditRow {
+  id: string;
+  time: string;
+  actor: string;
+  action: string;
+  subject: string;
+  outcome: string;
+  reason: string | null;
+}
+
+export interface Tick {
+  events_total: number;
+  events_last_minute: number;
+  alerts_open: number;
+  hosts_online: number;
+}

@@ -1,0 +1,244 @@
+/** The typed client of `/api/v1`: one function an operation, one error type. */
+
+import type {
+  AgentKey,
+  AlertRow,
+  AuditRow,
+  CommandRow,
+  Connection,
+  CreatedKey,
+  CreatedToken,
+  EventRow,
+  Host,
+  HostProcess,
+  ImportReport,
+  Indicator,
+  NewIndicator,
+  Overview,
+  Page,
+  Session,
+  Token,
+} from "./api-types";
+
+/** Why a request gave no answer to use: what the problem body says, or that no answer came. */
+export class ApiError extends Error {
+  constructor(
+    /** The HTTP status; 0 where no answer came at all. */
+    readonly status: number,
+    /** The problem's title. */
+    readonly title: string,
+    /** What was wrong this time. */
+    readonly detail: string,
+    /** Seconds to wait before the next try, where the server says so. */
+    readonly retryAfterSeconds: number | null = null,
+    /** What to quote when asking for help. */
+    readonly correlationId: string | null = null,
+  ) {
+    super(detail || title);
+    this.name = "ApiError";
+  }
+
+  get isUnreachable(): boolean {
+    return this.status === 0;
+  }
+}
+
+type Query = Record<string, string | number | null | undefined>;
+
+let csrf: string | null = null;
+let whenSignedOut: () => void = () => {};
+
+/** The value that cookie-authenticated changes carry; it comes with the session. */
+export function useCsrf(value: string | null): void {
+  csrf = value;
+}
+
+/** Called whenever the server says that nobody is signed in. */
+export function onSignedOut(callback: () => void): void {
+  whenSignedOut = callback;
+}
+
+/** A path below `/api/v1` with its query; empty values are left out. */
+export function apiPath(path: string, query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== "") parameters.set(name, String(value));
+  }
+  const text = parameters.toString();
+  return `/api/v1${path}${text === "" ? "" : `?${text}`}`;
+}
+
+interface Options {
+  method?: "GET" | "POST" | "DELETE";
+  query?: Query;
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  /** The sign-in page asks whether somebody is signed in; a 401 is then an answer, not an event. */
+  quiet?: boolean;
+}
+
+async function request<T>(path: string, options: Options = {}): Promise<T> {
+  const method = options.method ?? "GET";
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET" && csrf !== null) headers["X-Ringwall-CSRF"] = csrf;
+  let response: Response;
+  try {
+    response = await fetch(apiPath(path, options.query), {
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    throw new ApiError(0, "No answer", "The server did not answer. It may be stopped or restarting.");
+  }
+  if (!response.ok) {
+    const error = await readProblem(response);
+    if (error.status === 401 && options.quiet !== true) whenSignedOut();
+    throw error;
+  }
+  if (response.status === 204) return undefined as T;
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new ApiError(response.status, "Unreadable answer", "The server's answer is not JSON.");
+  }
+}
+
+/** The error behind an answer: RFC 9457 where the body is that, the status otherwise. */
+export async function readProblem(response: Response): Promise<ApiError> {
+  let title = response.statusText || `HTTP ${response.status}`;
+  let detail = "";
+  let correlationId: string | null = null;
+  try {
+    const body = (await response.json()) as Record<string, unknown>;
+    if (typeof body["title"] === "string") title = body["title"];
+    if (typeof body["detail"] === "string") detail = body["detail"];
+    if (typeof body["correlation_id"] === "string") correlationId = body["correlation_id"];
+    const errors = body["errors"];
+    if (detail === "" && Array.isArray(errors)) detail = errors.map(describeFieldError).join("; ");
+  } catch {
+    // Not a problem body: a proxy in between, or a server that is going down.
+  }
+  const wait = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  return new ApiError(
+    response.status,
+    title,
+    detail,
+    Number.isFinite(wait) ? wait : null,
+    correlationId,
+  );
+}
+
+function describeFieldError(error: unknown): string {
+  if (typeof error === "string") return error;
+  if (typeof error !== "object" || error === null) return String(error);
+  const { field, pointer, detail, message } = error as Record<string, unknown>;
+  const place = field ?? pointer;
+  const text = detail ?? message ?? JSON.stringify(error);
+  return place === undefined ? String(text) : `${String(place)}: ${String(text)}`;
+}
+
+const id = encodeURIComponent;
+
+export interface PageQuery extends Query {
+  limit?: number;
+  cursor?: string | null;
+}
+
+export const api = {
+  session: {
+    read: () => request<Session>("/session", { quiet: true }),
+    signIn: (user: string, password: string) =>
+      request<Session>("/session", { method: "POST", body: { user, password }, quiet: true }),
+    signOut: () => request<void>("/session", { method: "DELETE", quiet: true }),
+  },
+  overview: (signal?: AbortSignal) => request<Overview>("/overview", { signal }),
+  hosts: {
+    list: (query: PageQuery, signal?: AbortSignal) =>
+      request<Page<Host>>("/hosts", { query, signal }),
+    read: (host: string, signal?: AbortSignal) => request<Host>(`/hosts/${id(host)}`, { signal }),
+    processes: (host: string, signal?: AbortSignal) =>
+      request<Page<HostProcess>>(`/hosts/${id(host)}/processes`, { signal }),
+    connections: (host: string, signal?: AbortSignal) =>
+      request<Page<Connection>>(`/hosts/${id(host)}/connections`, { signal }),
+  },
+  events: {
+    list: (query: PageQuery, signal?: AbortSignal) =>
+      request<Page<EventRow>>("/events", { query, signal }),
+    read: (event: string, signal?: AbortSignal) =>
+      request<EventRow>(`/events/${id(event)}`, { signal }),
+  },
+  alerts: {
+    list: (query: PageQuery, signal?: AbortSignal) =>
+      request<Page<AlertRow>>("/alerts", { query, signal }),
+    read: (alert: string, signal?: AbortSignal) =>
+      request<AlertRow>(`/alerts/${id(alert)}`, { signal }),
+    acknowledge: (alert: string, note: string) =>
+      request<AlertRow>(`/alerts/${id(alert)}/acknowledge`, { method: "POST", body: noted(note) }),
+    resolve: (alert: string, note: string) =>
+      request<AlertRow>(`/alerts/${id(alert)}/resolve`, { method: "POST", body: noted(note) }),
+    kill: (alert: string, reason: string) =>
+      request<CommandRow>(`/alerts/${id(alert)}/kill`, {
+        method: "POST",
+        body: reason.trim() === "" ? {} : { reason: reason.trim() },
+      }),
+  },
+  commands: {
+    list: (query: PageQuery, signal?: AbortSignal) =>
+      request<Page<CommandRow>>("/commands", { query, signal }),
+    kill: (
+      host: string,
+      target: { pid: number; start_time: string | null; name: string },
+      reason: string,
+    ) =>
+      request<CommandRow>("/commands", {
+        method: "POST",
+        body: {
+          host,
+          action: "kill_process",
+          pid: target.pid,
+          ...(target.start_time === null ? {} : { start_time: target.start_time }),
+          name: target.name,
+          reason,
+        },
+      }),
+    withdraw: (command: string) =>
+      request<CommandRow>(`/commands/${id(command)}/withdraw`, { method: "POST", body: {} }),
+  },
+  indicators: {
+    list: (signal?: AbortSignal) => request<Page<Indicator>>("/indicators", { signal }),
+    add: (indicator: NewIndicator) =>
+      request<Indicator>("/indicators", { method: "POST", body: indicator }),
+    importText: (kind: string, text: string) =>
+      request<ImportReport>("/indicators/import", { method: "POST", body: { kind, text } }),
+    remove: (indicator: string) =>
+      request<void>(`/indicators/${id(indicator)}`, { method: "DELETE" }),
+  },
+  keys: {
+    list: (signal?: AbortSignal) => request<Page<AgentKey>>("/keys", { signal }),
+    create: (kind: string, name: string) =>
+      request<CreatedKey>("/keys", { method: "POST", body: { kind, name } }),
+    remove: (kind: string, name: string) =>
+      request<void>(`/keys/${id(kind)}/${id(name)}`, { method: "DELETE" }),
+  },
+  tokens: {
+    list: (signal?: AbortSignal) => request<Page<Token>>("/tokens", { signal }),
+    create: (name: string, role: string, expiresInDays: number | null) =>
+      request<CreatedToken>("/tokens", {
+        method: "POST",
+        body: { name, role, ...(expiresInDays === null ? {} : { expires_in_days: expiresInDays }) },
+      }),
+    remove: (token: string) => request<void>(`/tokens/${id(token)}`, { method: "DELETE" }),
+  },
+  audit: (query: PageQuery, signal?: AbortSignal) =>
+    request<Page<AuditRow>>("/audit", { query, signal }),
+};
+
+function noted(note: string): { note?: string } {
+  return note.trim() === "" ? {} : { note: note.trim() };
+}

@@ -1,0 +1,90 @@
+/** What the live line says, for every page: its state, the figures, and rows as they change. */
+
+import { apiPath } from "./api";
+import type { AlertRow, CommandRow, EventRow, Host, Tick } from "./api-types";
+import { LiveStream, type LineState } from "./stream";
+
+export const live = $state({
+  line: "closed" as LineState,
+  /** When the next try is, in milliseconds since 1970; null while none is planned. */
+  retryAt: null as number | null,
+  tick: null as Tick | null,
+});
+
+class Listeners<T> {
+  #all = new Set<(value: T) => void>();
+
+  /** Calls `listener` with each value until the returned function is called. */
+  add = (listener: (value: T) => void): (() => void) => {
+    this.#all.add(listener);
+    return () => {
+      this.#all.delete(listener);
+    };
+  };
+
+  tell(value: T): void {
+    for (const listener of this.#all) listener(value);
+  }
+}
+
+const alerts = new Listeners<AlertRow>();
+const commands = new Listeners<CommandRow>();
+const hosts = new Listeners<Host>();
+const reloads = new Listeners<void>();
+
+export const onAlert = alerts.add;
+export const onCommand = commands.add;
+export const onHost = hosts.add;
+/** Something was missed: read again. */
+export const onReload = reloads.add;
+
+let stream: LiveStream | null = null;
+
+/** Opens the line; `broken` finds out whether the session is still good. */
+export function startLive(broken: () => void): void {
+  stream?.close();
+  stream = new LiveStream(apiPath("/stream", { topics: "alerts,commands,hosts" }), {
+    state: (line, retryAt) => {
+      live.line = line;
+      live.retryAt = retryAt;
+    },
+    alert: (alert) => alerts.tell(alert),
+    command: (command) => commands.tell(command),
+    host: (host) => hosts.tell(host),
+    tick: (tick) => {
+      live.tick = tick;
+    },
+    reload: () => reloads.tell(),
+    broken,
+  });
+}
+
+export function stopLive(): void {
+  stream?.close();
+  stream = null;
+  live.tick = null;
+}
+
+export function retryLive(): void {
+  stream?.retryNow();
+}
+
+/** A line of its own for the events of one host or of all, while somebody watches them. */
+export function watchEvents(
+  host: string,
+  take: (events: EventRow[]) => void,
+  missed: () => void,
+): () => void {
+  const line = new LiveStream(apiPath("/stream", { topics: "events", host }), {
+    state: () => {},
+    events: take,
+    reload: missed,
+    broken: () => {},
+  });
+  return () => line.close();
+}
+
+window.addEventListener("online", retryLive);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") retryLive();
+});

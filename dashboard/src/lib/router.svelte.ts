@@ -1,0 +1,84 @@
+/** Where we are, by the address bar; links are ordinary links. */
+
+export interface Route {
+  /** Decoded path segments. */
+  segments: string[];
+  path: string;
+  query: URLSearchParams;
+}
+
+function read(): Route {
+  const { pathname, search } = window.location;
+  const segments = pathname
+    .split("/")
+    .filter((segment) => segment !== "")
+    .map((segment) => {
+      try {
+        return decodeURIComponent(segment);
+      } catch {
+        return segment;
+      }
+    });
+  return { segments, path: pathname, query: new URLSearchParams(search) };
+}
+
+class Router {
+  route = $state.raw(read());
+
+  constructor() {
+    window.addEventListener("popstate", () => {
+      this.route = read();
+    });
+    document.addEventListener("click", (click) => this.#follow(click));
+  }
+
+  go(href: string, how: { replace?: boolean } = {}): void {
+    if (how.replace === true) history.replaceState(null, "", href);
+    else history.pushState(null, "", href);
+    this.route = read();
+  }
+
+  /** Changes some of the query in place: filters are part of the address, not of the history. */
+  setQuery(changes: Record<string, string | null>): void {
+    const query = new URLSearchParams(this.route.query);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === "") query.delete(name);
+      else query.set(name, value);
+    }
+    const text = query.toString();
+    this.go(`${this.route.path}${text === "" ? "" : `?${text}`}`, { replace: true });
+  }
+
+  #follow(click: MouseEvent): void {
+    if (click.defaultPrevented || click.button !== 0) return;
+    if (click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
+    const link = click.target instanceof Element ? click.target.closest("a") : null;
+    if (link === null || link.target !== "" || link.hasAttribute("download")) return;
+    const url = new URL(link.href, window.location.href);
+    if (url.origin !== window.location.origin || url.pathname.startsWith("/api/")) return;
+    if (link.getAttribute("href")?.startsWith("#") === true) return;
+    click.preventDefault();
+    this.go(url.pathname + url.search);
+  }
+}
+
+export const router = new Router();
+
+/** The address of a host's page. */
+export function hostHref(host: string, query: Record<string, string> = {}): string {
+  const text = new URLSearchParams(query).toString();
+  return `/hosts/${encodeURIComponent(host)}${text === "" ? "" : `?${text}`}`;
+}
+
+/** The address of an alert. */
+export function alertHref(alert: string): string {
+  return `/alerts/${encodeURIComponent(alert)}`;
+}
+
+/** The address of a search in the events. */
+export function eventsHref(query: Record<string, string | number>): string {
+  const text = new URLSearchParams(
+    Object.entries(query).map(([name, value]) => [name, String(value)]),
+  ).toString();
+  return `/events${text === "" ? "" : `?${text}`}`;
+}

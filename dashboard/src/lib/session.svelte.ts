@@ -1,0 +1,66 @@
+/** Who is signed in. */
+
+import { api, ApiError, onSignedOut, useCsrf } from "./api";
+import type { Session } from "./api-types";
+import { startLive, stopLive } from "./live.svelte";
+
+type State = "asking" | "unreachable" | "out" | "in";
+
+class SessionState {
+  state = $state<State>("asking");
+  user = $state("");
+  role = $state("");
+  /** Set where a session ended by itself, to say so on the sign-in page. */
+  ended = $state(false);
+
+  /** Whether the role may change things; the server decides again. */
+  get mayAct(): boolean {
+    return this.role !== "read_only";
+  }
+
+  get mayAdminister(): boolean {
+    return this.role === "admin";
+  }
+
+  /** Asks the server whether the cookie is still good. */
+  async ask(): Promise<void> {
+    try {
+      this.enter(await api.session.read());
+    } catch (cause) {
+      if (cause instanceof ApiError && cause.status === 401) this.leave(this.state === "in");
+      else if (this.state !== "in") this.state = "unreachable";
+    }
+  }
+
+  enter(session: Session): void {
+    useCsrf(session.csrf);
+    this.user = session.user;
+    this.role = session.role;
+    this.ended = false;
+    if (this.state !== "in") {
+      this.state = "in";
+      startLive(() => this.ask());
+    }
+  }
+
+  leave(ended: boolean): void {
+    stopLive();
+    useCsrf(null);
+    this.ended = ended;
+    this.state = "out";
+  }
+
+  async signOut(): Promise<void> {
+    try {
+      await api.session.signOut();
+    } finally {
+      this.leave(false);
+    }
+  }
+}
+
+export const session = new SessionState();
+
+onSignedOut(() => {
+  if (session.state === "in") session.leave(true);
+});

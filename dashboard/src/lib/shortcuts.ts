@@ -1,0 +1,87 @@
+/** The keyboard: one table that the page obeys and the help shows. */
+
+export interface Destination {
+  key: string;
+  href: string;
+  name: string;
+}
+
+/** After `g`. */
+export const DESTINATIONS: readonly Destination[] = [
+  { key: "o", href: "/", name: "Overview" },
+  { key: "h", href: "/hosts", name: "Hosts" },
+  { key: "a", href: "/alerts", name: "Alerts" },
+  { key: "c", href: "/commands", name: "Commands" },
+  { key: "e", href: "/events", name: "Events" },
+  { key: "i", href: "/indicators", name: "Indicators" },
+  { key: "k", href: "/keys", name: "Keys and tokens" },
+  { key: "l", href: "/audit", name: "Audit log" },
+];
+
+export interface ShortcutActions {
+  go(href: string): void;
+  help(): void;
+  theme(): void;
+}
+
+const CHORD_MS = 1500;
+
+/** Listens until the returned function is called. */
+export function listenForShortcuts(actions: ShortcutActions): () => void {
+  let chordUntil = 0;
+  const listener = (press: KeyboardEvent) => {
+    if (press.defaultPrevented || press.ctrlKey || press.metaKey || press.altKey) return;
+    if (isTyping(press.target) || document.querySelector("dialog[open]") !== null) return;
+    if (Date.now() < chordUntil) {
+      chordUntil = 0;
+      const destination = DESTINATIONS.find((one) => one.key === press.key);
+      if (destination !== undefined) {
+        press.preventDefault();
+        actions.go(destination.href);
+      }
+      return;
+    }
+    switch (press.key) {
+      case "g":
+        chordUntil = Date.now() + CHORD_MS;
+        break;
+      case "/": {
+        const search = document.querySelector<HTMLElement>("[data-search]");
+        if (search === null) break;
+        press.preventDefault();
+        search.focus();
+        break;
+      }
+      case "?":
+        press.preventDefault();
+        actions.help();
+        break;
+      case "t":
+        actions.theme();
+        break;
+      case "j":
+      case "k":
+        moveInList(press);
+        break;
+    }
+  };
+  window.addEventListener("keydown", listener);
+  return () => window.removeEventListener("keydown", listener);
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
+}
+
+/** `j` and `k` move the focus through whatever the page marks as its list. */
+function moveInList(press: KeyboardEvent): void {
+  const items = [...document.querySelectorAll<HTMLElement>("[data-list-item]")];
+  if (items.length === 0) return;
+  press.preventDefault();
+  const at = items.findIndex((item) => item === document.activeElement);
+  const next = press.key === "j" ? at + 1 : Math.max(0, at - 1);
+  items[Math.min(next, items.length - 1)]?.focus();
+}
