@@ -12,7 +12,7 @@ fuzz_target!(|body: &[u8]| {
             serde_json::from_str::<&serde_json::value::RawValue>(&agent.to_row()).unwrap();
         }
         Err(refusals) => {
-            serde_json::from_str::<serde_json::Value>(&refusals.to_body()).unwrap();
+            serde_json::from_str::<&serde_json::value::RawValue>(&refusals.to_body()).unwrap();
         }
     }
 });

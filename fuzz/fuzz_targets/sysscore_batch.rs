@@ -10,7 +10,7 @@ fuzz_target!(|body: &[u8]| {
         Ok(batch) => batch,
         Err(refusals) => {
             // What is sent back must be JSON, whatever was received.
-            serde_json::from_str::<serde_json::Value>(&refusals.to_body()).unwrap();
+            serde_json::from_str::<&serde_json::value::RawValue>(&refusals.to_body()).unwrap();
             return;
         }
     };

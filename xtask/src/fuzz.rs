@@ -57,7 +57,7 @@ pub(crate) fn one(place: &Place, target: &str, seconds: u64) -> Result<()> {
     if seeds.exists() {
         cargo.arg(seeds);
     }
-    cargo.args(["--", "-rss_limit_mb=1024", "-max_len=65536", "-timeout=10", "-verbosity=0"]);
+    cargo.args(["--", "-rss_limit_mb=1024", "-max_len=65536", "-timeout=10", "-print_funcs=0"]);
     cargo.arg(format!("-max_total_time={seconds}"));
     cargo.arg(format!("-artifact_prefix={}/", crashes.display()));
     // The instrumentation is a nightly flag that the stable compiler has too.
