@@ -10,8 +10,7 @@ use anyhow::Result;
 pub(crate) fn all(place: &Place) -> Result<()> {
     let mut steps = Steps::default();
     steps_of(place, &mut steps)?;
-    steps.summary();
-    Ok(())
+    steps.summary()
 }
 
 /// The steps of `./x lint`, as part of a longer run.

@@ -57,7 +57,7 @@ pub(crate) fn keeping_lines(
         let line = String::from_utf8_lossy(&line);
         say(&line);
         if keep(&line) {
-            kept.push(line.trim().to_owned());
+            kept.push(line.trim_end().to_owned());
         }
     }
     let status = child.wait().with_context(|| format!("cannot wait for {name}"))?;

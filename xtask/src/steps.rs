@@ -1,6 +1,6 @@
 //! A run of named steps with their times, a summary at the end, and a loud failure.
 
-use crate::run::say;
+use crate::run::{answer, say};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -44,32 +44,34 @@ impl Steps {
         match work() {
             Ok(lines) => {
                 self.done.push((name.to_owned(), start.elapsed()));
-                self.closing_lines.extend(lines.into_iter().map(|line| format!("{name}: {line}")));
+                if !lines.is_empty() {
+                    self.closing_lines.push(format!("{name}:"));
+                    self.closing_lines.extend(lines);
+                }
                 Ok(())
             }
             Err(error) => {
                 say(&format!("\nerror: {error:#}"));
-                self.table();
+                self.table().iter().for_each(|line| say(line));
                 say(&format!("  FAILED {:>7.1} s  {name}", start.elapsed().as_secs_f64()));
                 Err(StepFailed(name.to_owned()).into())
             }
         }
     }
 
-    /// The times of all steps, and what the test runners said last.
-    pub(crate) fn summary(&self) {
-        self.table();
+    /// The times of all steps, and what the test runners said last, on stdout.
+    pub(crate) fn summary(&self) -> Result<()> {
+        self.table().iter().try_for_each(|line| answer(line))?;
         let total: Duration = self.done.iter().map(|(_, time)| *time).sum();
-        say(&format!("  all ok {:>7.1} s", total.as_secs_f64()));
-        for line in &self.closing_lines {
-            say(line);
-        }
+        answer(&format!("  all ok {:>7.1} s", total.as_secs_f64()))?;
+        self.closing_lines.iter().try_for_each(|line| answer(line))
     }
 
-    fn table(&self) {
-        say("");
-        for (name, time) in &self.done {
-            say(&format!("  ok     {:>7.1} s  {name}", time.as_secs_f64()));
-        }
+    fn table(&self) -> Vec<String> {
+        let lines = self
+            .done
+            .iter()
+            .map(|(name, time)| format!("  ok     {:>7.1} s  {name}", time.as_secs_f64()));
+        std::iter::once(String::new()).chain(lines).collect()
     }
 }

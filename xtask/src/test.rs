@@ -52,8 +52,7 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
             steps.step(&format!("bench {name}"), || run_bench(place, name, &[]))?;
         }
     }
-    steps.summary();
-    Ok(())
+    steps.summary()
 }
 
 /// `./x crash-test --kills N`.
@@ -66,8 +65,7 @@ pub(crate) fn crash(place: &Place, kills: u32) -> Result<()> {
         environment.push(("RINGWALL_KILLS".into(), kills.to_string()));
         runner_with(place, &["-p", "ringwall-end-to-end"], Some("crash::"), environment)
     })?;
-    steps.summary();
-    Ok(())
+    steps.summary()
 }
 
 /// `./x demo-check`.
