@@ -10,7 +10,9 @@ use ringwall_end_to_end::server::{Server, Setup};
 use ringwall_end_to_end::suspect::{Suspect, SuspectProcess};
 use ringwall_end_to_end::tour;
 use serde_json::json;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -67,7 +69,8 @@ async fn start_agent(server: &Server, folder: &Folder) -> Result<Child> {
     let key = json!({"kind": "host-agent", "name": NAME});
     let answer = server.api().post("/api/v1/keys", &key).await?.expect(201)?.json()?;
     let secret = folder.path().join("secret");
-    std::fs::write(&secret, pages::text(&answer, "/secret")?)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&secret)?;
+    file.write_all(pages::text(&answer, "/secret")?.as_bytes())?;
     let ringwall = environment::ringwall()?;
     let alone: PathBuf = ringwall.with_file_name("ringwall-host-agent");
     let mut command = if alone.exists() {
