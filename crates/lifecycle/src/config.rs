@@ -16,7 +16,7 @@
 //!     }
 //! }
 //!
-//! #[derive(Default, Serialize, Deserialize)]
+//! #[derive(Debug, Default, Serialize, Deserialize)]
 //! #[serde(deny_unknown_fields, default)]
 //! struct Config { kettle: Kettle }
 //!

@@ -1,164 +1,268 @@
-//! What can be set. (First cut by the engine's needs; documented fields, loading and checks follow.)
+//! What can be set: one TOML file, whose reference are the comments of these fields.
+//!
+//! `ringwall config explain` prints them with the values in force.
 
 use crate::engine::EngineSettings;
 use crate::rules::Rules;
 use ringwall_access::Rules as AccessRules;
 use ringwall_detection::{DetectionRules, IndicatorSet};
-use serde::Deserialize;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use ringwall_lifecycle::config::{ConfigError, Explained, Loaded, Section, explain, load};
+use ringwall_lifecycle::config_section;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The configuration of the server.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The server itself.
     pub server: ServerSection,
-    /// The listeners of the dialects.
+    /// What existing clients connect to.
     pub dialects: DialectsSection,
-    /// Bounds.
-    pub limits: LimitsSection,
-    /// Conclusions.
+    /// What is concluded, and what follows from it.
     pub detection: DetectionSection,
-    /// What commands must never hit.
+    /// What commands never hit.
     pub protected: ProtectedSection,
+    /// Bounds of memory and size.
+    pub limits: LimitsSection,
 }
 
-/// `[server]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerSection {
-    /// Where the dashboard and the API listen.
-    pub listen: SocketAddr,
-    /// Where everything is kept.
-    pub data_dir: PathBuf,
-}
-
-impl Default for ServerSection {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7400)), data_dir: PathBuf::new() }
-    }
-}
-
-/// `[dialects]`
-#[derive(Clone, Debug, Default, Deserialize)]
+/// What existing clients connect to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DialectsSection {
-    /// `[dialects.sysscore]`
+    /// SysScore agents.
     pub sysscore: SysScoreSection,
-    /// `[dialects.watcher]`
+    /// Watcher agents.
     pub watcher: WatcherSection,
 }
 
-/// `[dialects.sysscore]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SysScoreSection {
-    /// Whether it is served at all.
-    pub enabled: bool,
-    /// Its own port.
-    pub listen: SocketAddr,
-}
-
-impl Default for SysScoreSection {
-    fn default() -> Self {
-        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 8000)) }
+config_section! {
+    /// The server itself.
+    pub struct ServerSection in "server" {
+        /// Where the dashboard and the API listen: address and port.
+        pub listen: SocketAddr = loopback(7400),
+        /// The folder that everything is kept in: made where it is missing, with mode 0700.
+        ///
+        /// Where it is not set: `--data-dir`, else `RINGWALL_DATA_DIR`, else `ringwall` in
+        /// `$XDG_DATA_HOME` or `~/.local/share`.
+        pub data_dir: PathBuf = PathBuf::new(),
+        /// Lets listeners bind addresses that other machines reach, although passwords, tokens and
+        /// events then cross the network unencrypted.
+        pub allow_plaintext_beyond_loopback: bool = false,
+        /// How often derived state (scores, host pictures, counts) is written down, in seconds. A
+        /// start replays what came after.
+        pub checkpoint_seconds: i64 = 60,
     }
 }
 
-/// `[dialects.watcher]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WatcherSection {
-    /// Whether it is served at all.
-    pub enabled: bool,
-    /// Its own port.
-    pub listen: SocketAddr,
-    /// Addresses or networks beside loopback whose clients are let in; they cannot authenticate.
-    pub allow: Vec<String>,
-    /// Origins of web pages that may read it.
-    pub cors_origins: Vec<String>,
-}
-
-impl Default for WatcherSection {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            listen: SocketAddr::from(([127, 0, 0, 1], 9000)),
-            allow: Vec::new(),
-            cors_origins: vec![
-                "http://localhost:5173".to_owned(),
-                "http://127.0.0.1:5173".to_owned(),
-            ],
-        }
+config_section! {
+    /// SysScore agents and their API: at the root of its own port, and under `/dialects/sysscore`
+    /// of the main one.
+    pub struct SysScoreSection in "dialects.sysscore" {
+        /// Whether it is served at all.
+        pub enabled: bool = true,
+        /// Its own address and port; its documents say 8000.
+        pub listen: SocketAddr = loopback(8000),
     }
 }
 
-/// `[limits]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsSection {
-    /// Bytes of a request body.
-    pub body_bytes_max: usize,
-    /// Connections of one listener.
-    pub connections_max: usize,
-}
-
-impl Default for LimitsSection {
-    fn default() -> Self {
-        Self { body_bytes_max: 16 << 20, connections_max: 10_000 }
+config_section! {
+    /// Watcher agents and their UI: at the root of its own port, and under `/dialects/watcher` of
+    /// the main one. These clients cannot authenticate.
+    pub struct WatcherSection in "dialects.watcher" {
+        /// Whether it is served at all.
+        pub enabled: bool = true,
+        /// Its own address and port; 9000 is fixed in the original agent.
+        pub listen: SocketAddr = loopback(9000),
+        /// Addresses (`192.0.2.7`) and networks (`192.0.2.0/24`) whose clients are let in beside
+        /// those on this machine. Whoever is let in can report any process of any host.
+        pub allow: Vec<String> = Vec::new(),
+        /// Origins of web pages that may read it; the original UI is served from these.
+        pub cors_origins: Vec<String> = vec![
+            "http://localhost:5173".to_owned(),
+            "http://127.0.0.1:5173".to_owned(),
+        ],
     }
 }
 
-/// `[detection]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DetectionSection {
-    /// The risk, 0 to 100, from which a process is worth an alert.
-    pub risk_threshold: f64,
-    /// Whether matched indicators order kills by themselves.
-    pub order_kills: bool,
-    /// Whether programs that a host never ran before are raised.
-    pub new_processes: bool,
-    /// Seconds after which a command that was not carried out is void.
-    pub command_seconds: i64,
-    /// Seconds after which a Watcher client gets an unconfirmed command again.
-    pub watcher_lease_seconds: i64,
-}
-
-impl Default for DetectionSection {
-    fn default() -> Self {
-        Self {
-            risk_threshold: 75.0,
-            order_kills: true,
-            new_processes: true,
-            command_seconds: 600,
-            watcher_lease_seconds: 70,
-        }
+config_section! {
+    /// What is concluded, and what follows from it.
+    pub struct DetectionSection in "detection" {
+        /// The risk score, 0 to 100, from which a process raises an alert.
+        pub risk_threshold: f64 = 75.0,
+        /// Whether indicators with the action `kill` order the kill by themselves; otherwise they
+        /// offer it to people.
+        pub order_kills: bool = true,
+        /// Whether programs that a host never ran before raise an alert of severity low.
+        pub new_processes: bool = true,
+        /// After how many seconds a command that was not carried out is void.
+        pub command_seconds: i64 = 600,
+        /// After how many seconds a Watcher client, which reports no results, gets a command again
+        /// while the process still runs; a little over its poll interval of 60 s.
+        pub watcher_lease_seconds: i64 = 70,
     }
 }
 
-/// `[protected]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ProtectedSection {
-    /// Names of processes that are never killed, in place of the default list.
-    pub names: Option<Vec<String>>,
+config_section! {
+    /// What commands never hit.
+    pub struct ProtectedSection in "protected" {
+        /// Names of processes that are never killed, whatever the rules say, in place of the
+        /// built-in list (init, systemd, sshd, kubelet, Ringwall itself and their like).
+        pub names: Option<Vec<String>> = None,
+    }
+}
+
+config_section! {
+    /// Bounds of memory and size. Beyond them senders are asked to come back later, and keep what
+    /// they have.
+    pub struct LimitsSection in "limits" {
+        /// The largest request body, in bytes.
+        pub body_bytes_max: usize = 16 << 20,
+        /// How many connections one listener holds open; further ones wait.
+        pub connections_max: usize = 10_000,
+        /// How many batches of events may wait for the disk.
+        pub queue_batches_max: usize = 4096,
+        /// How many bytes of them may wait for the disk.
+        pub queue_bytes_max: usize = 256 << 20,
+        /// What a sender is told to wait when there is no room, in seconds.
+        pub retry_after_seconds: u64 = 1,
+        /// How many hosts are held in memory; those unseen for longest are forgotten first.
+        pub hosts_max: usize = 20_000,
+        /// How long a batch that is sent again is recognised as the same, in seconds.
+        pub repeated_batch_seconds: i64 = 7 * 86_400,
+        /// How long a single event that is sent again in another batch is recognised, in seconds.
+        pub repeated_event_seconds: i64 = 3600,
+        /// How many single events are recognised.
+        pub repeated_events_max: usize = 400_000,
+    }
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
 impl Config {
-    /// The bounds of the engine.
-    pub fn engine_settings(&self) -> EngineSettings {
-        EngineSettings::default()
+    /// Reads and checks a file; without one, all is at its default.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, has what is not known here, or [`Config::check`] refuses it.
+    pub fn load(path: Option<&Path>) -> Result<Loaded<Self>, ConfigError> {
+        let loaded = match path {
+            Some(path) => load(path)?,
+            None => Loaded::default(),
+        };
+        Self::check(&loaded)?;
+        Ok(loaded)
     }
 
-    /// The dialects that are served, each with its own port.
+    /// Whether the values make sense together.
+    ///
+    /// # Errors
+    /// At the first that does not, with its place and a way out.
+    pub fn check(loaded: &Loaded<Self>) -> Result<(), ConfigError> {
+        let config = &loaded.value;
+        let refuse = |field: &str, why: &str| Err(loaded.error(field, why));
+        for (field, address) in [
+            ("server.listen", Some(config.server.listen)),
+            ("dialects.sysscore.listen", config.dialects.sysscore.listen_if_enabled()),
+            ("dialects.watcher.listen", config.dialects.watcher.listen_if_enabled()),
+        ] {
+            let Some(address) = address else { continue };
+            if address.ip().to_canonical().is_loopback()
+                || config.server.allow_plaintext_beyond_loopback
+            {
+                continue;
+            }
+            return Err(loaded
+                .error(field, format!("{address} is reached by other machines, without TLS"))
+                .hint(
+                    "listen on 127.0.0.1 and put a reverse proxy with TLS in front, or accept the \
+                     risk with `allow_plaintext_beyond_loopback = true` under [server]",
+                ));
+        }
+        for network in &config.dialects.watcher.allow {
+            if parse_network(network).is_none() {
+                return Err(loaded
+                    .error("dialects.watcher.allow", format!("not a network: `{network}`"))
+                    .hint("as in \"192.0.2.7\" or \"192.0.2.0/24\" or \"2001:db8::/32\""));
+            }
+        }
+        if !(0.0..=100.0).contains(&config.detection.risk_threshold) {
+            return refuse("detection.risk_threshold", "not within 0 and 100");
+        }
+        let limits = &config.limits;
+        for (field, value, min) in [
+            ("server.checkpoint_seconds", config.server.checkpoint_seconds, 1),
+            ("detection.command_seconds", config.detection.command_seconds, 1),
+            ("detection.watcher_lease_seconds", config.detection.watcher_lease_seconds, 1),
+            ("limits.repeated_batch_seconds", limits.repeated_batch_seconds, 1),
+            ("limits.repeated_event_seconds", limits.repeated_event_seconds, 1),
+            ("limits.body_bytes_max", as_i64(limits.body_bytes_max), 1024),
+            ("limits.connections_max", as_i64(limits.connections_max), 1),
+            ("limits.queue_batches_max", as_i64(limits.queue_batches_max), 1),
+            ("limits.queue_bytes_max", as_i64(limits.queue_bytes_max), 1 << 20),
+            ("limits.hosts_max", as_i64(limits.hosts_max), 1),
+            ("limits.repeated_events_max", as_i64(limits.repeated_events_max), 1),
+        ] {
+            if value < min {
+                return refuse(field, &format!("less than {min}"));
+            }
+        }
+        if limits.queue_bytes_max < limits.body_bytes_max {
+            return refuse("limits.queue_bytes_max", "less than `body_bytes_max`");
+        }
+        Ok(())
+    }
+
+    /// Every field with its documentation, its value and where that comes from.
+    ///
+    /// # Errors
+    /// Where a value has no notation in TOML.
+    pub fn explain(loaded: &Loaded<Self>) -> Result<Vec<Explained>, ConfigError> {
+        fn add<S: Section>(
+            all: &mut Vec<Explained>,
+            loaded: &Loaded<Config>,
+            section: &S,
+        ) -> Result<(), ConfigError> {
+            let explained = explain(loaded, section)
+                .map_err(|error| loaded.error(S::NAME, error.to_string()))?;
+            all.extend(explained);
+            Ok(())
+        }
+        let config = &loaded.value;
+        let mut all = Vec::new();
+        add(&mut all, loaded, &config.server)?;
+        add(&mut all, loaded, &config.dialects.sysscore)?;
+        add(&mut all, loaded, &config.dialects.watcher)?;
+        add(&mut all, loaded, &config.detection)?;
+        add(&mut all, loaded, &config.protected)?;
+        add(&mut all, loaded, &config.limits)?;
+        Ok(all)
+    }
+
+    /// The bounds of the engine.
+    pub fn engine_settings(&self) -> EngineSettings {
+        let limits = &self.limits;
+        EngineSettings {
+            queue_capacity: limits.queue_batches_max,
+            queue_bytes_max: limits.queue_bytes_max,
+            retry_after_seconds: limits.retry_after_seconds,
+            checkpoint_seconds: self.server.checkpoint_seconds,
+            mark_seconds: limits.repeated_batch_seconds,
+            item_window_max: limits.repeated_events_max,
+            item_window_seconds: limits.repeated_event_seconds,
+            hosts_max: limits.hosts_max,
+        }
+    }
+
+    /// The dialects by name, with the ports of those that are served.
     pub fn dialect_listeners(&self) -> [(&'static str, Option<SocketAddr>); 2] {
-        let (sysscore, watcher) = (&self.dialects.sysscore, &self.dialects.watcher);
         [
-            ("sysscore", sysscore.enabled.then_some(sysscore.listen)),
-            ("watcher", watcher.enabled.then_some(watcher.listen)),
+            ("sysscore", self.dialects.sysscore.listen_if_enabled()),
+            ("watcher", self.dialects.watcher.listen_if_enabled()),
         ]
     }
 
@@ -183,5 +287,144 @@ impl Config {
             command_seconds: self.detection.command_seconds,
             lease_seconds: self.detection.watcher_lease_seconds,
         }
+    }
+}
+
+impl SysScoreSection {
+    fn listen_if_enabled(&self) -> Option<SocketAddr> {
+        self.enabled.then_some(self.listen)
+    }
+}
+
+impl WatcherSection {
+    fn listen_if_enabled(&self) -> Option<SocketAddr> {
+        self.enabled.then_some(self.listen)
+    }
+
+    /// Whether a client at this address is let in: on this machine, or on the list.
+    pub fn admits(&self, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        client.is_loopback()
+            || self.allow.iter().filter_map(|text| parse_network(text)).any(
+                |(network, bits)| match (network, client) {
+                    (IpAddr::V4(network), IpAddr::V4(client)) => {
+                        prefix(u32::from(network).into(), 32, bits)
+                            == prefix(u32::from(client).into(), 32, bits)
+                    }
+                    (IpAddr::V6(network), IpAddr::V6(client)) => {
+                        prefix(network.into(), 128, bits) == prefix(client.into(), 128, bits)
+                    }
+                    _ => false,
+                },
+            )
+    }
+}
+
+/// An address and how many of its bits count.
+fn parse_network(text: &str) -> Option<(IpAddr, u32)> {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let all = if address.is_ipv4() { 32 } else { 128 };
+    let bits = match bits {
+        Some(bits) => bits.parse().ok().filter(|bits| *bits <= all)?,
+        None => all,
+    };
+    Some((address, bits))
+}
+
+/// The first `bits` of a number of `width` bits.
+fn prefix(number: u128, width: u32, bits: u32) -> u128 {
+    number.checked_shr(width.saturating_sub(bits)).unwrap_or(0)
+}
+
+fn as_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_lifecycle::config::parse;
+
+    #[test]
+    fn beyond_loopback_only_whoever_says_so() {
+        check("", Ok(()));
+        check("[server]\nlisten = \"127.0.0.2:0\"", Ok(()));
+        check("[server]\nlisten = \"[::ffff:127.0.0.1]:0\"", Ok(()));
+        check(
+            "[server]\nlisten = \"0.0.0.0:7400\"",
+            Err("server.listen: 0.0.0.0:7400 is reached by other machines, without TLS"),
+        );
+        check(
+            "[dialects.watcher]\nlisten = \"[::]:9000\"",
+            Err("dialects.watcher.listen: [::]:9000 is reached by other machines, without TLS"),
+        );
+        check("[dialects.watcher]\nenabled = false\nlisten = \"[::]:9000\"", Ok(()));
+        check("[server]\nlisten = \"0.0.0.0:1\"\nallow_plaintext_beyond_loopback = true", Ok(()));
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused() {
+        check("[detection]\nrisk_threshold = 100", Ok(()));
+        check(
+            "[detection]\nrisk_threshold = nan",
+            Err("detection.risk_threshold: not within 0 and 100"),
+        );
+        check("[limits]\nhosts_max = 0", Err("limits.hosts_max: less than 1"));
+        check(
+            "[limits]\nqueue_bytes_max = 1048576",
+            Err("limits.queue_bytes_max: less than `body_bytes_max`"),
+        );
+        check(
+            "[dialects.watcher]\nallow = [\"10.0.0.0/33\"]",
+            Err("dialects.watcher.allow: not a network: `10.0.0.0/33`"),
+        );
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<(), &str>) {
+        let loaded = parse::<Config>("c.toml", text).unwrap();
+        let checked = Config::check(&loaded).map_err(|error| error.to_string());
+        let expected = expected.map_err(|why| format!("configuration: {why}"));
+        assert_eq!(checked, expected, "text {text:?}");
+    }
+
+    #[test]
+    fn watcher_clients_are_let_in_by_address() {
+        let text =
+            "[dialects.watcher]\nallow = [\"192.0.2.0/24\", \"198.51.100.7\", \"2001:db8::/32\"]";
+        let watcher = parse::<Config>("c.toml", text).unwrap().value.dialects.watcher;
+        for (client, expected) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.0.2.255", true),
+            ("192.0.3.0", false),
+            ("::ffff:192.0.2.1", true),
+            ("198.51.100.7", true),
+            ("198.51.100.8", false),
+            ("2001:db8:1::1", true),
+            ("2001:db9::1", false),
+        ] {
+            assert_eq!(watcher.admits(client.parse().unwrap()), expected, "client {client}");
+        }
+        let all = WatcherSection { allow: vec!["0.0.0.0/0".to_owned()], ..watcher };
+        assert!(all.admits("203.0.113.1".parse().unwrap()));
+        assert!(!all.admits("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_field_is_explained() {
+        let explained = Config::explain(&Loaded::default()).unwrap();
+        assert!(explained.iter().all(|field| field.doc.ends_with('.')));
+        let written = serde_json::to_value(Config::default()).unwrap();
+        assert_eq!(explained.len(), leaves(&written), "{written:#}");
+    }
+
+    fn leaves(value: &serde_json::Value) -> usize {
+        value.as_object().map_or(1, |fields| fields.values().map(leaves).sum())
     }
 }
