@@ -39,6 +39,9 @@ pub use operator_token::{OperatorTokenError, verify_operator_token};
 pub use problem::Problem;
 pub use rows::{EventRow, Page, ProcessRow, ScoreRow, process_id, split_process_id};
 
+/// The description of the HTTP API: OpenAPI 3.1, its server at `/`.
+pub const OPENAPI: &str = include_str!("sysscore/openapi.json");
+
 /// The most items in one batch; more is a 422.
 pub const ITEMS_MAX: usize = 10_000;
 

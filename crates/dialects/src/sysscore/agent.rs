@@ -1,6 +1,7 @@
+use super::metadata::plain;
 use super::rows::raw_json;
 use super::{AGENT_TEXT_CHARS_MAX, METADATA_BYTES_MAX, METADATA_DEPTH_MAX};
-use crate::validation::{Fault, Json, Place, Refusals, without_half_pairs};
+use crate::validation::{Fault, Json, Place, Refusals};
 use ringwall_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -64,7 +65,7 @@ fn bounded_object(json: Json<'_>) -> Result<Box<str>, Fault> {
     if json.depth() > METADATA_DEPTH_MAX {
         return Err(Fault::new("recursion_loop", "Dictionary should have at most 64 levels"));
     }
-    Ok(without_half_pairs(json.as_text()).map_or_else(|| json.as_text().into(), Box::from))
+    Ok(plain(json.as_text()).into())
 }
 
 /// A registered agent: the form it is kept in.

@@ -1,5 +1,5 @@
 use super::{METADATA_BYTES_MAX, METADATA_DEPTH_MAX, parse_date_time};
-use crate::validation::{Json, without_half_pairs};
+use crate::validation::{Json, without_half_pairs, without_non_numbers};
 use ringwall_event::Timestamp;
 use std::borrow::Cow;
 
@@ -35,8 +35,7 @@ impl Metadata {
         if text.len() > METADATA_BYTES_MAX {
             return Err(MetadataError::TooLong);
         }
-        let whole = without_half_pairs(text);
-        let text = whole.as_deref().unwrap_or(text);
+        let text = &*plain(text);
         let mut found = Self::default();
         let mut names = [None; 3];
         let mut scanner = Scanner { rest: text.as_bytes().get(1..).unwrap_or_default() };
@@ -64,6 +63,31 @@ impl Metadata {
     pub(super) fn null() -> Self {
         Self { text: Some("null".into()), ..Self::default() }
     }
+}
+
+/// The JSON text without what strict readers refuse: numbers that no float holds, and halves of
+/// surrogate pairs.
+pub(super) fn plain(json: &str) -> Cow<'_, str> {
+    let mut json = Cow::Borrowed(json);
+    if let Some(whole) = without_half_pairs(&json) {
+        json = Cow::Owned(whole);
+    }
+    if let Some(finite) = without_huge_numbers(&json) {
+        json = Cow::Owned(finite);
+    }
+    json
+}
+
+/// None where there is no such number.
+fn without_huge_numbers(text: &str) -> Option<String> {
+    // Without an exponent it takes 309 digits. Names with a digit before an `e` are looked at for
+    // nothing; that is rare enough.
+    let has_exponent =
+        || text.as_bytes().windows(2).any(|pair| matches!(pair, [b'0'..=b'9', b'e' | b'E']));
+    if text.len() < 309 && !has_exponent() {
+        return None;
+    }
+    without_non_numbers(text.as_bytes()).and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 /// A key without its quotes, and the text of its value.
@@ -193,8 +217,11 @@ mod tests {
             let found = Metadata::read(&format!("{{\"risk_score\":{value}}}")).expect("fine");
             assert_eq!(found.risk_score, None, "value {value}");
         }
-        let found = Metadata::read(r#"{"risk_score":1e999,"anomaly_score":-3}"#).expect("fine");
+        let found = Metadata::read(r#"{"risk_score":1e99,"anomaly_score":-3}"#).expect("fine");
         assert_eq!((found.risk_score, found.anomaly_score), (Some(100.0), Some(0.0)));
+        let found = Metadata::read(r#"{"risk_score":1e999,"x":[-1E400]}"#).expect("fine");
+        assert_eq!(found.risk_score, None);
+        assert_eq!(found.text.as_deref(), Some(r#"{"risk_score":null,"x":[null]}"#));
     }
 
     #[test]

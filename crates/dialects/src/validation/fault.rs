@@ -22,6 +22,12 @@ impl Fault {
     /// A required field or header is absent.
     pub const MISSING: Self = Self::new("missing", "Field required");
 
+    /// Something else where an object with named fields is expected.
+    pub const NOT_AN_OBJECT: Self = Self::new(
+        "model_attributes_type",
+        "Input should be a valid dictionary or object to extract fields from",
+    );
+
     /// A number below the lowest allowed.
     pub fn below(minimum: f64) -> Self {
         Self {

@@ -132,14 +132,7 @@ impl<'a> Json<'a> {
     /// # Errors
     /// `model_attributes_type`.
     pub fn model(self) -> Result<Members<'a>, Fault> {
-        self.members(
-            const {
-                Fault::new(
-                    "model_attributes_type",
-                    "Input should be a valid dictionary or object to extract fields from",
-                )
-            },
-        )
+        self.members(Fault::NOT_AN_OBJECT)
     }
 
     /// An object with free keys.
@@ -264,36 +257,58 @@ impl SyntaxError {
     }
 }
 
-/// The text with the words `NaN`, `Infinity` and `-Infinity` replaced by `null`; none where there
-/// are none outside of strings.
+/// The text with what is no number replaced by `null`: the words `NaN`, `Infinity` and `-Infinity`,
+/// and numbers like `1e999` that no float holds; none where there is nothing of the kind outside of
+/// strings.
 ///
 /// Python's `json.dumps` writes these words for floats that are not numbers, and the original
-/// servers take them. They are not JSON, so this is for a second try after a [`SyntaxError`].
+/// servers take them. They are not JSON, so this is for a second try after a [`SyntaxError`]. The
+/// numbers are JSON, but many readers refuse a whole text that has one.
 pub fn without_non_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
-    const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
     let mut out = Vec::new();
     let (mut rest, mut in_text, mut found) = (bytes, false, false);
     while let Some((&byte, after)) = rest.split_first() {
-        if !in_text && let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
+        if !in_text && let Some(length) = non_number(rest) {
             out.extend_from_slice(b"null");
-            rest = rest.get(word.len()..).unwrap_or_default();
+            rest = rest.get(length..).unwrap_or_default();
             found = true;
             continue;
         }
-        out.push(byte);
-        rest = after;
+        let is_number = !in_text && is_part_of_number(byte);
+        let taken = if is_number { number_length(rest) } else { 1 };
+        out.extend_from_slice(rest.get(..taken).unwrap_or_default());
+        rest = rest.get(taken..).unwrap_or_default();
         match byte {
             b'"' => in_text = !in_text,
             b'\\' if in_text => {
-                if let Some((&escaped, after)) = rest.split_first() {
+                if let Some(&escaped) = after.first() {
                     out.push(escaped);
-                    rest = after;
+                    rest = after.get(1..).unwrap_or_default();
                 }
             }
             _ => {}
         }
     }
     found.then_some(out)
+}
+
+/// How long the word or number is that stands here and is none.
+fn non_number(rest: &[u8]) -> Option<usize> {
+    const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+    if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
+        return Some(word.len());
+    }
+    let length = number_length(rest);
+    let text = std::str::from_utf8(rest.get(..length)?).ok()?;
+    text.parse::<f64>().is_ok_and(f64::is_infinite).then_some(length)
+}
+
+fn number_length(rest: &[u8]) -> usize {
+    rest.iter().take_while(|byte| is_part_of_number(**byte)).count()
+}
+
+fn is_part_of_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
 }
 
 /// The JSON text with every escaped half of a surrogate pair replaced by `\\ufffd`; none where there
@@ -421,7 +436,13 @@ mod tests {
             without_non_numbers(python).as_deref(),
             Some(br#"{"a": null, "b": [null, null], "NaN": "\"NaN"}"#.as_slice())
         );
-        assert_eq!(without_non_numbers(br#"{"a": "NaN"}"#), None);
+        assert_eq!(
+            without_non_numbers(br#"{"a":[1e999,-1e999],"e":1.5e3,"1e999":true}"#).as_deref(),
+            Some(br#"{"a":[null,null],"e":1.5e3,"1e999":true}"#.as_slice())
+        );
+        for fine in [r#"{"a": "NaN"}"#, r#"{"a":"1e999\\","b":false,"c":-0.5e-9}"#] {
+            assert_eq!(without_non_numbers(fine.as_bytes()), None, "{fine}");
+        }
     }
 
     fn read(text: &str) -> Json<'_> {

@@ -1,4 +1,4 @@
-use super::{Fault, Json, Members, SyntaxError, without_half_pairs};
+use super::{Fault, Json, Members, SyntaxError};
 use std::fmt::Write;
 
 /// How many bytes of an offending value are repeated at most.
@@ -167,16 +167,19 @@ impl Refusals {
 
 /// Repeats a value, or the beginning of its text as a string where it is long.
 fn push_bounded(out: &mut String, input: &str) {
-    if input.len() <= INPUT_ECHO_MAX {
-        out.push_str(&without_half_pairs(input).unwrap_or_else(|| input.to_owned()));
+    // Some readers refuse all of a text that has `1e999` or half of a surrogate pair in it.
+    let is_plain = || serde_json::from_str::<serde_json::Value>(input).is_ok();
+    if input.len() <= INPUT_ECHO_MAX && is_plain() {
+        out.push_str(input);
         return;
     }
-    let mut end = INPUT_ECHO_MAX;
+    let mut end = input.len().min(INPUT_ECHO_MAX);
     while !input.is_char_boundary(end) {
         end -= 1;
     }
+    let rest = if end < input.len() { "…" } else { "" };
     let start = input.get(..end).unwrap_or_default();
-    out.push_str(&Json::quote(&format!("{start}…")));
+    out.push_str(&Json::quote(&format!("{start}{rest}")));
 }
 
 #[cfg(test)]
@@ -210,6 +213,15 @@ mod tests {
         assert!(refusals.to_body().len() < 600);
         let echoed = parsed(&refusals)["detail"][0]["input"].as_str().map(str::len);
         assert!(echoed.is_some_and(|length| length <= INPUT_ECHO_MAX + 3));
+    }
+
+    #[test]
+    fn what_strict_readers_refuse_is_repeated_as_text() {
+        for input in ["1e999", r#""\ud800""#, &"[".repeat(200).replace('[', "[[")] {
+            let mut refusals = Refusals::default();
+            refusals.push(&Place::of("body"), &Fault::MISSING, input);
+            assert!(parsed(&refusals)["detail"][0]["input"].is_string(), "input {input}");
+        }
     }
 
     #[test]
