@@ -1,0 +1,145 @@
+//! What every answer of the dialect has: correlation id, time taken, cross-origin permission, and
+//! problems with the address that was asked for.
+
+use super::refusal::Unfinished;
+use crate::secrets::random_bytes;
+use crate::server::Server;
+use axum::body::Body;
+use axum::extract::{OriginalUri, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use ringwall_dialects::sysscore::accept_correlation_id;
+use std::sync::Arc;
+use std::time::Instant;
+
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+
+/// Wraps the whole router, its error answers included.
+pub(super) async fn exchange(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let start = Instant::now();
+    let correlation_id = correlation_id(request.headers());
+    let method = request.method().clone();
+    let uri = original_uri(&request).clone();
+    let host = request.headers().get(header::HOST).cloned();
+    let is_cross_origin = request.headers().contains_key(header::ORIGIN);
+
+    let mut response =
+        if is_preflight(&request) { preflight(&request) } else { next.run(request).await };
+
+    if let Some(unfinished) = response.extensions_mut().remove::<Unfinished>() {
+        if let Some(reason) = &unfinished.reason {
+            tracing::error!(%correlation_id, %method, reason, "request failed");
+        }
+        let instance = instance(&server, host.as_ref(), &uri);
+        finish(&mut response, &unfinished, &instance, &correlation_id);
+    }
+    let headers = response.headers_mut();
+    if is_cross_origin {
+        permit_any_origin(headers);
+    }
+    if let Ok(value) = HeaderValue::try_from(correlation_id.as_str()) {
+        headers.insert(CORRELATION_ID, value);
+    }
+    let taken = start.elapsed();
+    if let Ok(value) = HeaderValue::try_from(format!("{:.2}ms", taken.as_secs_f64() * 1e3)) {
+        headers.insert(RESPONSE_TIME, value);
+    }
+    tracing::debug!(
+        %method,
+        path = uri.path(),
+        status = response.status().as_u16(),
+        latency_us = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX),
+        %correlation_id,
+        "sysscore request"
+    );
+    response
+}
+
+/// The part of the path that leads to the dialect: empty on its own port.
+pub(super) fn prefix(request: &Request) -> &str {
+    let path = original_uri(request).path();
+    path.strip_suffix(request.uri().path()).unwrap_or_default()
+}
+
+/// The caller's, where it is fit to be repeated, else a random UUID (RFC 9562 §5.4).
+fn correlation_id(headers: &HeaderMap) -> String {
+    let callers =
+        headers.get(CORRELATION_ID).and_then(|value| accept_correlation_id(value.as_bytes()));
+    if let Some(callers) = callers {
+        return callers.to_owned();
+    }
+    // Without randomness requests cannot be told apart in the log; nothing else depends on it.
+    let number = u128::from_be_bytes(random_bytes::<16>().unwrap_or_default());
+    let number = (number & !(0xf << 76) & !(0b11 << 62)) | (0x4 << 76) | (0b10 << 62);
+    let mut text = format!("{number:032x}");
+    for position in [20, 16, 12, 8] {
+        text.insert(position, '-');
+    }
+    text
+}
+
+fn original_uri(request: &Request) -> &Uri {
+    request.extensions().get::<OriginalUri>().map_or_else(|| request.uri(), |uri| &uri.0)
+}
+
+/// The absolute address with its query.
+fn instance(server: &Server, host: Option<&HeaderValue>, uri: &Uri) -> String {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    match host.and_then(|host| host.to_str().ok()) {
+        Some(host) => format!("http://{host}{path}"),
+        None => format!("http://{}{path}", server.main_address),
+    }
+}
+
+fn finish(response: &mut Response, unfinished: &Unfinished, instance: &str, correlation_id: &str) {
+    *response.body_mut() = Body::from(unfinished.problem.to_body(instance, correlation_id));
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(seconds) = unfinished.retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if unfinished.problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight(request: &Request) -> Response {
+    let mut response = (StatusCode::OK, "OK").into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, OPTIONS"),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    headers.insert(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+    // `*` would not cover `Authorization`.
+    if let Some(wanted) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+        && wanted.len() <= 1024
+    {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    response
+}
+
+/// Any page may ask, as with the original; unlike there without the visitor's credentials: who reads
+/// must have a token of their own.
+fn permit_any_origin(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("X-Correlation-ID, X-Response-Time, Retry-After"),
+    );
+}
