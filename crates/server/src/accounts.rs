@@ -1,10 +1,11 @@
 //! The first person and the first token.
 
 use crate::engine::now;
-use crate::secrets::{random_bytes, read_private, write_private};
+use crate::secrets::{random_bytes, read_private};
 use anyhow::Context;
 use ringwall_access::{Role, TokenRecord, hash_password};
 use ringwall_event::Timestamp;
+use ringwall_lifecycle::private_file;
 use ringwall_signing::Secret;
 use ringwall_store::{Database, StateStore};
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,7 @@ fn make(database: &Database, path: &Path, with_user: bool) -> anyhow::Result<Cre
     };
     // The file first: were the database first and the power gone, nobody could sign in.
     let bytes = Zeroizing::new(serde_json::to_vec(&file)?);
-    write_private(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    private_file::write(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
     database.write_now(|session| {
         if let Some(user) = &user {
             session.put_document(USERS, ADMIN, user)?;

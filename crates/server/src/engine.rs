@@ -12,8 +12,12 @@ mod item_window;
 mod minutes;
 mod ordering;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use conclude::route;
 pub use derived::Derived;
+pub(crate) use derived::{HostState, ProcessScore};
 pub(crate) use ordering::{KillOrder, OrderError};
 
 use crate::rules::Rules;

@@ -16,9 +16,11 @@ mod indicators;
 mod keys;
 mod listen;
 mod rules;
+mod run;
 mod secrets;
 mod server;
 
 pub use config::Config;
 pub use rules::Rules;
+pub use run::{RunOptions, run};
 pub use server::VERSION;

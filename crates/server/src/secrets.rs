@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use ringwall_lifecycle::private_file::{self, PrivateFileError};
 use ringwall_signing::{Secret, SigningKey, mac};
+use std::io::ErrorKind;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -19,6 +21,7 @@ pub struct Secrets {
 }
 
 const NONCE_BYTES: usize = 24;
+const PRIVATE_BYTES_MAX: u64 = 64 << 10;
 
 impl Secrets {
     /// Reads the master key, or makes it where the file is missing.
@@ -30,7 +33,7 @@ impl Secrets {
             Some(bytes) => bytes,
             None => {
                 let fresh = Zeroizing::new(random_bytes::<32>()?.to_vec());
-                write_private(path, &fresh)
+                private_file::write(path, &fresh)
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 fresh
             }
@@ -110,47 +113,11 @@ pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
 /// # Errors
 /// Where it cannot be read, or where group or others have access.
 pub(crate) fn read_private(path: &Path) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
-    use std::os::unix::fs::MetadataExt;
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
-        }
-    };
-    let mode = std::fs::metadata(path)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        bail!(
-            "{}: mode {mode:04o} lets others read a secret; run: chmod 600 {0}",
-            path.display()
-        );
+    match private_file::read(path, PRIVATE_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        Err(PrivateFileError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    Ok(Some(bytes))
-}
-
-/// Writes a file whole, mode 0600, on disk when this returns.
-///
-/// # Errors
-/// Where it cannot be written.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = std::path::PathBuf::from(name);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

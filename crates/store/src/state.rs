@@ -41,6 +41,9 @@ pub trait StateStore {
     /// How many alerts are open, by source.
     fn open_alerts_by_source(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
+    /// How many alerts were first seen at or after `since`, by minutes since 1970.
+    fn alerts_by_minute(&self, since: Timestamp) -> Result<Vec<(i64, u64)>, StoreError>;
+
     /// Adds a command or replaces the one with its id.
     fn put_command(&self, command: &Command) -> Result<(), StoreError>;
 

@@ -112,6 +112,8 @@ pub(super) fn load(
                 }
                 Ok(())
             })?;
+            let alerts = session.alerts_by_minute(now().plus_seconds(-3700))?;
+            derived.totals.minutes.set_alerts(&alerts);
             for command in session.overdue_commands(Timestamp::from_micros(i64::MAX))? {
                 derived.open_commands.insert(command.source);
             }

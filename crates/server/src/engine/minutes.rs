@@ -26,6 +26,14 @@ impl Minutes {
         }
     }
 
+    /// Puts counts of alerts in the place of those known; alerts have rows of their own, which the
+    /// replay of batches does not make again.
+    pub(super) fn set_alerts(&mut self, counts: &[(i64, u64)]) {
+        for (minute, _, alerts) in &mut self.counts {
+            *alerts = counts.iter().find(|(at, _)| at == minute).map_or(0, |(_, count)| *count);
+        }
+    }
+
     /// The sixty minutes that end with the one of `now`, oldest first, none left out.
     pub(crate) fn last_hour(&self, now: Timestamp) -> Vec<(Timestamp, u64, u64)> {
         let last = now.as_seconds().div_euclid(60);

@@ -1,7 +1,7 @@
 use super::AlertFilter;
 use crate::events::unreadable;
 use crate::{Session, StoreError};
-use ringwall_event::{Alert, EventId, Severity};
+use ringwall_event::{Alert, EventId, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
 impl Session<'_> {
@@ -95,6 +95,25 @@ impl Session<'_> {
         )?;
         let rows = statement
             .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(rows)
+    }
+
+    pub(super) fn count_alerts_by_minute(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
+        // Ids begin with the time, so the primary key finds the young ones.
+        let millis = since.as_millis().clamp(0, i64::MAX).unsigned_abs();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT first_seen / 60000000, count(*) FROM alert WHERE id >= ? AND first_seen >= ?
+             GROUP BY 1 ORDER BY 1",
+        )?;
+        let rows = statement
+            .query_map(
+                params![blob(EventId::from_parts(millis, 0, 0)).as_slice(), since.as_micros()],
+                |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
+            )?
             .collect::<Result<Vec<_>, _>>()?;
         Ok(rows)
     }

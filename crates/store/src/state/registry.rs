@@ -39,6 +39,10 @@ impl StateStore for Session<'_> {
         self.count_open_alerts_by_source()
     }
 
+    fn alerts_by_minute(&self, since: Timestamp) -> Result<Vec<(i64, u64)>, StoreError> {
+        self.count_alerts_by_minute(since)
+    }
+
     fn put_command(&self, command: &Command) -> Result<(), StoreError> {
         self.write_command(command)
     }
