@@ -1,12 +1,101 @@
-//! Our own API.
+//! Our own HTTP API, `/api/v1` on the main listener: one file a resource.
+//!
+//! The table in [`router`] says of every path who may ask; the guards around it are in [`guard`]
+//! and [`caller`], and every refusal leaves through [`problem`].
+
+mod body;
+mod caller;
+mod decide;
+mod guard;
+mod page;
+mod problem;
+mod query;
+mod sign_in_state;
+
+mod agents;
+mod alerts;
+mod audit;
+mod commands;
+mod docs;
+mod events;
+mod health;
+mod hosts;
+mod indicators;
+mod keys;
+mod overview;
+mod scores;
+mod session;
+mod stream;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use caller::token_subject;
+pub(crate) use sign_in_state::SignInState;
 
 use crate::server::Server;
 use axum::Router;
+use axum::routing::{MethodRouter, any, delete, get, post};
+use caller::Who;
+use ringwall_access::Permission as May;
+use ringwall_server_api::paths;
 use std::sync::Arc;
 
-#[derive(Default)]
-pub(crate) struct SignInState {}
-
-pub(crate) fn router(_server: Arc<Server>) -> Router {
-    Router::new()
+/// Everything below `/api/v1`, with its guards.
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
+    // `authorise`, which leaves an audit entry either way.
+    let changes = Who::SignedIn;
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 38] = [
+        (paths::HEALTH, Who::Anybody, get(health::show)),
+        (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
+        (paths::DOCS, Who::Anybody, get(docs::page)),
+        (paths::SESSION, Who::Anybody, post(session::sign_in)),
+        (paths::SESSION, Who::SignedIn, get(session::show)),
+        (paths::SESSION, Who::SignedIn, delete(session::sign_out)),
+        (paths::OVERVIEW, Who::May(May::ReadHosts), get(overview::show)),
+        (paths::HOSTS, Who::May(May::ReadHosts), get(hosts::list)),
+        (paths::HOST, Who::May(May::ReadHosts), get(hosts::show)),
+        (paths::HOST_PROCESSES, Who::May(May::ReadHosts), get(hosts::processes)),
+        (paths::HOST_CONNECTIONS, Who::May(May::ReadHosts), get(hosts::connections)),
+        (paths::EVENTS, Who::May(May::ReadEvents), get(events::list)),
+        (paths::EVENT, Who::May(May::ReadEvents), get(events::show)),
+        (paths::ALERTS, Who::May(May::ReadAlerts), get(alerts::list)),
+        (paths::ALERT, Who::May(May::ReadAlerts), get(alerts::show)),
+        (paths::ALERT_ACKNOWLEDGE, changes, post(alerts::acknowledge)),
+        (paths::ALERT_RESOLVE, changes, post(alerts::resolve)),
+        (paths::ALERT_KILL, changes, post(alerts::kill)),
+        (paths::COMMANDS, Who::May(May::ReadCommands), get(commands::list)),
+        (paths::COMMAND, Who::May(May::ReadCommands), get(commands::show)),
+        (paths::COMMANDS, changes, post(commands::order)),
+        (paths::COMMAND_WITHDRAW, changes, post(commands::withdraw)),
+        (paths::SCORES, Who::May(May::ReadScores), get(scores::list)),
+        (paths::INDICATORS, Who::May(May::ReadIndicators), get(indicators::list)),
+        (paths::INDICATORS, changes, post(indicators::add)),
+        (paths::INDICATORS_IMPORT, changes, post(indicators::import)),
+        (paths::INDICATOR, changes, delete(indicators::remove)),
+        (paths::KEYS, Who::May(May::ReadKeys), get(keys::list)),
+        (paths::KEYS, changes, post(keys::create)),
+        (paths::KEY, changes, delete(keys::remove)),
+        (paths::TOKENS, Who::May(May::ReadTokens), get(tokens::list)),
+        (paths::TOKENS, changes, post(tokens::create)),
+        (paths::TOKEN, changes, delete(tokens::remove)),
+        (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
+        (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
+        // Host agents sign their requests; the handlers check that before anything else.
+        (paths::AGENT_REPORTS, Who::Anybody, post(agents::report)),
+        (paths::AGENT_COMMANDS, Who::Anybody, get(agents::commands)),
+        (paths::AGENT_COMMAND_RESULT, Who::Anybody, post(agents::result)),
+    ];
+    let mut router = Router::new();
+    for (path, who, methods) in routes {
+        router = router.route(path, caller::check(methods, who, &server));
+    }
+    router
+        .route(paths::PREFIX, any(problem::no_such_path))
+        .route("/api/v1/{*rest}", any(problem::no_such_path))
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&server), guard::run))
+        .with_state(server)
 }

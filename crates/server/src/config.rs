@@ -49,6 +49,10 @@ config_section! {
         /// Where it is not set: `--data-dir`, else `RINGWALL_DATA_DIR`, else `ringwall` in
         /// `$XDG_DATA_HOME` or `~/.local/share`.
         pub data_dir: PathBuf = PathBuf::new(),
+        /// Names by which this server may be addressed, beside those of loopback and the address it
+        /// listens on: the public name of a reverse proxy in front. Requests for other names are
+        /// refused, so that no page can reach it under a name of its own (DNS rebinding).
+        pub host_names: Vec<String> = Vec::new(),
         /// Lets listeners bind addresses that other machines reach, although passwords, tokens and
         /// events then cross the network unencrypted.
         pub allow_plaintext_beyond_loopback: bool = false,

@@ -1,0 +1,274 @@
+//! What host agents ask: to be rid of their events, and for commands. Every request is signed.
+
+use super::body::{Json, must_be_json, parse};
+use super::problem::ApiError;
+use super::query::{InPath, InQuery, not_found};
+use crate::engine::IntakeBatch;
+use crate::keys::KeyKind;
+use crate::server::Server;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use ringwall_event::{Command, CommandState, Event, EventId, Source};
+use ringwall_server_api::{
+    AgentReport, AgentReportAnswer, CommandOutcome, CommandPayload, CommandResult, Problem,
+    SignedCommand, SignedCommands, WAIT_SECONDS_MAX, header,
+};
+use ringwall_signing::{canonical_json, request_mac, sha256};
+use ringwall_store::{StateStore, StoreError};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A command that was handed out is handed out again after this long, if no result came: the agent
+/// may have been stopped in between, and knows a command by its id.
+const LEASE_SECONDS: i64 = 30;
+/// `boot_id` and `hostname` are names, not essays.
+const NAME_BYTES_MAX: usize = 255;
+const RESULT_CHARS_MAX: usize = 2000;
+
+/// `POST /agent/reports`.
+pub(super) async fn report(
+    State(server): State<Arc<Server>>,
+    request: Request,
+) -> Result<Json<AgentReportAnswer>, ApiError> {
+    let (parts, body) = signed(&server, request).await?;
+    must_be_json(&parts.headers)?;
+    let report: AgentReport = parse(&body)?;
+    for (field, text) in [("boot_id", &report.boot_id), ("hostname", &report.hostname)] {
+        if text.is_empty() || text.len() > NAME_BYTES_MAX {
+            let detail = format!("must have 1 to {NAME_BYTES_MAX} bytes");
+            return Err(Problem::invalid_field(field, detail).into());
+        }
+    }
+    if report.dropped > 0 {
+        tracing::warn!(agent = %parts.agent, dropped = report.dropped, "a host agent's buffer was full");
+    }
+    let source = Source::new(Source::HOST_AGENT, &parts.agent);
+    let mark = mark(&parts.agent, &report, &body);
+    let received = server.now();
+    let host: Box<str> = report.hostname.as_str().into();
+    let events = report
+        .events
+        .into_iter()
+        .map(|event| Event {
+            id: EventId::default(),
+            time: event.time,
+            received,
+            source: source.clone(),
+            host: host.clone(),
+            severity: event.severity.unwrap_or_default(),
+            activity: event.activity,
+            original: None,
+        })
+        .collect();
+    let batch = IntakeBatch {
+        source: Some(source),
+        mark: Some(mark),
+        events,
+        items: Vec::new(),
+        bytes: body.len(),
+    };
+    let taken = server.engine.take(batch).await?;
+    let total = u64::try_from(taken.outcomes.len()).unwrap_or(u64::MAX);
+    let duplicates = if taken.replayed {
+        total
+    } else {
+        let count = taken.outcomes.iter().filter(|outcome| outcome.duplicate).count();
+        u64::try_from(count).unwrap_or(u64::MAX)
+    };
+    Ok(Json(AgentReportAnswer { accepted: total - duplicates, duplicates }))
+}
+
+/// What makes a report the same as an earlier one: sender, start, number and content.
+fn mark(agent: &str, report: &AgentReport, body: &[u8]) -> [u8; 32] {
+    let mut parts = b"ringwall-agent-report-v1".to_vec();
+    for part in [agent.as_bytes(), report.boot_id.as_bytes()] {
+        parts.push(0);
+        parts.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        parts.extend(part);
+    }
+    parts.extend(report.sequence.to_be_bytes());
+    parts.extend(sha256(body));
+    sha256(&parts)
+}
+
+/// How long to hold the answer open.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandsQuery {
+    wait: Option<u64>,
+}
+
+/// `GET /agent/commands`: answers when there is a command, or when the wait is over.
+pub(super) async fn commands(
+    State(server): State<Arc<Server>>,
+    InQuery(query): InQuery<CommandsQuery>,
+    request: Request,
+) -> Result<Json<SignedCommands>, ApiError> {
+    let (parts, _) = signed(&server, request).await?;
+    let source = Source::new(Source::HOST_AGENT, &parts.agent);
+    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(WAIT_SECONDS_MAX));
+    let deadline = Instant::now() + wait;
+    let signal = server.engine.command_signal(&source);
+    let mut shutdown = server.shutdown.clone();
+    loop {
+        // Listen before looking: a command that comes in between is not missed.
+        let mut rings = std::pin::pin!(signal.notified());
+        rings.as_mut().enable();
+        let due = due(&server, &source).await?;
+        let is_over = Instant::now() >= deadline || *shutdown.borrow();
+        if !due.is_empty() || is_over {
+            let commands =
+                due.iter().map(|command| sign(&server, command)).collect::<Result<_, _>>()?;
+            return Ok(Json(SignedCommands { commands }));
+        }
+        // A command that was handed out and never answered comes due without a ring.
+        let look_again = deadline.min(Instant::now() + Duration::from_secs(5));
+        tokio::select! {
+            () = rings => {}
+            () = tokio::time::sleep_until(look_again) => {}
+            () = crate::listen::asked_to_stop(&mut shutdown) => {}
+        }
+    }
+}
+
+async fn due(server: &Server, source: &Source) -> Result<Vec<Command>, ApiError> {
+    if !server.engine.derived().open_commands.contains(source) {
+        return Ok(Vec::new());
+    }
+    let source = source.clone();
+    Ok(server.engine.write(move |writing| writing.deliver(&source, LEASE_SECONDS)).await?)
+}
+
+/// The order as it is signed: bound to this host, this process and an end.
+fn sign(server: &Server, command: &Command) -> Result<SignedCommand, ApiError> {
+    let payload = CommandPayload {
+        id: command.id.clone(),
+        host: command.source.name.to_string(),
+        action: command.action,
+        target: command.target.clone(),
+        reason: command.reason.clone(),
+        issued: command.created,
+        expires: command.expires,
+    };
+    let value = serde_json::to_value(&payload).map_err(|error| ApiError::internal(&error))?;
+    let text = canonical_json(&value);
+    Ok(SignedCommand {
+        signature: server.secrets.signing_key().sign_command(text.as_bytes()),
+        payload: STANDARD.encode(text),
+    })
+}
+
+/// `POST /agent/commands/{id}/result`.
+pub(super) async fn result(
+    State(server): State<Arc<Server>>,
+    InPath(id): InPath<String>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    let (parts, body) = signed(&server, request).await?;
+    must_be_json(&parts.headers)?;
+    let report: CommandResult = parse(&body)?;
+    if report.result.chars().count() > RESULT_CHARS_MAX {
+        let detail = format!("must have at most {RESULT_CHARS_MAX} characters");
+        return Err(Problem::invalid_field("result", detail).into());
+    }
+    let source = Source::new(Source::HOST_AGENT, &parts.agent);
+    let state = match report.state {
+        CommandOutcome::Succeeded => CommandState::Succeeded,
+        CommandOutcome::Failed => CommandState::Failed,
+    };
+    let missing = not_found("command", &id);
+    let is_known = server
+        .engine
+        .write(move |writing| {
+            let known = writing.session.command(&id)?;
+            if known.is_none_or(|command| command.source != source) {
+                return Ok::<_, StoreError>(false);
+            }
+            // A command that has ended keeps its first result: the agent reports again where it did
+            // not hear our answer.
+            let actor = source.to_string();
+            writing.finish_command(Some(&source), &id, state, &report.result, &actor)?;
+            Ok(true)
+        })
+        .await?;
+    if is_known { Ok(StatusCode::NO_CONTENT) } else { Err(missing) }
+}
+
+/// A request whose signature holds.
+struct Signed {
+    agent: String,
+    headers: axum::http::HeaderMap,
+}
+
+/// Reads a request's body and checks its signature, over the raw bytes and before anything of them is
+/// parsed. Whatever is wrong, the answer is the same; only the log knows which.
+async fn signed(server: &Server, request: Request) -> Result<(Signed, Bytes), ApiError> {
+    let (parts, body) = request.into_parts();
+    let claim = Claim::read(&parts).ok_or_else(|| refused("", "headers"))?;
+    let body = crate::body::read(body, server.config.limits.body_bytes_max).await?;
+    let (secret, is_known) = server.keys.secret(KeyKind::HostAgent, claim.agent);
+    let verified = request_mac::verify_agent_request(
+        &secret,
+        parts.method.as_str(),
+        claim.path_and_query,
+        claim.time_ms,
+        claim.nonce,
+        &body,
+        claim.signature,
+    );
+    verified.map_err(|error| refused(claim.agent, &error))?;
+    if !is_known {
+        return Err(refused(claim.agent, "unknown agent"));
+    }
+    let now = server.now();
+    server
+        .sign_in
+        .replays
+        .lock()
+        .accept(claim.agent, claim.time_ms, claim.nonce, now)
+        .map_err(|error| refused(claim.agent, &error))?;
+    server.keys.used(KeyKind::HostAgent, claim.agent, now);
+    Ok((Signed { agent: claim.agent.to_owned(), headers: parts.headers.clone() }, body))
+}
+
+fn refused(agent: &str, why: impl std::fmt::Display) -> ApiError {
+    let agent: String = agent.chars().take(NAME_BYTES_MAX).collect();
+    tracing::debug!(agent, %why, "host agent refused");
+    Problem::unauthenticated().into()
+}
+
+/// What a request says of itself before any of it is believed.
+struct Claim<'a> {
+    agent: &'a str,
+    time_ms: i64,
+    nonce: &'a str,
+    signature: &'a str,
+    path_and_query: &'a str,
+}
+
+impl<'a> Claim<'a> {
+    fn read(parts: &'a Parts) -> Option<Self> {
+        let header = |name| {
+            let mut values = parts.headers.get_all(name).iter();
+            match (values.next(), values.next()) {
+                (Some(value), None) => value.to_str().ok(),
+                _ => None,
+            }
+        };
+        // As sent, whatever routers in between took off.
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
+        Some(Self {
+            agent: header(header::AGENT)?,
+            time_ms: header(header::TIME)?.parse().ok()?,
+            nonce: header(header::NONCE)?,
+            signature: header(header::SIGNATURE)?,
+            path_and_query: uri.path_and_query()?.as_str(),
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! Every change somebody asks for goes through here to `authorise`.
+
+use super::caller::Caller;
+use super::problem::ApiError;
+use crate::server::Server;
+use ringwall_access::{Action, Decision, Permit, authorise};
+
+/// Permits the action, or refuses it and writes that down.
+///
+/// The audit entry of a permit is to be written in the transaction of what it permits.
+pub(super) async fn permit(
+    server: &Server,
+    caller: &Caller,
+    action: &Action,
+    reason: &str,
+) -> Result<Permit, ApiError> {
+    let access = server.engine.rules().access.clone();
+    match authorise(&access, action, &caller.subject, reason, server.now()) {
+        Decision::Permit(permit) => Ok(permit),
+        Decision::Refuse(refusal) => {
+            let entry = refusal.audit_entry().clone();
+            server.engine.write(move |writing| writing.audit(&entry)).await?;
+            Err(refusal.into())
+        }
+    }
+}
+
+/// Writes a permit's audit entry by itself, for changes that have a transaction of their own.
+pub(super) async fn record(server: &Server, permit: Permit) -> Result<(), ApiError> {
+    server.engine.write(move |writing| writing.audit(permit.audit_entry())).await?;
+    Ok(())
+}

@@ -1,0 +1,183 @@
+use super::body::Json;
+use super::page::Wanted;
+use super::problem::ApiError;
+use super::query::{InPath, InQuery, event_id, not_found};
+use crate::server::Server;
+use axum::extract::State;
+use ringwall_event::{Activity, Connection, Event, EventId, Process, ProcessRef, Timestamp};
+use ringwall_server_api::{EventQuery, EventRow, Page, Problem};
+use ringwall_store::{EventFilter, EventStore, PagePosition};
+use std::sync::Arc;
+
+/// A line for people is at most this long.
+const SUMMARY_CHARS_MAX: usize = 300;
+
+pub(super) async fn list(
+    State(server): State<Arc<Server>>,
+    InQuery(query): InQuery<EventQuery>,
+) -> Result<Json<Page<EventRow>>, ApiError> {
+    if let Some(kind) = &query.kind
+        && !Activity::KINDS.contains(&kind.as_str())
+    {
+        let detail = format!("must be one of {}", Activity::KINDS.join(", "));
+        return Err(Problem::invalid_parameter("kind", detail).into());
+    }
+    let purpose = (&query.host, query.pid, &query.kind, query.since, query.until);
+    let wanted: Wanted<'_, (Timestamp, EventId)> =
+        Wanted::read(&server, "events", &purpose, query.limit, query.cursor.as_deref())?;
+    let filter = EventFilter {
+        source: query.host,
+        dialect: None,
+        pid: query.pid,
+        kind: query.kind,
+        since: query.since,
+        until: query.until,
+    };
+    let after = wanted.after.map(|(time, id)| PagePosition { time, id });
+    let fetch = wanted.fetch();
+    let rows: Vec<EventRow> = server
+        .engine
+        .read(move |session| Ok(session.events(&filter, after, fetch)?.iter().map(row).collect()))
+        .await?;
+    Ok(Json(wanted.page(rows, |row| (row.time, row.id))?))
+}
+
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    InPath(text): InPath<String>,
+) -> Result<Json<EventRow>, ApiError> {
+    let id = event_id("event", &text)?;
+    let event = server.engine.read(move |session| session.event(id)).await?;
+    event.as_ref().map(row).map(Json).ok_or_else(|| not_found("event", &text))
+}
+
+pub(super) fn row(event: &Event) -> EventRow {
+    EventRow {
+        id: event.id,
+        time: event.time,
+        received: event.received,
+        source: event.source.clone(),
+        host: event.host.to_string(),
+        severity: event.severity,
+        kind: event.activity.kind().to_owned(),
+        pid: event.pid(),
+        summary: summary(&event.activity),
+        ocsf: event.to_ocsf(),
+    }
+}
+
+/// One line for people. Its parts come from the host: what could move a cursor or hide text on a
+/// terminal becomes a blank.
+fn summary(activity: &Activity) -> String {
+    let text = match activity {
+        Activity::ProcessStarted(process) => started(process),
+        Activity::ProcessEnded { process, exit_code } => match exit_code {
+            Some(code) if *code < 0 => {
+                format!("{} ended by signal {}", who(process), code.unsigned_abs())
+            }
+            Some(code) => format!("{} ended with {code}", who(process)),
+            None => format!("{} ended", who(process)),
+        },
+        Activity::ConnectionOpened(connection) => connected("opened", connection),
+        Activity::ConnectionClosed(connection) => connected("closed", connection),
+        Activity::SystemCall { process, name, .. } => format!("{} called {name}", who(process)),
+        Activity::Inventory(inventory) => format!(
+            "{} processes, {} connections",
+            inventory.processes.len(),
+            inventory.connections.len()
+        ),
+        other => other.kind().replace('_', " "),
+    };
+    text.chars()
+        .take(SUMMARY_CHARS_MAX)
+        .map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c })
+        .collect()
+}
+
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+}
+
+fn started(process: &Process) -> String {
+    let mut text = format!("{} started", who(&ProcessRef::from(process)));
+    if let Some(user) = &process.user {
+        text.push_str(&format!(" by {user}"));
+    }
+    if let Some(line) = process.command_line.as_ref().or(process.executable.as_ref()) {
+        text.push_str(&format!(": {line}"));
+    }
+    text
+}
+
+fn connected(verb: &str, connection: &Connection) -> String {
+    let Connection { protocol, local_address, local_port, .. } = connection;
+    let mut text = match (&connection.process_name, connection.pid) {
+        (Some(name), Some(pid)) => format!("{name} (pid {pid}) {verb} "),
+        (None, Some(pid)) => format!("pid {pid} {verb} "),
+        _ => format!("{verb} "),
+    };
+    text.push_str(&format!("{protocol} {local_address}:{local_port}"));
+    match (&connection.remote_address, connection.remote_port) {
+        (Some(address), Some(port)) => text.push_str(&format!(" to {address}:{port}")),
+        (Some(address), None) => text.push_str(&format!(" to {address}")),
+        _ => text.push_str(" (listening)"),
+    }
+    text
+}
+
+fn who(process: &ProcessRef) -> String {
+    if process.name.is_empty() {
+        format!("pid {}", process.pid)
+    } else {
+        format!("{} (pid {})", process.name, process.pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_one_line_that_hides_nothing() {
+        let process = Process {
+            pid: 42,
+            name: "evil\u{1b}[2K.sh".into(),
+            user: Some("root".into()),
+            command_line: Some("evil.sh\n--now \u{202e}txt".into()),
+            ..Process::default()
+        };
+        check(
+            &Activity::ProcessStarted(process),
+            "evil [2K.sh (pid 42) started by root: evil.sh --now  txt",
+        );
+        let process = ProcessRef { pid: 7, ..ProcessRef::default() };
+        check(
+            &Activity::SystemCall {
+                process: process.clone(),
+                name: "open".into(),
+                risk_score: None,
+                anomaly_score: None,
+            },
+            "pid 7 called open",
+        );
+        check(&Activity::ProcessEnded { process, exit_code: Some(-9) }, "pid 7 ended by signal 9");
+        check(
+            &Activity::ConnectionOpened(Connection {
+                protocol: "tcp".into(),
+                local_address: "10.0.0.1".into(),
+                local_port: 40_000,
+                remote_address: Some("192.0.2.1".into()),
+                remote_port: Some(443),
+                pid: Some(9),
+                process_name: Some("curl".into()),
+                ..Connection::default()
+            }),
+            "curl (pid 9) opened tcp 10.0.0.1:40000 to 192.0.2.1:443",
+        );
+    }
+
+    #[track_caller]
+    fn check(activity: &Activity, expected: &str) {
+        assert_eq!(summary(activity), expected);
+    }
+}
