@@ -41,6 +41,16 @@ pub trait StateStore {
     /// How many alerts are open, by source.
     fn open_alerts_by_source(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
+    /// Alerts of the sources of one dialect that are not resolved, newest first.
+    fn live_alerts_of_dialect(&self, dialect: &str, limit: usize)
+    -> Result<Vec<Alert>, StoreError>;
+
+    /// How many alerts of the sources of one dialect are not resolved, by severity.
+    fn live_alert_counts_of_dialect(
+        &self,
+        dialect: &str,
+    ) -> Result<Vec<(Severity, u64)>, StoreError>;
+
     /// How many alerts were first seen at or after `since`, by minutes since 1970.
     fn alerts_by_minute(&self, since: Timestamp) -> Result<Vec<(i64, u64)>, StoreError>;
 

@@ -2,7 +2,7 @@ use super::AlertFilter;
 use crate::events::unreadable;
 use crate::{Session, StoreError};
 use ringwall_event::{Alert, EventId, Severity, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Params, Row, Statement, params};
 
 impl Session<'_> {
     pub(super) fn write_alert(&self, alert: &Alert, entity: &str) -> Result<(), StoreError> {
@@ -80,13 +80,7 @@ impl Session<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT severity, count(*) FROM alert WHERE state = 'open' GROUP BY severity",
         )?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, i64>(1)?)))?
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(id, count)| Some((Severity::from_id(id)?, count.unsigned_abs())))
-            .collect())
+        by_severity(&mut statement, [])
     }
 
     pub(super) fn count_open_alerts_by_source(&self) -> Result<Vec<(String, u64)>, StoreError> {
@@ -97,6 +91,37 @@ impl Session<'_> {
             .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
             .collect::<Result<Vec<_>, _>>()?;
         Ok(rows)
+    }
+
+    pub(super) fn read_live_alerts_of_dialect(
+        &self,
+        dialect: &str,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let (from, to) = sources_of(dialect);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT body FROM alert WHERE source >= ? AND source < ? AND state <> 'resolved'
+             ORDER BY id DESC LIMIT ?",
+        )?;
+        let mut rows =
+            statement.query(params![from, to, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        let mut alerts = Vec::new();
+        while let Some(row) = rows.next()? {
+            alerts.push(parse(row)?);
+        }
+        Ok(alerts)
+    }
+
+    pub(super) fn count_live_alerts_of_dialect(
+        &self,
+        dialect: &str,
+    ) -> Result<Vec<(Severity, u64)>, StoreError> {
+        let (from, to) = sources_of(dialect);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT severity, count(*) FROM alert
+             WHERE source >= ? AND source < ? AND state <> 'resolved' GROUP BY severity",
+        )?;
+        by_severity(&mut statement, [from, to])
     }
 
     pub(super) fn count_alerts_by_minute(
@@ -117,6 +142,24 @@ impl Session<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(rows)
     }
+}
+
+fn by_severity(
+    statement: &mut Statement<'_>,
+    parameters: impl Params,
+) -> Result<Vec<(Severity, u64)>, StoreError> {
+    let rows = statement
+        .query_map(parameters, |row| Ok((row.get::<_, u8>(0)?, row.get::<_, i64>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, count)| Some((Severity::from_id(id)?, count.unsigned_abs())))
+        .collect())
+}
+
+/// Where the sources of a dialect begin and end in the order of their names: `;` follows `:`.
+fn sources_of(dialect: &str) -> (String, String) {
+    (format!("{dialect}:"), format!("{dialect};"))
 }
 
 pub(super) fn blob(id: EventId) -> [u8; 16] {

@@ -39,6 +39,21 @@ impl StateStore for Session<'_> {
         self.count_open_alerts_by_source()
     }
 
+    fn live_alerts_of_dialect(
+        &self,
+        dialect: &str,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        self.read_live_alerts_of_dialect(dialect, limit)
+    }
+
+    fn live_alert_counts_of_dialect(
+        &self,
+        dialect: &str,
+    ) -> Result<Vec<(Severity, u64)>, StoreError> {
+        self.count_live_alerts_of_dialect(dialect)
+    }
+
     fn alerts_by_minute(&self, since: Timestamp) -> Result<Vec<(i64, u64)>, StoreError> {
         self.count_alerts_by_minute(since)
     }

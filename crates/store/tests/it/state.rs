@@ -27,8 +27,19 @@ fn an_alert_is_live_until_it_is_resolved() {
     assert_eq!(database.read(|s| s.live_alert("entity")).unwrap(), Some(alert.clone()));
     let open = database.read(|s| s.open_alerts_by_severity()).unwrap();
     assert_eq!(open, [(Severity::Low, 1)]);
+    let of = |dialect: &'static str| {
+        database
+            .read(move |s| {
+                let alerts = s.live_alerts_of_dialect(dialect, 10)?;
+                Ok((alerts.len(), s.live_alert_counts_of_dialect(dialect)?))
+            })
+            .unwrap()
+    };
+    assert_eq!(of("watcher"), (1, vec![(Severity::Low, 1)]));
+    assert_eq!(of("watch"), (0, vec![]));
     alert.state = AlertState::Resolved;
     database.write_now(|s| s.put_alert(&alert, "entity")).unwrap();
+    assert_eq!(of("watcher"), (0, vec![]));
     assert_eq!(database.read(|s| s.live_alert("entity")).unwrap(), None);
     let filter = AlertFilter { state: Some(AlertState::Resolved), ..AlertFilter::default() };
     assert_eq!(database.read(|s| s.alerts(&filter, None, 10)).unwrap(), [alert.clone()]);
