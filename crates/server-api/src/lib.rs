@@ -67,7 +67,7 @@ pub use overview::{
     SeverityCounts,
 };
 pub use scores::{ScoreQuery, ScoreRow};
-pub use session::{Role, Session, SessionRequest};
+pub use session::{Role, SESSION_COOKIE, Session, SessionRequest};
 pub use stream::{EventsRow, Lagged, StreamEvent, StreamQuery, Tick, Topic};
 pub use tokens::{TokenCreated, TokenRequest, TokenRow};
 

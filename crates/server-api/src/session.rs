@@ -2,6 +2,9 @@ use crate::SecretText;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The cookie that holds a session.
+pub const SESSION_COOKIE: &str = "ringwall_session";
+
 /// Who wants to sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,1 +1,34 @@
 //! A typed client of the server's HTTP API.
+//!
+//! [`Client`] is for people's tools and programs and sends a token; [`AgentClient`] is for host
+//! agents and signs each request. Answers are bounded in size and in time.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), ringwall_server_client::ClientError> {
+//! use ringwall_server_api::AlertQuery;
+//! use ringwall_server_client::Client;
+//!
+//! let client = Client::new("http://127.0.0.1:7400", "rwt_…")?;
+//! let mut alerts = client.alerts(AlertQuery::default());
+//! while let Some(alert) = alerts.next().await? {
+//!     drop(alert.title);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod agent_client;
+mod client;
+mod error;
+mod exchange;
+mod rows;
+mod server_sent_events;
+mod stream;
+
+pub use agent_client::AgentClient;
+pub use client::Client;
+pub use error::ClientError;
+pub use rows::Rows;
+pub use server_sent_events::{ServerSentEvent, ServerSentEvents};
+pub use stream::EventStream;

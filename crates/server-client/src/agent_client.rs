@@ -1,0 +1,129 @@
+use crate::ClientError;
+use crate::exchange::{Answer, Exchange, to_body};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ringwall_server_api::{AgentReportAnswer, CommandResult, SignedCommands, paths};
+use ringwall_signing::{Secret, request_mac};
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Speaks to a server as a host agent: each request is signed. Cheap to clone.
+#[derive(Clone)]
+pub struct AgentClient {
+    exchange: Exchange,
+    name: String,
+    secret: Secret,
+}
+
+impl AgentClient {
+    /// A client of the server at `url` for the host agent `name`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where the address or the name cannot be used.
+    pub fn new(url: &str, name: &str, secret: Secret) -> Result<Self, ClientError> {
+        if HeaderValue::from_str(name).is_err() {
+            return Err(ClientError::Unwritable(format!(
+                "the name of the agent, `{}`, cannot stand in a header",
+                name.escape_debug()
+            )));
+        }
+        Ok(Self { exchange: Exchange::new(url, TIMEOUT)?, name: name.to_owned(), secret })
+    }
+
+    /// The address of the server.
+    pub fn url(&self) -> &str {
+        self.exchange.url()
+    }
+
+    /// Brings a report, as JSON. To repeat it safely, send the very same bytes again.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses; [`ClientError::is_passing`] tells whether
+    /// the same bytes may be taken later.
+    pub async fn report(&self, body: Bytes) -> Result<AgentReportAnswer, ClientError> {
+        self.send(Method::POST, paths::AGENT_REPORTS, body, TIMEOUT).await?.json()
+    }
+
+    /// Fetches commands; the server holds the request open up to `wait` until there are some.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn commands(&self, wait: Duration) -> Result<SignedCommands, ClientError> {
+        let path = format!("{}?wait={}", paths::AGENT_COMMANDS, wait.as_secs());
+        self.send(Method::GET, &path, Bytes::new(), wait + TIMEOUT).await?.json()
+    }
+
+    /// Says what became of a command.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn command_result(
+        &self,
+        id: &str,
+        result: &CommandResult,
+    ) -> Result<(), ClientError> {
+        let path = paths::fill(paths::AGENT_COMMAND_RESULT, id);
+        self.send(Method::POST, &path, to_body(result)?, TIMEOUT).await?.empty()
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, ClientError> {
+        let target = self.exchange.target(path);
+        let headers = self.signature(&method, path, &body)?;
+        self.exchange.exchange(method, &target, headers, body, Some(timeout)).await
+    }
+
+    /// What is signed is the path of the API: a proxy in front may take its own prefix away.
+    fn signature(
+        &self,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<HeaderMap, ClientError> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
+        let mut random = [0; 18];
+        getrandom::fill(&mut random)
+            .map_err(|error| ClientError::Unwritable(format!("no randomness: {error}")))?;
+        let nonce = URL_SAFE_NO_PAD.encode(random);
+        let signature = request_mac::sign_agent_request(
+            &self.secret,
+            method.as_str(),
+            path,
+            time_ms,
+            &nonce,
+            body,
+        );
+        [
+            (request_mac::AGENT_HEADER, self.name.clone()),
+            (request_mac::TIME_HEADER, time_ms.to_string()),
+            (request_mac::NONCE_HEADER, nonce),
+            (request_mac::SIGNATURE_HEADER, signature),
+        ]
+        .into_iter()
+        .map(|(name, value)| {
+            let value = HeaderValue::try_from(value)
+                .map_err(|error| ClientError::Unwritable(error.to_string()))?;
+            Ok((HeaderName::from_static(name), value))
+        })
+        .collect()
+    }
+}
+
+impl fmt::Debug for AgentClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentClient")
+            .field("url", &self.exchange.url())
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

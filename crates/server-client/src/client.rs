@@ -1,0 +1,313 @@
+use crate::exchange::{Exchange, to_body, with_query};
+use crate::{ClientError, EventStream, Rows};
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method};
+use ringwall_event::{Connection, EventId, Source};
+use ringwall_server_api::{
+    AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EventQuery, EventRow,
+    Health, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
+    IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest, NoteRequest, Overview,
+    Page, PageQuery, ScoreQuery, ScoreRow, StreamQuery, TokenCreated, TokenRequest, TokenRow,
+    paths,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Speaks to a server with a token. Cheap to clone; clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    exchange: Exchange,
+    headers: HeaderMap,
+}
+
+impl Client {
+    /// A client of the server at `url`, as in `http://127.0.0.1:7400`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where the address or the token cannot be used.
+    pub fn new(url: &str, token: &str) -> Result<Self, ClientError> {
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::BadToken)?;
+        authorization.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
+        Ok(Self { exchange: Exchange::new(url, TIMEOUT)?, headers })
+    }
+
+    /// The address of the server.
+    pub fn url(&self) -> &str {
+        self.exchange.url()
+    }
+
+    /// Whether the server lives.
+    ///
+    /// # Errors
+    /// Where it does not answer, or cannot store.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        self.get(paths::HEALTH).await
+    }
+
+    /// Everything at a glance.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn overview(&self) -> Result<Overview, ClientError> {
+        self.get(paths::OVERVIEW).await
+    }
+
+    /// All hosts, the one that reported last first.
+    pub fn hosts(&self) -> Rows<PageQuery, HostRow> {
+        Rows::new(self.clone(), paths::HOSTS, PageQuery::default())
+    }
+
+    /// One host.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such host.
+    pub async fn host(&self, id: &Source) -> Result<HostRow, ClientError> {
+        self.get(&paths::fill(paths::HOST, &id.to_string())).await
+    }
+
+    /// What runs on a host.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such host.
+    pub async fn host_processes(&self, id: &Source) -> Result<Vec<HostProcess>, ClientError> {
+        self.list(&paths::fill(paths::HOST_PROCESSES, &id.to_string())).await
+    }
+
+    /// Whom a host talks to.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such host.
+    pub async fn host_connections(&self, id: &Source) -> Result<Vec<Connection>, ClientError> {
+        self.list(&paths::fill(paths::HOST_CONNECTIONS, &id.to_string())).await
+    }
+
+    /// What was observed, newest first.
+    pub fn events(&self, query: EventQuery) -> Rows<EventQuery, EventRow> {
+        Rows::new(self.clone(), paths::EVENTS, query)
+    }
+
+    /// One observation.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such event.
+    pub async fn event(&self, id: EventId) -> Result<EventRow, ClientError> {
+        self.get(&paths::fill(paths::EVENT, &id.to_string())).await
+    }
+
+    /// What was concluded, newest first.
+    pub fn alerts(&self, query: AlertQuery) -> Rows<AlertQuery, AlertRow> {
+        Rows::new(self.clone(), paths::ALERTS, query)
+    }
+
+    /// One conclusion.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such alert.
+    pub async fn alert(&self, id: EventId) -> Result<AlertRow, ClientError> {
+        self.get(&paths::fill(paths::ALERT, &id.to_string())).await
+    }
+
+    /// Somebody has it.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn acknowledge_alert(
+        &self,
+        id: EventId,
+        note: &NoteRequest,
+    ) -> Result<AlertRow, ClientError> {
+        self.post(&paths::fill(paths::ALERT_ACKNOWLEDGE, &id.to_string()), note).await
+    }
+
+    /// Dealt with.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn resolve_alert(
+        &self,
+        id: EventId,
+        note: &NoteRequest,
+    ) -> Result<AlertRow, ClientError> {
+        self.post(&paths::fill(paths::ALERT_RESOLVE, &id.to_string()), note).await
+    }
+
+    /// Orders the end of the process that an alert is about.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the order is refused.
+    pub async fn kill_alert_process(
+        &self,
+        id: EventId,
+        request: &KillRequest,
+    ) -> Result<CommandRow, ClientError> {
+        self.post(&paths::fill(paths::ALERT_KILL, &id.to_string()), request).await
+    }
+
+    /// What was ordered, newest first.
+    pub fn commands(&self, query: CommandQuery) -> Rows<CommandQuery, CommandRow> {
+        Rows::new(self.clone(), paths::COMMANDS, query)
+    }
+
+    /// One order.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such command.
+    pub async fn command(&self, id: &str) -> Result<CommandRow, ClientError> {
+        self.get(&paths::fill(paths::COMMAND, id)).await
+    }
+
+    /// Orders something by hand.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the order is refused.
+    pub async fn create_command(
+        &self,
+        request: &CommandRequest,
+    ) -> Result<CommandRow, ClientError> {
+        self.post(paths::COMMANDS, request).await
+    }
+
+    /// Takes an order back.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it is too late.
+    pub async fn withdraw_command(&self, id: &str) -> Result<CommandRow, ClientError> {
+        let path = paths::fill(paths::COMMAND_WITHDRAW, id);
+        self.send(Method::POST, &path, Bytes::new()).await?.json()
+    }
+
+    /// How risky processes are, the riskiest first.
+    pub fn scores(&self, query: ScoreQuery) -> Rows<ScoreQuery, ScoreRow> {
+        Rows::new(self.clone(), paths::SCORES, query)
+    }
+
+    /// The list of known bad things.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn indicators(&self) -> Result<Vec<IndicatorRow>, ClientError> {
+        self.list(paths::INDICATORS).await
+    }
+
+    /// Adds a known bad thing.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it is there already or makes no sense.
+    pub async fn create_indicator(
+        &self,
+        request: &IndicatorRequest,
+    ) -> Result<IndicatorRow, ClientError> {
+        self.post(paths::INDICATORS, request).await
+    }
+
+    /// Adds many known bad things.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the whole list makes no sense.
+    pub async fn import_indicators(
+        &self,
+        request: &IndicatorImport,
+    ) -> Result<IndicatorImportAnswer, ClientError> {
+        self.post(paths::INDICATORS_IMPORT, request).await
+    }
+
+    /// Takes a thing off the list.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such indicator.
+    pub async fn delete_indicator(&self, id: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::INDICATOR, id)).await
+    }
+
+    /// The keys of agents.
+    pub fn keys(&self) -> Rows<PageQuery, KeyRow> {
+        Rows::new(self.clone(), paths::KEYS, PageQuery::default())
+    }
+
+    /// Makes a key for an agent.
+    ///
+    /// # Errors
+    /// Where there is no answer, or there is one already.
+    pub async fn create_key(&self, request: &KeyRequest) -> Result<KeyCreated, ClientError> {
+        self.post(paths::KEYS, request).await
+    }
+
+    /// Removes a key.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such key.
+    pub async fn delete_key(&self, kind: KeyKind, name: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(&paths::fill(paths::KEY, kind.name()), name)).await
+    }
+
+    /// The tokens of programs.
+    pub fn tokens(&self) -> Rows<PageQuery, TokenRow> {
+        Rows::new(self.clone(), paths::TOKENS, PageQuery::default())
+    }
+
+    /// Makes a token for a program.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn create_token(&self, request: &TokenRequest) -> Result<TokenCreated, ClientError> {
+        self.post(paths::TOKENS, request).await
+    }
+
+    /// Removes a token.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such token.
+    pub async fn delete_token(&self, id: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::TOKEN, id)).await
+    }
+
+    /// Who did what, newest first.
+    pub fn audit(&self) -> Rows<PageQuery, AuditRow> {
+        Rows::new(self.clone(), paths::AUDIT, PageQuery::default())
+    }
+
+    /// What happens from now on.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn stream(&self, query: &StreamQuery) -> Result<EventStream, ClientError> {
+        let target = self.exchange.target(&with_query(paths::STREAM, query)?);
+        EventStream::open(&self.exchange, &target, self.headers.clone()).await
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::GET, path, Bytes::new()).await?.json()
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ClientError> {
+        Ok(self.get::<Page<T>>(path).await?.data)
+    }
+
+    async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        self.send(Method::POST, path, to_body(body)?).await?.json()
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.send(Method::DELETE, path, Bytes::new()).await?.empty()
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<crate::exchange::Answer, ClientError> {
+        let target = self.exchange.target(path);
+        self.exchange.exchange(method, &target, self.headers.clone(), body, None).await
+    }
+}

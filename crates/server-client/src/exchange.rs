@@ -1,0 +1,298 @@
+//! One request, one answer: bounded in size and in time.
+
+use crate::ClientError;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use ringwall_server_api::Problem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// The largest answer that is read, in bytes. A page of 1,000 rows stays far below.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connections are kept for the next request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pool: Pool<HttpConnector, Full<Bytes>>,
+    authority: Authority,
+    /// What stands before each path: empty, or `/…` without a slash at its end.
+    prefix: String,
+    url: String,
+    timeout: Duration,
+}
+
+impl Exchange {
+    pub(crate) fn new(url: &str, timeout: Duration) -> Result<Self, ClientError> {
+        let bad = |why| ClientError::BadUrl { url: url.to_owned(), why };
+        let uri: Uri = url.trim().parse().map_err(|_| bad("not the address of a server"))?;
+        match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => {}
+            Some(scheme) if *scheme == Scheme::HTTPS => {
+                return Err(bad("https is not supported yet"));
+            }
+            _ => return Err(bad("expected http://HOST:PORT")),
+        }
+        let authority = uri.authority().cloned().ok_or_else(|| bad("the host is missing"))?;
+        if authority.as_str().contains('@') {
+            return Err(bad("a user or password does not belong here"));
+        }
+        if uri.query().is_some() {
+            return Err(bad("a query does not belong here"));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(hyper_util::rt::TokioTimer::new())
+            .build(connector);
+        Ok(Self {
+            pool,
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            url: format!("http://{authority}"),
+            authority,
+            timeout,
+        })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The request target of a path of the API, as the server sees it.
+    pub(crate) fn target(&self, path_and_query: &str) -> String {
+        format!("{}{path_and_query}", self.prefix)
+    }
+
+    /// Sends a request to a target; reads all of the answer.
+    pub(crate) async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, ClientError> {
+        let timeout = timeout.unwrap_or(self.timeout);
+        let whole = async {
+            let response = self.send(method, target, headers, body).await?;
+            self.read(response).await
+        };
+        tokio::time::timeout(timeout, whole).await.unwrap_or_else(|_| {
+            Err(ClientError::TimedOut { url: self.url.clone(), after: timeout })
+        })
+    }
+
+    /// Sends a request; the body of the answer is for the caller to read.
+    pub(crate) async fn open(
+        &self,
+        target: &str,
+        headers: HeaderMap,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let sent = self.send(Method::GET, target, headers, Bytes::new());
+        tokio::time::timeout(self.timeout, sent).await.unwrap_or_else(|_| {
+            Err(ClientError::TimedOut { url: self.url.clone(), after: self.timeout })
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(target)
+            .build()
+            .map_err(|error| ClientError::Unwritable(error.to_string()))?;
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static(JSON));
+        if !body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        self.pool.request(request).await.map_err(|error| {
+            let why = innermost(&error);
+            let url = self.url.clone();
+            if error.is_connect() {
+                ClientError::Unreachable { url, why }
+            } else {
+                ClientError::Broken { url, why }
+            }
+        })
+    }
+
+    pub(crate) async fn read(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                ClientError::AnswerTooLarge { bytes_max: ANSWER_BYTES_MAX }
+            } else {
+                ClientError::Broken { url: self.url.clone(), why: innermost(error.as_ref()) }
+            }
+        })?;
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.to_bytes(),
+            url: self.url.clone(),
+        })
+    }
+}
+
+const AGENT: &str = concat!("ringwall/", env!("CARGO_PKG_VERSION"));
+const JSON: &str = "application/json";
+
+/// The cause that a person can do something about: `connection refused`, not `client error`.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let text = cause.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
+
+/// An answer, whole.
+pub(crate) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    url: String,
+}
+
+impl Answer {
+    /// The body, where the server did what was asked.
+    pub(crate) fn json<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        let answer = self.success()?;
+        if !answer.is_media(JSON) {
+            return Err(answer.not_ours());
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| ClientError::Unreadable(error.to_string()))
+    }
+
+    /// Nothing, where the server did what was asked.
+    pub(crate) fn empty(self) -> Result<(), ClientError> {
+        self.success().map(drop)
+    }
+
+    fn success(self) -> Result<Self, ClientError> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        if !self.is_media(Problem::MEDIA_TYPE) {
+            return Err(self.not_ours());
+        }
+        let problem: Problem = serde_json::from_slice(&self.body)
+            .map_err(|error| ClientError::Unreadable(error.to_string()))?;
+        let retry_after = self
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        Err(ClientError::Refused { problem: Box::new(problem), retry_after })
+    }
+
+    fn is_media(&self, media_type: &str) -> bool {
+        let sent = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.split(';').next()).unwrap_or_default();
+        sent.trim().eq_ignore_ascii_case(media_type)
+    }
+
+    fn not_ours(self) -> ClientError {
+        ClientError::NotOurs { url: self.url, status: self.status }
+    }
+}
+
+/// A path and the fields of a query that are set.
+pub(crate) fn with_query<Q: Serialize>(path: &str, query: &Q) -> Result<String, ClientError> {
+    use ringwall_server_api::paths::encode;
+    use serde_json::Value;
+    let fields = match serde_json::to_value(query) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return Err(ClientError::Unwritable("query is not a set of fields".to_owned())),
+        Err(error) => return Err(ClientError::Unwritable(error.to_string())),
+    };
+    let pairs: Vec<String> = fields
+        .iter()
+        .filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) => Some(format!("{}={}", encode(name), encode(text))),
+            other => Some(format!("{}={}", encode(name), encode(&other.to_string()))),
+        })
+        .collect();
+    if pairs.is_empty() { Ok(path.to_owned()) } else { Ok(format!("{path}?{}", pairs.join("&"))) }
+}
+
+/// The JSON of a request.
+pub(crate) fn to_body<T: Serialize>(value: &T) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| ClientError::Unwritable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_event::{AlertState, Source};
+    use ringwall_server_api::{AlertQuery, PageQuery};
+
+    #[test]
+    fn queries_hold_what_is_set() {
+        assert_eq!(with_query("/x", &PageQuery::default()).unwrap(), "/x");
+        let query = AlertQuery {
+            state: Some(AlertState::Open),
+            host: Some(Source::new("watcher", "a&b=c d")),
+            limit: Some(7),
+            ..AlertQuery::default()
+        };
+        assert_eq!(
+            with_query("/x", &query).unwrap(),
+            "/x?host=watcher%3Aa%26b%3Dc%20d&limit=7&state=open"
+        );
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        check("http://127.0.0.1:7400", Ok("http://127.0.0.1:7400 /x"));
+        check(" http://[::1]:7400/ ", Ok("http://[::1]:7400 /x"));
+        check("http://ringwall.example/behind/", Ok("http://ringwall.example /behind/x"));
+        check("https://ringwall.example", Err("https is not supported yet"));
+        check("127.0.0.1:7400", Err("expected http://HOST:PORT"));
+        check("http://admin:secret@h", Err("a user or password does not belong here"));
+        check("http://h/?x", Err("a query does not belong here"));
+        check("", Err("not the address of a server"));
+    }
+
+    #[track_caller]
+    fn check(url: &str, expected: Result<&str, &str>) {
+        let made = Exchange::new(url, Duration::from_secs(1));
+        let made = match &made {
+            Ok(exchange) => Ok(format!("{} {}", exchange.url(), exchange.target("/x"))),
+            Err(ClientError::BadUrl { why, .. }) => Err(*why),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(made.as_deref().map_err(|why| *why), expected, "url {url:?}");
+    }
+}
