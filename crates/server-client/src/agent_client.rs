@@ -1,5 +1,5 @@
-use crate::ClientError;
-use crate::exchange::{Answer, Exchange, to_body};
+use crate::http_client::to_body;
+use crate::{ClientError, HttpAnswer, HttpClient};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Speaks to a server as a host agent: each request is signed. Cheap to clone.
 #[derive(Clone)]
 pub struct AgentClient {
-    exchange: Exchange,
+    http: HttpClient,
     name: String,
     secret: Secret,
 }
@@ -31,12 +31,12 @@ impl AgentClient {
                 name.escape_debug()
             )));
         }
-        Ok(Self { exchange: Exchange::new(url, TIMEOUT)?, name: name.to_owned(), secret })
+        Ok(Self { http: HttpClient::new(url, TIMEOUT)?, name: name.to_owned(), secret })
     }
 
     /// The address of the server.
     pub fn url(&self) -> &str {
-        self.exchange.url()
+        self.http.url()
     }
 
     /// Brings a report, as JSON. To repeat it safely, send the very same bytes again.
@@ -76,10 +76,9 @@ impl AgentClient {
         path: &str,
         body: Bytes,
         timeout: Duration,
-    ) -> Result<Answer, ClientError> {
-        let target = self.exchange.target(path);
+    ) -> Result<HttpAnswer, ClientError> {
         let headers = self.signature(&method, path, &body)?;
-        self.exchange.exchange(method, &target, headers, body, Some(timeout)).await
+        self.http.send_within(timeout, method, path, headers, body).await
     }
 
     /// What is signed is the path of the API: a proxy in front may take its own prefix away.
@@ -122,7 +121,7 @@ impl AgentClient {
 impl fmt::Debug for AgentClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentClient")
-            .field("url", &self.exchange.url())
+            .field("url", &self.http.url())
             .field("name", &self.name)
             .finish_non_exhaustive()
     }

@@ -1,5 +1,5 @@
-use crate::exchange::{Exchange, to_body, with_query};
-use crate::{ClientError, EventStream, Rows};
+use crate::http_client::{to_body, with_query};
+use crate::{ClientError, EventStream, HttpAnswer, HttpClient, Rows};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Speaks to a server with a token. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    exchange: Exchange,
+    http: HttpClient,
     headers: HeaderMap,
 }
 
@@ -34,12 +34,12 @@ impl Client {
             HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::BadToken)?;
         authorization.set_sensitive(true);
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
-        Ok(Self { exchange: Exchange::new(url, TIMEOUT)?, headers })
+        Ok(Self { http: HttpClient::new(url, TIMEOUT)?, headers })
     }
 
     /// The address of the server.
     pub fn url(&self) -> &str {
-        self.exchange.url()
+        self.http.url()
     }
 
     /// Whether the server lives.
@@ -277,8 +277,8 @@ impl Client {
     /// # Errors
     /// Where there is no answer, or the server refuses.
     pub async fn stream(&self, query: &StreamQuery) -> Result<EventStream, ClientError> {
-        let target = self.exchange.target(&with_query(paths::STREAM, query)?);
-        EventStream::open(&self.exchange, &target, self.headers.clone()).await
+        let path = with_query(paths::STREAM, query)?;
+        EventStream::open(&self.http, &path, self.headers.clone()).await
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -306,8 +306,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<crate::exchange::Answer, ClientError> {
-        let target = self.exchange.target(path);
-        self.exchange.exchange(method, &target, self.headers.clone(), body, None).await
+    ) -> Result<HttpAnswer, ClientError> {
+        self.http.send(method, path, self.headers.clone(), body).await
     }
 }

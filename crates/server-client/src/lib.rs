@@ -1,7 +1,8 @@
 //! A typed client of the server's HTTP API.
 //!
 //! [`Client`] is for people's tools and programs and sends a token; [`AgentClient`] is for host
-//! agents and signs each request. Answers are bounded in size and in time.
+//! agents and signs each request; [`HttpClient`] is what both stand on, for whoever speaks another
+//! dialect. Answers are bounded in size and in time.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), ringwall_server_client::ClientError> {
@@ -21,7 +22,7 @@
 mod agent_client;
 mod client;
 mod error;
-mod exchange;
+mod http_client;
 mod rows;
 mod server_sent_events;
 mod stream;
@@ -29,6 +30,7 @@ mod stream;
 pub use agent_client::AgentClient;
 pub use client::Client;
 pub use error::ClientError;
+pub use http_client::{HttpAnswer, HttpClient};
 pub use rows::Rows;
 pub use server_sent_events::{ServerSentEvent, ServerSentEvents};
 pub use stream::EventStream;

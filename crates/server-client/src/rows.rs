@@ -1,4 +1,4 @@
-use crate::exchange::with_query;
+use crate::http_client::with_query;
 use crate::{Client, ClientError};
 use ringwall_server_api::{
     AlertQuery, CommandQuery, EventQuery, LIMIT_MAX, Page, PageQuery, ScoreQuery,

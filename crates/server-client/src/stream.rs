@@ -1,5 +1,4 @@
-use crate::exchange::Exchange;
-use crate::{ClientError, ServerSentEvents};
+use crate::{ClientError, HttpClient, ServerSentEvents};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
@@ -20,22 +19,22 @@ pub struct EventStream {
 
 impl EventStream {
     pub(crate) async fn open(
-        exchange: &Exchange,
-        target: &str,
+        http: &HttpClient,
+        path: &str,
         mut headers: HeaderMap,
     ) -> Result<Self, ClientError> {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = exchange.open(target, headers).await?;
+        let response = http.open(path, headers).await?;
         let status = response.status();
         if !status.is_success() {
             // Gives the problem that the server tells.
-            exchange.read(response).await?.empty()?;
-            return Err(ClientError::NotOurs { url: exchange.url().to_owned(), status });
+            http.read(response).await?.empty()?;
+            return Err(ClientError::NotOurs { url: http.url().to_owned(), status });
         }
         Ok(Self {
             body: response.into_body(),
             events: ServerSentEvents::default(),
-            url: exchange.url().to_owned(),
+            url: http.url().to_owned(),
         })
     }
 

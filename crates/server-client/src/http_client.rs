@@ -21,9 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections are kept for the next request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where requests go.
+/// Sends requests to one server, over connections that are kept. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Exchange {
+pub struct HttpClient {
     pool: Pool<HttpConnector, Full<Bytes>>,
     authority: Authority,
     /// What stands before each path: empty, or `/…` without a slash at its end.
@@ -32,8 +32,13 @@ pub(crate) struct Exchange {
     timeout: Duration,
 }
 
-impl Exchange {
-    pub(crate) fn new(url: &str, timeout: Duration) -> Result<Self, ClientError> {
+impl HttpClient {
+    /// A client of the server at `url`, as in `http://127.0.0.1:7400`, or below a path of it.
+    /// Nothing is sent yet. `timeout` is for a whole answer, connecting included.
+    ///
+    /// # Errors
+    /// Where the address cannot be used.
+    pub fn new(url: &str, timeout: Duration) -> Result<Self, ClientError> {
         let bad = |why| ClientError::BadUrl { url: url.to_owned(), why };
         let uri: Uri = url.trim().parse().map_err(|_| bad("not the address of a server"))?;
         match uri.scheme() {
@@ -66,27 +71,38 @@ impl Exchange {
         })
     }
 
-    pub(crate) fn url(&self) -> &str {
+    /// The address of the server, without a path.
+    pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The request target of a path of the API, as the server sees it.
-    pub(crate) fn target(&self, path_and_query: &str) -> String {
-        format!("{}{path_and_query}", self.prefix)
-    }
-
-    /// Sends a request to a target; reads all of the answer.
-    pub(crate) async fn exchange(
+    /// Sends a request and reads all of the answer, whatever its status.
+    ///
+    /// `path_and_query` is percent-encoded and begins with a slash. A body is sent as JSON, unless
+    /// `headers` name another media type.
+    ///
+    /// # Errors
+    /// Where there is no answer in time, or it is too large.
+    pub async fn send(
         &self,
         method: Method,
-        target: &str,
+        path_and_query: &str,
         headers: HeaderMap,
         body: Bytes,
-        timeout: Option<Duration>,
-    ) -> Result<Answer, ClientError> {
-        let timeout = timeout.unwrap_or(self.timeout);
+    ) -> Result<HttpAnswer, ClientError> {
+        self.send_within(self.timeout, method, path_and_query, headers, body).await
+    }
+
+    pub(crate) async fn send_within(
+        &self,
+        timeout: Duration,
+        method: Method,
+        path_and_query: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<HttpAnswer, ClientError> {
         let whole = async {
-            let response = self.send(method, target, headers, body).await?;
+            let response = self.begin(method, path_and_query, headers, body).await?;
             self.read(response).await
         };
         tokio::time::timeout(timeout, whole).await.unwrap_or_else(|_| {
@@ -97,32 +113,32 @@ impl Exchange {
     /// Sends a request; the body of the answer is for the caller to read.
     pub(crate) async fn open(
         &self,
-        target: &str,
+        path_and_query: &str,
         headers: HeaderMap,
     ) -> Result<Response<Incoming>, ClientError> {
-        let sent = self.send(Method::GET, target, headers, Bytes::new());
-        tokio::time::timeout(self.timeout, sent).await.unwrap_or_else(|_| {
+        let begun = self.begin(Method::GET, path_and_query, headers, Bytes::new());
+        tokio::time::timeout(self.timeout, begun).await.unwrap_or_else(|_| {
             Err(ClientError::TimedOut { url: self.url.clone(), after: self.timeout })
         })
     }
 
-    async fn send(
+    async fn begin(
         &self,
         method: Method,
-        target: &str,
+        path_and_query: &str,
         mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, ClientError> {
         let uri = Uri::builder()
             .scheme(Scheme::HTTP)
             .authority(self.authority.clone())
-            .path_and_query(target)
+            .path_and_query(format!("{}{path_and_query}", self.prefix))
             .build()
             .map_err(|error| ClientError::Unwritable(error.to_string()))?;
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static(JSON));
         if !body.is_empty() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(JSON));
         }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
@@ -139,7 +155,10 @@ impl Exchange {
         })
     }
 
-    pub(crate) async fn read(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
+    pub(crate) async fn read(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<HttpAnswer, ClientError> {
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
@@ -148,7 +167,7 @@ impl Exchange {
                 ClientError::Broken { url: self.url.clone(), why: innermost(error.as_ref()) }
             }
         })?;
-        Ok(Answer {
+        Ok(HttpAnswer {
             status: parts.status,
             headers: parts.headers,
             body: body.to_bytes(),
@@ -174,14 +193,18 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// An answer, whole.
-pub(crate) struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
+#[derive(Clone, Debug)]
+pub struct HttpAnswer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
     url: String,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// The body, where the server did what was asked.
     pub(crate) fn json<T: DeserializeOwned>(self) -> Result<T, ClientError> {
         let answer = self.success()?;
@@ -275,9 +298,9 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        check("http://127.0.0.1:7400", Ok("http://127.0.0.1:7400 /x"));
-        check(" http://[::1]:7400/ ", Ok("http://[::1]:7400 /x"));
-        check("http://ringwall.example/behind/", Ok("http://ringwall.example /behind/x"));
+        check("http://127.0.0.1:7400", Ok("http://127.0.0.1:7400/x"));
+        check(" http://[::1]:7400/ ", Ok("http://[::1]:7400/x"));
+        check("http://ringwall.example/behind/", Ok("http://ringwall.example/behind/x"));
         check("https://ringwall.example", Err("https is not supported yet"));
         check("127.0.0.1:7400", Err("expected http://HOST:PORT"));
         check("http://admin:secret@h", Err("a user or password does not belong here"));
@@ -287,9 +310,9 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, expected: Result<&str, &str>) {
-        let made = Exchange::new(url, Duration::from_secs(1));
+        let made = HttpClient::new(url, Duration::from_secs(1));
         let made = match &made {
-            Ok(exchange) => Ok(format!("{} {}", exchange.url(), exchange.target("/x"))),
+            Ok(http) => Ok(format!("{}{}/x", http.url(), http.prefix)),
             Err(ClientError::BadUrl { why, .. }) => Err(*why),
             Err(error) => panic!("{error}"),
         };
