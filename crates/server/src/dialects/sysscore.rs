@@ -17,6 +17,7 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
+use super::description::{json, prefix};
 use crate::server::Server;
 use axum::Router;
 use axum::extract::Request;
@@ -58,7 +59,7 @@ async fn no_such_path(request: Request) -> Response {
         return Refusal::Plain(StatusCode::NOT_FOUND, "Not Found").into_response();
     };
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    let location = format!("{}{path}{query}", exchange::prefix(&request));
+    let location = format!("{}{path}{query}", prefix(&request));
     match HeaderValue::try_from(location) {
         Ok(location) => {
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
@@ -83,12 +84,6 @@ fn is_route(path: &str) -> bool {
             .or_else(|| rest.strip_prefix("agents/"))
             .is_some_and(|id| !id.is_empty() && !id.contains('/')),
     }
-}
-
-/// An answer whose body is JSON text.
-fn json(status: StatusCode, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body)
-        .into_response()
 }
 
 /// `[…]` of rows that are JSON text already.

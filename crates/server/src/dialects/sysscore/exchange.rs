@@ -2,10 +2,11 @@
 //! problems with the address that was asked for.
 
 use super::refusal::Unfinished;
+use crate::dialects::description::original_uri;
 use crate::secrets::random_bytes;
 use crate::server::Server;
 use axum::body::Body;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -39,7 +40,12 @@ pub(super) async fn exchange(
         let instance = instance(&server, host.as_ref(), &uri);
         finish(&mut response, &unfinished, &instance, &correlation_id);
     }
+    let is_refused = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
+    if is_refused {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_cross_origin {
         permit_any_origin(headers);
     }
@@ -61,12 +67,6 @@ pub(super) async fn exchange(
     response
 }
 
-/// The part of the path that leads to the dialect: empty on its own port.
-pub(super) fn prefix(request: &Request) -> &str {
-    let path = original_uri(request).path();
-    path.strip_suffix(request.uri().path()).unwrap_or_default()
-}
-
 /// The caller's, where it is fit to be repeated, else a random UUID (RFC 9562 §5.4).
 fn correlation_id(headers: &HeaderMap) -> String {
     let callers =
@@ -82,10 +82,6 @@ fn correlation_id(headers: &HeaderMap) -> String {
         text.insert(position, '-');
     }
     text
-}
-
-fn original_uri(request: &Request) -> &Uri {
-    request.extensions().get::<OriginalUri>().map_or_else(|| request.uri(), |uri| &uri.0)
 }
 
 /// The absolute address with its query.
@@ -104,9 +100,6 @@ fn finish(response: &mut Response, unfinished: &Unfinished, instance: &str, corr
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = unfinished.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if unfinished.problem.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
 }
 
