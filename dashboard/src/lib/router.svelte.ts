@@ -25,17 +25,19 @@ function read(): Route {
 class Router {
   route = $state.raw(read());
 
+  /** Fetches what a route needs to be shown; null where all is there. The route waits for it. */
+  prepare: (route: Route) => Promise<void> | null = () => null;
+  #turn = 0;
+
   constructor() {
-    window.addEventListener("popstate", () => {
-      this.route = read();
-    });
+    window.addEventListener("popstate", () => this.#show(read()));
     document.addEventListener("click", (click) => this.#follow(click));
   }
 
   go(href: string, how: { replace?: boolean } = {}): void {
     if (how.replace === true) history.replaceState(null, "", href);
     else history.pushState(null, "", href);
-    this.route = read();
+    this.#show(read());
   }
 
   /** Changes some of the query in place: filters are part of the address, not of the history. */
@@ -47,6 +49,19 @@ class Router {
     }
     const text = query.toString();
     this.go(`${this.route.path}${text === "" ? "" : `?${text}`}`, { replace: true });
+  }
+
+  #show(route: Route): void {
+    this.#turn += 1;
+    const turn = this.#turn;
+    const ready = this.prepare(route);
+    if (ready === null) {
+      this.route = route;
+      return;
+    }
+    void ready.then(() => {
+      if (turn === this.#turn) this.route = route;
+    });
   }
 
   #follow(click: MouseEvent): void {

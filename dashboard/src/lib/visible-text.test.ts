@@ -10,10 +10,10 @@ describe("what deceives is marked", () => {
 
   check("sleep 300", "sleep 300");
   check("<script>alert(1)</script> &amp;", "<script>alert(1)</script> &amp;");
-  check("\u001b[31mred\u001b[0m", "␛[31mred␛[0m");
-  check("a\u0000b\u0007c\u007f", "a␀b␇c␡");
-  check("two\nlines\r\n", "two↵lines␍↵");
-  check("tab\there", "tab⇥here");
+  check("\u001b[31mred\u001b[0m", "⟨ESC⟩[31mred⟨ESC⟩[0m");
+  check("a\u0000b\u0007c\u007f", "a⟨NUL⟩b⟨BEL⟩c⟨DEL⟩");
+  check("two\nlines\r\n", "two⟨LF⟩lines⟨CR⟩⟨LF⟩");
+  check("tab\there", "tab⟨TAB⟩here");
   check("\u009b2J", "⟨U+009B⟩2J");
   check("photo_\u202egpj.exe", "photo_⟨RLO⟩gpj.exe");
   check("\u2066a\u2069", "⟨LRI⟩a⟨PDI⟩");
@@ -24,7 +24,7 @@ describe("what deceives is marked", () => {
   check("half \ud83d pair", "half ⟨U+D83D⟩ pair");
   check("grüße, 世界, שלום, 😀", "grüße, 世界, שלום, 😀");
   check("e\u0301 is a letter", "e\u0301 is a letter");
-  check("z" + "\u0301".repeat(40) + "algo", "z⟨‹40 marks›⟩algo");
+  check("z" + "\u0301".repeat(40) + "algo", "z⟨40 marks⟩algo");
 });
 
 describe("pieces", () => {

@@ -29,11 +29,14 @@ const DECEIVING = [
 const ANY_DECEIVING = new RegExp(DECEIVING, "u");
 const EACH_DECEIVING = new RegExp(DECEIVING, "gu");
 
+/** The ASCII control characters from 0x00 on (RFC 20); few fonts have pictures for them. */
+const CONTROL_NAMES =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(
+    " ",
+  );
+
 const SHORT_NAMES: Record<number, string> = {
-  0x09: "⇥",
-  0x0a: "↵",
-  0x0d: "␍",
-  0x7f: "␡",
+  0x7f: "DEL",
   0x200b: "ZWSP",
   0x200c: "ZWNJ",
   0x200d: "ZWJ",
@@ -55,12 +58,9 @@ const SHORT_NAMES: Record<number, string> = {
 function markFor(character: string): Piece {
   const code = character.codePointAt(0) ?? 0;
   const point = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-  const short = SHORT_NAMES[code];
+  const short = CONTROL_NAMES[code] ?? SHORT_NAMES[code];
   if (/^\p{M}/u.test(character) && code < 0xe0000 && !(code >= 0xfe00 && code <= 0xfe0f)) {
-    return { text: `‹${[...character].length} marks›`, mark: "a tower of combining marks" };
-  }
-  if (code < 0x20 && short === undefined) {
-    return { text: String.fromCodePoint(0x2400 + code), mark: point };
+    return { text: `${[...character].length} marks`, mark: "a tower of combining marks" };
   }
   return { text: short ?? point, mark: point };
 }
@@ -86,7 +86,7 @@ export function pieces(text: string): Piece[] {
 /** The text as one string with marks in place, for titles and labels. */
 export function visibleText(text: string, lengthMax = 300): string {
   return pieces(truncate(text, lengthMax).text)
-    .map((piece) => (piece.mark !== null && piece.text.length > 1 ? `⟨${piece.text}⟩` : piece.text))
+    .map((piece) => (piece.mark === null ? piece.text : `⟨${piece.text}⟩`))
     .join("");
 }
 
