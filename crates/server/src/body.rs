@@ -1,6 +1,6 @@
 //! Request bodies: whole, bounded in size and in time.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
@@ -23,6 +23,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads a whole body of at most `bytes_max` bytes within 30 seconds.
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, BodyError> {
+    // An announced length is believed: what is refused need not be sent.
+    if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+        return Err(BodyError::TooLarge(bytes_max));
+    }
     let whole = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(READ_TIMEOUT, whole).await {
         Err(_) => Err(BodyError::TooSlow),

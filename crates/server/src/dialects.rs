@@ -1,4 +1,5 @@
 //! The routes of the software that connects unchanged, one module a family.
 
+mod description;
 pub(crate) mod sysscore;
 pub(crate) mod watcher;

@@ -9,19 +9,20 @@ pub fn detail(text: &str) -> String {
     json!({ "detail": text }).to_string()
 }
 
-/// The body of `GET /`.
-pub fn root_body() -> String {
+/// The body of `GET /`; `prefix` is the path that the dialect is mounted under, empty at the root.
+pub fn root_body(prefix: &str) -> String {
+    let at = |path: &str| format!("{prefix}{path}");
     json!({
         "name": "AI-Eye Watcher Central Server",
         "version": "1.0.0",
         "status": "running",
         "endpoints": {
-            "dashboard_stats": "/api/v1/dashboard/stats",
-            "alerts": "/api/v1/alerts",
-            "events": "/api/v1/events",
-            "commands": "/api/v1/commands",
-            "health": "/health",
-            "docs": "/docs",
+            "dashboard_stats": at("/api/v1/dashboard/stats"),
+            "alerts": at("/api/v1/alerts"),
+            "events": at("/api/v1/events"),
+            "commands": at("/api/v1/commands"),
+            "health": at("/health"),
+            "docs": at("/docs"),
         },
     })
     .to_string()
