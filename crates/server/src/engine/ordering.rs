@@ -42,10 +42,8 @@ impl Writing<'_> {
         if let Some(same) = open.iter().find(|command| command.target == order.target) {
             return Ok(Err(OrderError::AlreadyOrdered(same.id.clone())));
         }
-        let action = Action::KillProcess {
-            source: order.source.clone(),
-            target: order.target.clone(),
-        };
+        let action =
+            Action::KillProcess { source: order.source.clone(), target: order.target.clone() };
         let decision = authorise(&self.rules.access, &action, subject, &order.reason, self.now);
         self.audit(decision.audit_entry())?;
         let permit = match decision {
@@ -54,7 +52,7 @@ impl Writing<'_> {
                 return Ok(Err(OrderError::Refused(refusal.why().to_string())));
             }
         };
-        let id = command_id(self.now)?;
+        let id = command_id(self.now, open.len())?;
         let Some(command) =
             permit.into_command(id, order.alert, self.now, self.rules.command_seconds)
         else {
@@ -74,9 +72,8 @@ impl Writing<'_> {
     ) -> Result<Vec<Command>, StoreError> {
         let mut due = Vec::new();
         for mut command in self.open_commands(source)? {
-            let leased = command
-                .delivered
-                .is_some_and(|at| self.now < at.plus_seconds(lease_seconds));
+            let leased =
+                command.delivered.is_some_and(|at| self.now < at.plus_seconds(lease_seconds));
             if leased || command.expires <= self.now {
                 continue;
             }
@@ -177,13 +174,19 @@ impl Derived {
 }
 
 fn subject_text(command: &Command) -> String {
-    format!("{} on {}: pid {} ({})", command.id, command.source, command.target.pid, command.target.name)
+    format!(
+        "{} on {}: pid {} ({})",
+        command.id, command.source, command.target.pid, command.target.name
+    )
 }
 
-/// `cmd_`, the time, and eighty random bits: sorted by time, and nobody guesses one.
-fn command_id(now: Timestamp) -> Result<String, StoreError> {
-    let random = random_bytes::<10>()
+/// `cmd_`, the time, how many are open already, and sixty-four random bits: those of one source sort by
+/// their creation, and nobody guesses one.
+fn command_id(now: Timestamp, open: usize) -> Result<String, StoreError> {
+    let random = random_bytes::<8>()
         .map_err(|error| StoreError::Unreadable { what: "randomness", why: error.to_string() })?;
-    let random = random.iter().fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
-    Ok(format!("cmd_{:012x}{random:020x}", now.as_millis().unsigned_abs() & 0xffff_ffff_ffff))
+    let random = u64::from_le_bytes(random);
+    let millis = now.as_millis().unsigned_abs() & 0xffff_ffff_ffff;
+    let open = u16::try_from(open).unwrap_or(u16::MAX);
+    Ok(format!("cmd_{millis:012x}{open:04x}{random:016x}"))
 }
