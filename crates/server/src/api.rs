@@ -94,6 +94,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     }
     router
         .route(paths::PREFIX, any(problem::no_such_path))
+        .route("/api/v1/", any(problem::no_such_path))
         .route("/api/v1/{*rest}", any(problem::no_such_path))
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&server), guard::run))

@@ -222,7 +222,7 @@ async fn signed(server: &Server, request: Request) -> Result<(Signed, Bytes), Ap
         &body,
         claim.signature,
     );
-    verified.map_err(|error| refused(claim.agent, &error))?;
+    verified.map_err(|error| refused(claim.agent, error))?;
     if !is_known {
         return Err(refused(claim.agent, "unknown agent"));
     }
@@ -232,7 +232,7 @@ async fn signed(server: &Server, request: Request) -> Result<(Signed, Bytes), Ap
         .replays
         .lock()
         .accept(claim.agent, claim.time_ms, claim.nonce, now)
-        .map_err(|error| refused(claim.agent, &error))?;
+        .map_err(|error| refused(claim.agent, error))?;
     server.keys.used(KeyKind::HostAgent, claim.agent, now);
     Ok((Signed { agent: claim.agent.to_owned(), headers: parts.headers.clone() }, body))
 }

@@ -9,7 +9,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::Action;
+use ringwall_access::{Action, Permission};
 use ringwall_event::{Alert, AlertState, EventId};
 use ringwall_server_api::{
     AlertQuery, AlertRow, CommandRow, KillRequest, NOTE_CHARS_MAX, NoteRequest, Page, Problem,
@@ -96,14 +96,15 @@ pub(super) async fn kill(
     let command = server
         .engine
         .write(move |writing| {
+            let refuse = |error| Ok(Err(caller.without(Permission::OrderCommands, error)));
             let Some((alert, _)) = writing.session.alert(id)? else {
-                return Ok(Err(not_found("alert", &text)));
+                return refuse(not_found("alert", &text));
             };
             let Some(process) = &alert.process else {
-                return Ok(Err(conflict("the alert is not about a process")));
+                return refuse(conflict("the alert is not about a process"));
             };
             let Some((source, target)) = route(writing, &alert.source, &alert.host, process) else {
-                return Ok(Err(conflict("the host agent of this host does not see this process")));
+                return refuse(conflict("the host agent of this host does not see this process"));
             };
             let reason = request.reason.filter(|reason| !reason.trim().is_empty());
             let order = KillOrder {

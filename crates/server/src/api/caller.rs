@@ -90,6 +90,11 @@ impl Caller {
         Err(ApiError::new(ProblemKind::Forbidden, detail))
     }
 
+    /// What to answer where something is not there: whoever may not change it anyway is not told.
+    pub(super) fn without(&self, permission: Permission, missing: ApiError) -> ApiError {
+        self.must(permission).err().unwrap_or(missing)
+    }
+
     /// The name without its kind.
     pub(super) fn name(&self) -> &str {
         match &self.subject {

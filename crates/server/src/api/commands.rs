@@ -9,7 +9,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::Action;
+use ringwall_access::{Action, Permission};
 use ringwall_event::{CommandAction, CommandState, ProcessRef, Source, Target};
 use ringwall_server_api::{CommandQuery, CommandRequest, CommandRow, Page, Problem, ProblemKind};
 use ringwall_store::{CommandFilter, StateStore};
@@ -58,13 +58,14 @@ pub(super) async fn order(
     let command = server
         .engine
         .write(move |writing| {
+            let refuse = |error| Ok(Err(caller.without(Permission::OrderCommands, error)));
             if !writing.derived.hosts.contains_key(&request.host) {
-                return Ok(Err(not_found("host", &request.host.to_string())));
+                return refuse(not_found("host", &request.host.to_string()));
             }
             let Some((source, target)) = bind(writing, &request) else {
                 let detail =
                     format!("no process `{}` with pid {} is seen there", request.name, request.pid);
-                return Ok(Err(ApiError::new(ProblemKind::Conflict, detail)));
+                return refuse(ApiError::new(ProblemKind::Conflict, detail));
             };
             let order = KillOrder { source, target, reason: request.reason, alert: None };
             Ok(writing.order_kill(&caller.subject, order)?.map_err(ApiError::from))

@@ -62,9 +62,10 @@ pub(super) fn write_body(mut response: Response, path: &str, correlation_id: &st
     let problem = error.problem.at(path).correlated(correlation_id);
     // Texts and numbers only: this cannot fail.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+    // That of the body that was not there yet.
+    headers.remove(header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
     response
 }

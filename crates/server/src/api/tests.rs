@@ -1,1 +1,12 @@
+//! The API as its clients see it: whole requests through the real router, on a real database.
 
+mod agents;
+mod authorisation;
+mod changes;
+mod fixture;
+mod lists;
+mod requests;
+mod sign_in;
+mod stream;
+
+use fixture::{Answer, Fixture, Sender};

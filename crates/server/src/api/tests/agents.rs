@@ -1,0 +1,198 @@
+use super::Fixture;
+use super::fixture::{AGENT, AGENT_SECRET, started};
+use crate::engine::now;
+use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringwall_event::Timestamp;
+use ringwall_server_api::{CommandPayload, paths};
+use ringwall_signing::{canonical_json, verify_command};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn reports_are_taken_once() {
+    let fixture = Fixture::new().await;
+    let report = fixture.report_as(1, vec![started(42, "nginx", now()), started(43, "php", now())]);
+    let first = report.send().await;
+    assert_eq!(first.json(), json!({"accepted": 2, "duplicates": 0}));
+    // The same body again, signed anew, as after a lost answer.
+    let again = report.clone().signed().send().await;
+    assert_eq!(again.json(), json!({"accepted": 0, "duplicates": 2}));
+    // The same number with another body is another report.
+    let other = fixture.report(1, vec![started(44, "redis", now())]).await;
+    assert_eq!(other, json!({"accepted": 1, "duplicates": 0}));
+    let events = fixture.get(paths::EVENTS).await;
+    assert_eq!(events["data"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_signature_looks_the_same() {
+    let fixture = Fixture::new().await;
+    let ms = now().as_millis();
+    let good = fixture.report_as(1, vec![started(42, "nginx", now())]);
+    let nonce = "0123456789abcdef";
+    let as_agent = |agent: &str, secret: &str, ms| good.clone().signed_as(agent, secret, ms, nonce);
+    let mut other_body = good.clone();
+    other_body.body.push(b' ');
+    let mut other_path = good.clone();
+    other_path.path.push_str("?x=y");
+    let requests = [
+        ("another secret", as_agent(AGENT, "another", ms)),
+        ("an unknown agent", as_agent("web-2", AGENT_SECRET, ms)),
+        ("an old request", as_agent(AGENT, AGENT_SECRET, ms - 301_000)),
+        ("a request from the future", as_agent(AGENT, AGENT_SECRET, ms + 301_000)),
+        ("another body", other_body),
+        ("another path", other_path),
+        ("a short nonce", good.clone().signed_as(AGENT, AGENT_SECRET, ms, "short")),
+        ("no signature", good.clone().without("x-ringwall-signature")),
+        ("no agent", good.clone().without("x-ringwall-agent")),
+        ("a time that is none", good.clone().header("x-ringwall-time", "now")),
+        ("a bare mac", good.clone().header("x-ringwall-signature", "AAAA")),
+        ("a token instead", good.clone().without("x-ringwall-signature").token(&fixture.admin)),
+        ("malformed JSON, unsigned", good.clone().bytes(b"{")),
+    ];
+    for (what, request) in requests {
+        let answer = request.send().await;
+        assert_eq!(answer.status.as_u16(), 401, "{what}: {}", answer.text);
+        let problem = answer.is_problem(401, "unauthenticated");
+        assert_eq!(problem["detail"], "credentials are missing or not valid", "{what}");
+    }
+    assert_eq!(good.send().await.status.as_u16(), 200);
+    // Word for word a second time: a replay.
+    good.send().await.is_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn signed_nonsense_is_refused_and_nothing_of_it_kept() {
+    let fixture = Fixture::new().await;
+    let good = json!({
+        "boot_id": "b", "sequence": 1, "hostname": "web-1", "dropped": 0, "events": [],
+    });
+    let with = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body
+    };
+    let process = json!({"ProcessStarted": {"pid": 9_223_372_036_854_775_808_u64, "name": "x"}});
+    let beyond = json!([{"time": "2026-01-15T10:00:00Z", "activity": process}]);
+    for body in [
+        Value::Null,
+        json!({}),
+        with("sequence", json!(-1)),
+        with("boot_id", json!("")),
+        with("hostname", json!("h".repeat(256))),
+        with("events", json!({})),
+        with("events", json!([{"time": "2026-01-15T10:00:00Z"}])),
+        with("events", json!([{"time": "soon", "activity": {"Inventory": {"processes": []}}}])),
+        with("events", beyond),
+    ] {
+        let request = fixture.ask(Method::POST, paths::AGENT_REPORTS).json(&body).signed();
+        request.send().await.is_problem(400, "invalid-request");
+    }
+    let large = format!("{{\"boot_id\":\"{}\"}}", "x".repeat(17 << 20));
+    let request = fixture.ask(Method::POST, paths::AGENT_REPORTS);
+    let request = request.header("content-type", "application/json").bytes(large.as_bytes());
+    request.signed().send().await.is_problem(413, "body-too-large");
+    assert_eq!(fixture.get(paths::EVENTS).await["data"], json!([]));
+    let request = fixture.ask(Method::POST, paths::AGENT_REPORTS).json(&good).signed();
+    assert_eq!(request.send().await.json(), json!({"accepted": 0, "duplicates": 0}));
+}
+
+/// Observe, conclude, act: from a process start to the result of its kill.
+#[tokio::test]
+async fn a_known_bad_process_is_killed_by_a_signed_command() {
+    let fixture = Fixture::new().await;
+    fixture.start_process(1, 4321, "evil.sh").await;
+    let alerts = fixture.get(paths::ALERTS).await;
+    let alert = &alerts["data"][0];
+    assert_eq!(alert["finding"]["type"], "indicator_match");
+    assert_eq!(alert["source"], "host-agent:web-1");
+    let command = &alert["commands"][0];
+    assert_eq!(command["state"], "queued");
+
+    let ask = || fixture.ask(Method::GET, "/api/v1/agent/commands?wait=0").signed();
+    let commands = ask().send().await.json();
+    let signed = &commands["commands"][0];
+    let payload = STANDARD.decode(signed["payload"].as_str().unwrap()).unwrap();
+    let key = fixture.server.secrets.signing_key().public_key();
+    verify_command(&key, &payload, signed["signature"].as_str().unwrap()).unwrap();
+    let value: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(canonical_json(&value).as_bytes(), payload);
+    let order: CommandPayload = serde_json::from_value(value).unwrap();
+    assert_eq!(order.host, AGENT);
+    assert_eq!((order.target.pid, &*order.target.name), (4321, "evil.sh"));
+    assert_eq!(order.target.start_time, Some(Timestamp::from_micros(1_700_000_000_000_000)));
+    assert!(order.expires > order.issued);
+    // Once handed out, it is not handed out again at once.
+    assert_eq!(ask().send().await.json(), json!({"commands": []}));
+
+    let path = paths::fill(paths::AGENT_COMMAND_RESULT, &order.id);
+    let result = |state: &str| {
+        let body = json!({"state": state, "result": "ended by SIGTERM"});
+        fixture.ask(Method::POST, &path).json(&body).signed()
+    };
+    assert_eq!(result("succeeded").send().await.status.as_u16(), 204);
+    // A second report does not change the first.
+    assert_eq!(result("failed").send().await.status.as_u16(), 204);
+    let command = fixture.get(&paths::fill(paths::COMMAND, &order.id)).await;
+    assert_eq!(command["state"], "succeeded");
+    assert_eq!(command["result"], "ended by SIGTERM");
+    assert_eq!(command["ordered_by"], "rule:indicator");
+
+    let audit = fixture.get(paths::AUDIT).await;
+    let entries: Vec<_> = audit["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["actor"].as_str().unwrap(), entry["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(entries, [("host-agent:web-1", "succeeded"), ("rule:indicator", "permitted")]);
+}
+
+#[tokio::test]
+async fn a_result_is_taken_from_the_commands_own_agent_only() {
+    let fixture = Fixture::new().await;
+    fixture.start_process(1, 4321, "evil.sh").await;
+    let body = json!({"kind": "host-agent", "name": "web-2", "secret": "other secret"});
+    assert_eq!(fixture.post(paths::KEYS, body).await.status.as_u16(), 201);
+    let commands = fixture.get(paths::COMMANDS).await;
+    let id = commands["data"][0]["id"].as_str().unwrap();
+    let path = paths::fill(paths::AGENT_COMMAND_RESULT, id);
+    let request = fixture
+        .ask(Method::POST, &path)
+        .json(&json!({"state": "succeeded", "result": ""}))
+        .signed_as("web-2", "other secret", now().as_millis(), "0123456789abcdef");
+    request.send().await.is_problem(404, "not-found");
+    let command = fixture.get(&paths::fill(paths::COMMAND, id)).await;
+    assert_eq!(command["state"], "queued");
+}
+
+#[tokio::test]
+async fn a_held_request_answers_when_a_command_comes() {
+    let fixture = Fixture::new().await;
+    fixture.start_process(1, 42, "nginx").await;
+    let held = fixture.ask(Method::GET, "/api/v1/agent/commands?wait=20").signed();
+    let began = Instant::now();
+    let order = async {
+        // The request is being held when the process starts: the wait is as long as it takes.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        fixture.start_process(2, 4321, "evil.sh").await;
+    };
+    let (answer, ()) = tokio::join!(held.send(), order);
+    assert_eq!(answer.json()["commands"].as_array().unwrap().len(), 1, "{}", answer.text);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_held_request_ends_when_the_server_stops() {
+    let fixture = Fixture::new().await;
+    let held = fixture.ask(Method::GET, "/api/v1/agent/commands?wait=30").signed();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        fixture.stop.send(true).unwrap();
+    };
+    let both = async { tokio::join!(held.send(), stop) };
+    let (answer, ()) = tokio::time::timeout(Duration::from_secs(5), both).await.unwrap();
+    assert_eq!(answer.json(), json!({"commands": []}));
+}

@@ -1,0 +1,208 @@
+use super::{Fixture, Sender};
+use axum::http::Method;
+use ringwall_access::Role;
+use ringwall_server_api::paths;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The least role that may ask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Least {
+    Nobody,
+    ReadOnly,
+    Analyst,
+    Admin,
+    /// Signed requests of host agents.
+    HostAgent,
+}
+
+const MISSING_ID: &str = "00000000000000000000000000000000";
+
+/// Every operation of the API with a request that fits, and who may make it.
+fn operations() -> Vec<(Method, String, Value, Least)> {
+    let at = |path: &str| paths::fill(path, MISSING_ID);
+    let key = paths::fill(&paths::fill(paths::KEY, "sysscore"), "nobody");
+    let get = |path: String, least| (Method::GET, path, Value::Null, least);
+    let post = |path: String, body, least| (Method::POST, path, body, least);
+    let delete = |path: String, least| (Method::DELETE, path, Value::Null, least);
+    let sign_in = json!({"user": "nobody", "password": "wrong"});
+    let kill = json!({
+        "host": "host-agent:nobody", "action": "kill_process", "pid": 7, "name": "x", "reason": ""
+    });
+    vec![
+        get(paths::HEALTH.into(), Least::Nobody),
+        get(paths::OPENAPI.into(), Least::Nobody),
+        get(paths::DOCS.into(), Least::Nobody),
+        post(paths::SESSION.into(), sign_in, Least::Nobody),
+        get(paths::SESSION.into(), Least::ReadOnly),
+        delete(paths::SESSION.into(), Least::ReadOnly),
+        get(paths::OVERVIEW.into(), Least::ReadOnly),
+        get(paths::HOSTS.into(), Least::ReadOnly),
+        get(at(paths::HOST), Least::ReadOnly),
+        get(at(paths::HOST_PROCESSES), Least::ReadOnly),
+        get(at(paths::HOST_CONNECTIONS), Least::ReadOnly),
+        get(paths::EVENTS.into(), Least::ReadOnly),
+        get(at(paths::EVENT), Least::ReadOnly),
+        get(paths::ALERTS.into(), Least::ReadOnly),
+        get(at(paths::ALERT), Least::ReadOnly),
+        post(at(paths::ALERT_ACKNOWLEDGE), json!({}), Least::Analyst),
+        post(at(paths::ALERT_RESOLVE), json!({}), Least::Analyst),
+        post(at(paths::ALERT_KILL), json!({}), Least::Analyst),
+        get(paths::COMMANDS.into(), Least::ReadOnly),
+        get(at(paths::COMMAND), Least::ReadOnly),
+        post(paths::COMMANDS.into(), kill, Least::Analyst),
+        post(at(paths::COMMAND_WITHDRAW), Value::Null, Least::Analyst),
+        get(paths::SCORES.into(), Least::ReadOnly),
+        get(paths::INDICATORS.into(), Least::ReadOnly),
+        post(
+            paths::INDICATORS.into(),
+            json!({"kind": "process", "value": "other.sh"}),
+            Least::Analyst,
+        ),
+        post(
+            paths::INDICATORS_IMPORT.into(),
+            json!({"kind": "process", "text": "another.sh"}),
+            Least::Analyst,
+        ),
+        delete(at(paths::INDICATOR), Least::Analyst),
+        get(paths::KEYS.into(), Least::Admin),
+        post(paths::KEYS.into(), json!({"kind": "sysscore", "name": "new"}), Least::Admin),
+        delete(key, Least::Admin),
+        get(paths::TOKENS.into(), Least::Admin),
+        post(paths::TOKENS.into(), json!({"name": "new", "role": "read_only"}), Least::Admin),
+        delete(at(paths::TOKEN), Least::Admin),
+        get(paths::AUDIT.into(), Least::Analyst),
+        get(paths::STREAM.into(), Least::ReadOnly),
+        post(paths::AGENT_REPORTS.into(), json!({}), Least::HostAgent),
+        get(paths::AGENT_COMMANDS.into(), Least::HostAgent),
+        post(
+            at(paths::AGENT_COMMAND_RESULT),
+            json!({"state": "failed", "result": ""}),
+            Least::HostAgent,
+        ),
+    ]
+}
+
+fn request<'f>(fixture: &'f Fixture, operation: &(Method, String, Value, Least)) -> Sender<'f> {
+    let (method, path, body, _) = operation;
+    let request = fixture.ask(method.clone(), path);
+    if body.is_null() { request } else { request.json(body) }
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_told_or_done() {
+    let fixture = Fixture::new().await;
+    let unknown = "rwt_0123456789abcdef_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let mut other_secret = fixture.admin.clone();
+    let last = if other_secret.ends_with('A') { "E" } else { "A" };
+    other_secret.replace_range(other_secret.len() - 1.., last);
+    let credentials = [
+        None,
+        Some(("authorization", format!("Bearer {unknown}"))),
+        Some(("authorization", format!("Bearer {other_secret}"))),
+        Some(("authorization", format!("Bearer  {}x", fixture.admin))),
+        Some(("authorization", format!("Basic {}", fixture.admin))),
+        Some(("authorization", fixture.admin.clone())),
+        Some(("authorization", String::new())),
+        Some(("cookie", "ringwall_session=AAAA".to_owned())),
+        Some(("cookie", format!("ringwall_session={}", "A".repeat(43)))),
+        Some(("cookie", format!("ringwall_session={}", fixture.admin))),
+    ];
+    for operation in operations() {
+        if operation.3 == Least::Nobody {
+            continue;
+        }
+        for credential in &credentials {
+            let mut request = request(&fixture, &operation);
+            if let Some((name, value)) = credential {
+                request = request.header(name, value);
+            }
+            let answer = request.send().await;
+            let what = format!("{} {} with {credential:?}", operation.0, operation.1);
+            assert_eq!(answer.status.as_u16(), 401, "{what}: {}", answer.text);
+            assert!(answer.header("www-authenticate").starts_with("Bearer"), "{what}");
+            let problem = answer.is_problem(401, "unauthenticated");
+            assert_eq!(problem["detail"], "credentials are missing or not valid", "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_may_what_the_table_says() {
+    let fixture = Fixture::new().await;
+    for (role, allowed) in [
+        (Role::ReadOnly, &[Least::Nobody, Least::ReadOnly][..]),
+        (Role::Analyst, &[Least::Nobody, Least::ReadOnly, Least::Analyst]),
+        (Role::Admin, &[Least::Nobody, Least::ReadOnly, Least::Analyst, Least::Admin]),
+    ] {
+        let token = fixture.token(role).await;
+        for operation in operations() {
+            let (method, path, _, least) = &operation;
+            // A stream does not end by itself, and has tests of its own.
+            if path == paths::STREAM {
+                continue;
+            }
+            let answer = request(&fixture, &operation).token(&token).send().await;
+            let status = answer.status.as_u16();
+            let what = format!("{role}: {method} {path}: {status} {}", answer.text);
+            if *least == Least::HostAgent {
+                assert_eq!(status, 401, "{what}");
+            } else if allowed.contains(least) {
+                assert!(status < 500 && status != 403, "{what}");
+                assert!(status != 401 || path == paths::SESSION, "{what}");
+            } else {
+                assert_eq!(status, 403, "{what}");
+                assert!(answer.json()["detail"].as_str().unwrap().contains("may not"), "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn refused_changes_are_written_down() {
+    let fixture = Fixture::new().await;
+    let token = fixture.token(Role::ReadOnly).await;
+    let body = json!({"name": "mine", "role": "admin"});
+    let answer = fixture.ask(Method::POST, paths::TOKENS).token(&token).json(&body).send().await;
+    answer.is_problem(403, "action-refused");
+    let audit = fixture.get(paths::AUDIT).await;
+    let entry = &audit["data"][0];
+    assert_eq!(entry["actor"], "token:read_only");
+    assert_eq!(entry["action"], "create_token");
+    assert_eq!(entry["subject"], "token mine");
+    assert_eq!(entry["outcome"], "refused");
+    assert_eq!(fixture.get(paths::TOKENS).await["data"].as_array().unwrap().len(), 2);
+}
+
+/// What is described is there, and what is there is described, with its authorisation tested above.
+#[test]
+fn the_table_is_the_whole_document() {
+    let document = serde_json::to_value(ringwall_server_api::openapi()).unwrap();
+    let mut described = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.get("responses").is_some() {
+                described.insert(format!("{} {}", method.to_uppercase(), parameters_blank(path)));
+            }
+        }
+    }
+    let tested: BTreeSet<String> = operations()
+        .iter()
+        .map(|(method, path, _, _)| {
+            let path = path.replace(MISSING_ID, "{}").replace("sysscore/nobody", "{}/{}");
+            format!("{method} {path}")
+        })
+        .collect();
+    assert_eq!(described, tested);
+}
+
+fn parameters_blank(path: &str) -> String {
+    let mut out = String::new();
+    for part in path.split('{') {
+        match part.split_once('}') {
+            Some((_, rest)) => out.push_str(&format!("{{}}{rest}")),
+            None => out.push_str(part),
+        }
+    }
+    out
+}
