@@ -148,6 +148,41 @@ test("pid 1 is never killed", async ({ page }) => {
   await expect(dialog.getByRole("alert")).toContainText("Refused");
 });
 
+test("what a hostile host sends is harmless text", async ({ page, request }) => {
+  const watcher = server.dialects["watcher"];
+  test.skip(watcher === undefined, "the server has no Watcher dialect");
+  const hostname = `hostile-${Date.now()}-\u202e<b>x</b>`;
+  const answer = await request.post(`${watcher}/api/v1/collect`, {
+    data: {
+      hostname,
+      timestamp: new Date().toISOString(),
+      processes: [
+        {
+          pid: 4242,
+          name: "<img src=x onerror=alert(1)>",
+          command_line: `\u001b[31mred\u0007 \u202egpj.exe ${"A".repeat(100_000)}`,
+          user: "<script>alert(2)</script>",
+          cpu_percent: 1,
+          memory_percent: 1,
+        },
+      ],
+      connections: [],
+      system_info: {},
+    },
+  });
+  expect(answer.ok()).toBe(true);
+  await signIn(page);
+  await visit(page, `/hosts/${encodeURIComponent(`watcher:${hostname}`)}`);
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("RLO<b>x</b>");
+  await page.getByRole("row").filter({ hasText: "<img src=x onerror=alert(1)>" }).click();
+  const panel = page.getByRole("complementary", { name: "Process 4242" });
+  await expect(panel).toContainText("<script>alert(2)</script>");
+  await expect(panel.getByText("ESC", { exact: true })).toBeVisible();
+  await panel.getByRole("button", { name: /more$/ }).click();
+  await expect(page.getByRole("dialog", { name: "Command line" })).toContainText("AAAA");
+  expect(await page.locator("img").count()).toBe(0);
+});
+
 test("an indicator is added, refused twice, and removed", async ({ page }) => {
   await signIn(page);
   await visit(page, "/indicators");

@@ -24,13 +24,19 @@ interface Violation {
 /** Fails on violations of WCAG A and AA that axe calls serious or critical. */
 async function checkAccessible(page: Page, what: string): Promise<void> {
   await page.evaluate(AXE);
-  const violations = await page.evaluate(async () => {
+  const { violations, passed } = await page.evaluate(async () => {
+    interface Found {
+      violations: Violation[];
+      passes: unknown[];
+    }
     const { axe } = window as unknown as {
-      axe: { run(context: Document, options: object): Promise<{ violations: Violation[] }> };
+      axe: { run(context: Document, options: object): Promise<Found> };
     };
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    return (await axe.run(document, { runOnly: tags })).violations;
+    const found = await axe.run(document, { runOnly: tags });
+    return { violations: found.violations, passed: found.passes.length };
   });
+  expect(passed, `${what}: axe looked at the page`).toBeGreaterThan(10);
   const serious = violations
     .filter((one) => one.impact === "serious" || one.impact === "critical")
     .map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`);

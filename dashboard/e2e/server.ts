@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 
 interface ReadyFile {
   main: string;
+  dialects: Record<string, string | undefined>;
   admin_token: string;
   admin_password: string;
 }

@@ -257,6 +257,7 @@ export interface AuditRow {
   reason: string | null;
 }
 
+/** The counts, every two seconds. */
 export interface Tick {
   events_total: number;
   events_last_minute: number;

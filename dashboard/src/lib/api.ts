@@ -16,6 +16,7 @@ import type {
   NewIndicator,
   Overview,
   Page,
+  Score,
   Session,
   Token,
 } from "./api-types";
@@ -119,8 +120,12 @@ export async function readProblem(response: Response): Promise<ApiError> {
     if (typeof body["title"] === "string") title = body["title"];
     if (typeof body["detail"] === "string") detail = body["detail"];
     if (typeof body["correlation_id"] === "string") correlationId = body["correlation_id"];
-    const errors = body["errors"];
-    if (detail === "" && Array.isArray(errors)) detail = errors.map(describeFieldError).join("; ");
+    const { errors, hint } = body;
+    if (Array.isArray(errors) && errors.length > 0) {
+      const described = errors.map(describeFieldError).join("; ");
+      detail = detail === "" || errors.length === 1 ? described : `${detail}: ${described}`;
+    }
+    if (typeof hint === "string" && hint !== "") detail = `${detail}. ${hint}`;
   } catch {
     // Not a problem body: a proxy in between, or a server that is going down.
   }
@@ -137,10 +142,10 @@ export async function readProblem(response: Response): Promise<ApiError> {
 function describeFieldError(error: unknown): string {
   if (typeof error === "string") return error;
   if (typeof error !== "object" || error === null) return String(error);
-  const { field, pointer, detail, message } = error as Record<string, unknown>;
-  const place = field ?? pointer;
-  const text = detail ?? message ?? JSON.stringify(error);
-  return place === undefined ? String(text) : `${String(place)}: ${String(text)}`;
+  const { pointer, parameter, detail } = error as Record<string, unknown>;
+  const place = parameter ?? (typeof pointer === "string" ? pointer.replace(/^#\//, "") : null);
+  const text = String(detail ?? JSON.stringify(error));
+  return typeof place === "string" && place !== "" ? `${place} ${text}` : text;
 }
 
 const id = encodeURIComponent;
@@ -210,12 +215,17 @@ export const api = {
     withdraw: (command: string) =>
       request<CommandRow>(`/commands/${id(command)}/withdraw`, { method: "POST", body: {} }),
   },
+  scores: (query: PageQuery, signal?: AbortSignal) =>
+    request<Page<Score>>("/scores", { query, signal }),
   indicators: {
     list: (signal?: AbortSignal) => request<Page<Indicator>>("/indicators", { signal }),
     add: (indicator: NewIndicator) =>
       request<Indicator>("/indicators", { method: "POST", body: indicator }),
-    importText: (kind: string, text: string) =>
-      request<ImportReport>("/indicators/import", { method: "POST", body: { kind, text } }),
+    importText: (kind: string, text: string, action: string, severity: string) =>
+      request<ImportReport>("/indicators/import", {
+        method: "POST",
+        body: { kind, text, action, severity },
+      }),
     remove: (indicator: string) =>
       request<void>(`/indicators/${id(indicator)}`, { method: "DELETE" }),
   },

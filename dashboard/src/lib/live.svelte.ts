@@ -29,14 +29,29 @@ class Listeners<T> {
 
 const alerts = new Listeners<AlertRow>();
 const commands = new Listeners<CommandRow>();
-const hosts = new Listeners<Host>();
+const hosts = new Listeners<Host[]>();
 const reloads = new Listeners<void>();
 
 export const onAlert = alerts.add;
 export const onCommand = commands.add;
-export const onHost = hosts.add;
+export const onHosts = hosts.add;
 /** Something was missed: read again. */
 export const onReload = reloads.add;
+
+/** Hosts report often: what they say is told twice a second, the latest of each. */
+const GATHER_MS = 500;
+const gathered = new Map<string, Host>();
+
+function gather(host: Host): void {
+  if (gathered.size === 0) {
+    setTimeout(() => {
+      const all = [...gathered.values()];
+      gathered.clear();
+      hosts.tell(all);
+    }, GATHER_MS);
+  }
+  gathered.set(host.id, host);
+}
 
 let stream: LiveStream | null = null;
 
@@ -50,7 +65,7 @@ export function startLive(broken: () => void): void {
     },
     alert: (alert) => alerts.tell(alert),
     command: (command) => commands.tell(command),
-    host: (host) => hosts.tell(host),
+    host: gather,
     tick: (tick) => {
       live.tick = tick;
     },

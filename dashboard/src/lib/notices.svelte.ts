@@ -1,5 +1,7 @@
 /** Short notices in the corner, what screen readers hear, and the one dialog for whole texts. */
 
+import { visibleText } from "./visible-text";
+
 export interface Notice {
   id: number;
   kind: "good" | "bad" | "alert";
@@ -32,7 +34,7 @@ export function dismiss(id: number): void {
 
 /** Says `text` to those who do not see the page. */
 export function announce(text: string): void {
-  notices.announcement = text;
+  notices.announcement = visibleText(text);
 }
 
 export const wholeText = $state({ title: "", text: null as string | null });

@@ -54,6 +54,9 @@ export class Resource<T> {
   }
 }
 
+/** A list that lives on for days must not grow for days. */
+const ROWS_MAX = 2000;
+
 /** A list in pages, newest first, that live rows join. */
 export class PagedList<T extends { id: string }> {
   rows = $state.raw<T[] | null>(null);
@@ -89,7 +92,19 @@ export class PagedList<T extends { id: string }> {
     if (!keep) {
       if (at >= 0) this.rows = rows.toSpliced(at, 1);
     } else if (at >= 0) this.rows = rows.with(at, row);
-    else this.rows = [row, ...rows];
+    else this.rows = [row, ...rows.slice(0, ROWS_MAX - 1)];
+  }
+
+  /** Puts many live rows over their older selves; new ones join only where the list is whole. */
+  putAll(changed: readonly T[]): void {
+    if (this.rows === null) return;
+    const byId = new Map(changed.map((row) => [row.id, row]));
+    const rows = this.rows.map((row) => {
+      const now = byId.get(row.id);
+      byId.delete(row.id);
+      return now ?? row;
+    });
+    this.rows = this.cursor === null ? [...byId.values(), ...rows] : rows;
   }
 
   remove(id: string): void {

@@ -25,12 +25,38 @@ export interface ShortcutActions {
 }
 
 const CHORD_MS = 1500;
+const STORED = "ringwall.shortcuts";
+
+/** Single keys can be switched off: speech input types them by accident (WCAG 2.1.4). */
+let enabled = remembered();
+
+function remembered(): boolean {
+  try {
+    return localStorage.getItem(STORED) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+export function shortcutsEnabled(): boolean {
+  return enabled;
+}
+
+export function enableShortcuts(on: boolean): void {
+  enabled = on;
+  try {
+    if (on) localStorage.removeItem(STORED);
+    else localStorage.setItem(STORED, "off");
+  } catch {
+    // Storage is off: the choice lasts as long as the page.
+  }
+}
 
 /** Listens until the returned function is called. */
 export function listenForShortcuts(actions: ShortcutActions): () => void {
   let chordUntil = 0;
   const listener = (press: KeyboardEvent) => {
-    if (press.defaultPrevented || press.ctrlKey || press.metaKey || press.altKey) return;
+    if (!enabled || press.defaultPrevented || press.ctrlKey || press.metaKey || press.altKey) return;
     if (isTyping(press.target) || document.querySelector("dialog[open]") !== null) return;
     if (Date.now() < chordUntil) {
       chordUntil = 0;

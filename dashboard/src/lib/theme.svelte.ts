@@ -1,4 +1,4 @@
-/** Dark, light, or what the system says; remembered. `assets/theme.js` sets it before first paint. */
+/** Dark, light, or what the system says; remembered. `theme.js` sets it before first paint. */
 
 const STORED = "ringwall.theme";
 
