@@ -1,0 +1,131 @@
+use super::process_reader::{KernelName, Vital};
+use ringwall_event::{Process, ProcessRef};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// The processes that are known to run.
+#[derive(Debug, Default)]
+pub(super) struct ProcessTable {
+    known: HashMap<u32, KnownProcess>,
+}
+
+/// A process as it was last seen.
+#[derive(Debug)]
+pub(super) struct KnownProcess {
+    /// As it is reported; load and memory are filled in by each full picture.
+    pub(super) process: Process,
+    pub(super) start_ticks: u64,
+    pub(super) kernel_name: KernelName,
+    pub(super) arguments_mark: u64,
+    /// Processor time at the last full picture.
+    pub(super) cpu_ticks: u64,
+    /// When its start was reported.
+    pub(super) announced: Instant,
+    /// The look at all processes that saw it last.
+    pub(super) look: u64,
+    /// How often it was looked at while it was young.
+    young_looks: u8,
+}
+
+/// Younger than this, a process may well change its program once more.
+const YOUNG: Duration = Duration::from_secs(5);
+/// However long the looks are apart, a process is young for so many of them.
+const YOUNG_LOOKS: u8 = 3;
+
+impl KnownProcess {
+    pub(super) fn new(process: Process, mark: u64, vital: &Vital, now: Instant, look: u64) -> Self {
+        Self {
+            process,
+            start_ticks: vital.start_ticks,
+            kernel_name: vital.kernel_name,
+            arguments_mark: mark,
+            cpu_ticks: 0,
+            announced: now,
+            look,
+            young_looks: 0,
+        }
+    }
+
+    /// A process of which nothing but this is known, and nothing more will be.
+    pub(super) fn vanished(process: Process, now: Instant, look: u64) -> Self {
+        Self {
+            process,
+            // No process has this one: whoever bears the number next is another.
+            start_ticks: u64::MAX,
+            kernel_name: KernelName::new(b""),
+            arguments_mark: 0,
+            cpu_ticks: 0,
+            announced: now,
+            look,
+            young_looks: YOUNG_LOOKS,
+        }
+    }
+
+    /// Whether it should be looked at again soon; counts the looks.
+    pub(super) fn is_young(&mut self, now: Instant) -> bool {
+        let young = self.young_looks < YOUNG_LOOKS || now.duration_since(self.announced) < YOUNG;
+        self.young_looks = self.young_looks.saturating_add(1);
+        young
+    }
+
+    /// Whether another process bears the number by now.
+    pub(super) fn is_another(&self, vital: &Vital) -> bool {
+        self.start_ticks != vital.start_ticks
+    }
+}
+
+impl ProcessTable {
+    pub(super) fn get(&self, pid: u32) -> Option<&KnownProcess> {
+        self.known.get(&pid)
+    }
+
+    pub(super) fn get_mut(&mut self, pid: u32) -> Option<&mut KnownProcess> {
+        self.known.get_mut(&pid)
+    }
+
+    pub(super) fn insert(&mut self, pid: u32, process: KnownProcess) {
+        self.known.insert(pid, process);
+    }
+
+    pub(super) fn remove(&mut self, pid: u32) -> Option<KnownProcess> {
+        self.known.remove(&pid)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Takes out the processes that the latest look at all did not see.
+    pub(super) fn remove_unseen(&mut self, look: u64) -> Vec<ProcessRef> {
+        let mut gone = Vec::new();
+        self.known.retain(|_, known| {
+            let seen = known.look == look;
+            if !seen {
+                gone.push(ProcessRef::from(&known.process));
+            }
+            seen
+        });
+        gone
+    }
+
+    /// The ids of all, the youngest first.
+    pub(super) fn youngest_first(&self) -> Vec<u32> {
+        let mut pids: Vec<_> =
+            self.known.iter().map(|(pid, known)| (known.start_ticks, *pid)).collect();
+        pids.sort_unstable_by(|a, b| b.cmp(a));
+        pids.into_iter().map(|(_, pid)| pid).collect()
+    }
+
+    /// The name of a process, where it is known.
+    pub(super) fn name(&self, pid: u32) -> Option<&str> {
+        self.get(pid).map(|known| &*known.process.name)
+    }
+
+    /// As much of a process as names it; without its name where it is not known.
+    pub(super) fn reference(&self, pid: u32) -> ProcessRef {
+        match self.get(pid) {
+            Some(known) => ProcessRef::from(&known.process),
+            None => ProcessRef { pid: i64::from(pid), ..ProcessRef::default() },
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use super::digits::{decimal, labelled, words};
+
+/// The number of the real user in `/proc/PID/status`.
+///
+/// Not the owner of the directory `/proc/PID`: that is root for a process that must not be dumped.
+pub fn real_user(status: &[u8]) -> Option<u32> {
+    u32::try_from(labelled(status, b"Uid:")?).ok()
+}
+
+/// Seconds since 1970 at which the host started: `btime` of `/proc/stat`.
+pub fn boot_seconds(stat: &[u8]) -> Option<u64> {
+    labelled(stat, b"btime ")
+}
+
+/// The number of logical processors that are on: the lines `cpu0`, `cpu1`, … of `/proc/stat`.
+pub fn processors(stat: &[u8]) -> Option<u32> {
+    let lines = stat.split(|byte| *byte == b'\n');
+    let count = lines
+        .filter_map(|line| line.strip_prefix(b"cpu"))
+        .filter(|rest| rest.first().is_some_and(u8::is_ascii_digit))
+        .count();
+    u32::try_from(count).ok().filter(|count| *count > 0)
+}
+
+/// Memory in bytes: all of it, and what could be given out now (`/proc/meminfo`).
+pub fn memory(meminfo: &[u8]) -> Option<(u64, u64)> {
+    let total = labelled(meminfo, b"MemTotal:")?.checked_mul(1024)?;
+    let available = labelled(meminfo, b"MemAvailable:")
+        .or_else(|| labelled(meminfo, b"MemFree:"))?
+        .checked_mul(1024)?;
+    Some((total, available))
+}
+
+/// The id that the kernel gave out last (`/proc/loadavg`): it moves when a process or thread starts.
+pub fn last_pid(loadavg: &[u8]) -> Option<u64> {
+    decimal(words(loadavg).nth(4)?)
+}
+
+/// `PRETTY_NAME` of os-release(5), without its quotes; at most 128 characters.
+pub fn pretty_name(os_release: &[u8]) -> Option<Box<str>> {
+    let line = os_release
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"PRETTY_NAME="))?;
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim().trim_matches(['"', '\'']);
+    (!text.is_empty()).then(|| text.chars().take(128).collect::<String>().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_kernels_files_are_read() {
+        let status = b"Name:\tUid:9\nUmask:\t0022\nPid:\t7\nUid:\t1000\t0\t0\t0\nGid:\t1\n";
+        assert_eq!(real_user(status), Some(1000));
+        let stat = b"cpu  1 2 3\ncpu0 1 2\ncpu1 3 4\nintr 5 6\nctxt 9\nbtime 1795251904\n";
+        assert_eq!(boot_seconds(stat), Some(1_795_251_904));
+        assert_eq!(processors(stat), Some(2));
+        let meminfo = b"MemTotal:       1000 kB\nMemFree: 10 kB\nMemAvailable:    500 kB\n";
+        assert_eq!(memory(meminfo), Some((1_024_000, 512_000)));
+        assert_eq!(memory(b"MemTotal: 18446744073709551615 kB\nMemFree: 1 kB"), None);
+        assert_eq!(last_pid(b"0.00 0.01 0.05 1/84 11397\n"), Some(11397));
+    }
+
+    #[test]
+    fn the_name_of_the_distribution_is_unquoted() {
+        check(
+            "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
+            Some("Debian GNU/Linux 12 (bookworm)"),
+        );
+        check("PRETTY_NAME=Arch\n", Some("Arch"));
+        check("PRETTY_NAME=\"\"\n", None);
+        check("", None);
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(pretty_name(text.as_bytes()).as_deref(), expected, "text {text:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = (real_user(&bytes), boot_seconds(&bytes), processors(&bytes));
+            let _ = (memory(&bytes), last_pid(&bytes), pretty_name(&bytes));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+use crate::programs::{Program, wait_for};
+use ringwall_event::Timestamp;
+use ringwall_host_probes::hands::{
+    EndedBy, KillError, KillOrder, Patience, Protected, identity, kill_process,
+};
+use std::process::Command;
+use std::time::Duration;
+
+const HASTE: Patience =
+    Patience { grace: Duration::from_millis(300), after_kill: Duration::from_secs(5) };
+
+fn order(pid: u32) -> KillOrder {
+    let (start_time, name) = identity(pid).unwrap();
+    KillOrder { pid: i64::from(pid), start_time: Some(start_time), name: Some(name) }
+}
+
+#[test]
+fn a_process_that_obeys_ends_at_sigterm_and_counts_as_ended_before_it_is_reaped() {
+    let mut program = Program::sleep_named("obeys");
+    let killed = kill_process(&order(program.pid()), &Protected::default(), HASTE).unwrap();
+    assert_eq!(killed.by, EndedBy::Term);
+    assert!(killed.after < HASTE.grace);
+    // Not reaped until here, and yet the second order finds nothing to do.
+    let again = KillOrder { pid: i64::from(program.pid()), start_time: None, name: None };
+    let result = kill_process(&again, &Protected::default(), HASTE);
+    assert_eq!(result, Err(KillError::NotRunning(again.pid)));
+    assert!(program.has_ended());
+}
+
+#[test]
+fn a_process_that_ignores_sigterm_is_forced_after_the_grace() {
+    let mut program = Program::deaf("deaf.sh");
+    let killed = kill_process(&order(program.pid()), &Protected::default(), HASTE).unwrap();
+    assert_eq!(killed.by, EndedBy::Kill);
+    assert!(killed.after >= HASTE.grace);
+    assert!(program.has_ended());
+}
+
+#[test]
+fn a_stopped_process_is_forced_as_well() {
+    let mut program = Program::sleep_named("stopped");
+    let pid = program.pid().to_string();
+    assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+    let stat = format!("/proc/{pid}/stat");
+    wait_for("it is stopped", || std::fs::read_to_string(&stat).unwrap().contains(") T "));
+    let killed = kill_process(&order(program.pid()), &Protected::default(), HASTE).unwrap();
+    assert_eq!(killed.by, EndedBy::Kill);
+    assert!(program.has_ended());
+}
+
+#[test]
+fn another_process_under_the_number_is_left_alone() {
+    let mut program = Program::sleep_named("innocent");
+    let right = order(program.pid());
+
+    let ordered = right.start_time.unwrap().plus_micros(10_000);
+    let later = KillOrder { start_time: Some(ordered), ..right.clone() };
+    let found = right.start_time.unwrap();
+    assert_eq!(
+        kill_process(&later, &Protected::default(), HASTE),
+        Err(KillError::OtherStart { pid: right.pid, found, ordered })
+    );
+    let named = KillOrder { name: Some("evil.sh".into()), ..right.clone() };
+    assert_eq!(
+        kill_process(&named, &Protected::default(), HASTE),
+        Err(KillError::OtherName {
+            pid: right.pid,
+            found: "innocent".into(),
+            ordered: "evil.sh".into()
+        })
+    );
+    assert!(!program.has_ended());
+}
+
+#[test]
+fn what_is_protected_is_refused() {
+    let mut program = Program::sleep_named("guarded");
+    let own = std::process::id();
+    let parent = std::os::unix::process::parent_id();
+    check(own, &Protected::default(), "itself");
+    check(parent, &Protected::default(), "parent");
+    check(1, &Protected::default(), "first process");
+    let names = Protected { names: vec!["guarded".into()], ..Protected::default() };
+    check(program.pid(), &names, "name");
+    let pids = Protected { pids: vec![program.pid()], ..Protected::default() };
+    check(program.pid(), &pids, "number");
+    if identity(2).is_some_and(|(_, name)| &*name == "kthreadd") {
+        check(2, &Protected::default(), "kernel");
+    } else {
+        eprintln!("skipped: the threads of the kernel are not visible here");
+    }
+    assert!(!program.has_ended());
+}
+
+#[track_caller]
+fn check(pid: u32, protected: &Protected, reason: &str) {
+    match kill_process(&order(pid), protected, HASTE) {
+        Err(KillError::Protected { reason: found, .. }) => {
+            assert!(found.contains(reason), "pid {pid}: {found:?}");
+        }
+        other => panic!("pid {pid}: {other:?}"),
+    }
+}
+
+#[test]
+fn groups_and_impossible_numbers_are_nobody() {
+    for pid in [0, -1, i64::MIN, i64::from(i32::MAX), i64::from(u32::MAX), i64::MAX] {
+        let order = KillOrder { pid, start_time: None, name: None };
+        let result = kill_process(&order, &Protected::default(), HASTE);
+        assert_eq!(result, Err(KillError::NotRunning(pid)));
+    }
+}
+
+#[test]
+fn a_start_time_is_the_same_at_every_look() {
+    let program = Program::sleep_named("steady");
+    let first: (Timestamp, _) = identity(program.pid()).unwrap();
+    for _ in 0..50 {
+        assert_eq!(identity(program.pid()).as_ref(), Some(&first));
+    }
+}
