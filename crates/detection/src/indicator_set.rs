@@ -5,8 +5,8 @@ mod process_names;
 
 use process_names::ProcessNames;
 
+use crate::Indicator;
 use crate::indicator::{AddressRange, Parsed, address_of_text, normal_path};
-use crate::{Indicator, IndicatorKind};
 use ringwall_event::{Activity, Connection, Event, Process};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -273,22 +273,6 @@ impl IndicatorSet {
                 Some(IndicatorMatch { indicator, on })
             })
             .collect()
-    }
-
-    /// Whether any indicator is about the other side of connections.
-    pub fn has_hosts(&self) -> bool {
-        !(self.ranges.is_empty() && self.domains.is_empty())
-    }
-
-    /// How many indicators there are of this kind.
-    pub fn count(&self, kind: IndicatorKind) -> usize {
-        match kind {
-            IndicatorKind::Process => self.names.len(),
-            IndicatorKind::Path => self.paths.len(),
-            IndicatorKind::Hash => self.hashes.len(),
-            IndicatorKind::Address => self.ranges.len(),
-            IndicatorKind::Domain => self.domains.len(),
-        }
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{IndicatorOrigin, IndicatorValue};
+use crate::{IndicatorKind, IndicatorOrigin, IndicatorValue};
 use ringwall_event::Timestamp;
 
 #[test]

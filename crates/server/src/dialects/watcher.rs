@@ -10,6 +10,7 @@ mod commands;
 mod exchange;
 mod reads;
 mod refusal;
+mod room;
 
 #[cfg(test)]
 mod tests;
@@ -25,13 +26,15 @@ use http::{HeaderValue, StatusCode, header};
 use refusal::Refusal;
 use ringwall_dialects::watcher::{OPENAPI, health_body, root_body};
 use ringwall_event::Source;
+use room::Room;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 /// The routes of the dialect, complete with their error answers.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let payloads = payloads_of_known_hosts(&server);
-    let watcher = Arc::new(Watcher { server, payloads: AtomicU64::new(payloads) });
+    let payloads = AtomicU64::new(payloads);
+    let watcher = Arc::new(Watcher { server, payloads, room: Room::default() });
     Router::new()
         .route("/", get(root))
         .route("/health", get(health))
@@ -54,6 +57,8 @@ struct Watcher {
     server: Arc<Server>,
     /// Payloads stored, of all hosts.
     payloads: AtomicU64,
+    /// What all hosts together may occupy.
+    room: Room,
 }
 
 fn payloads_of_known_hosts(server: &Server) -> u64 {

@@ -1,7 +1,8 @@
 //! `POST /collect`.
 
 use super::refusal::Refusal;
-use super::{Watcher, is_watcher, json};
+use super::room::NO_ROOM_SECONDS;
+use super::{Watcher, json};
 use crate::body;
 use crate::engine::IntakeBatch;
 use axum::extract::{Request, State};
@@ -10,7 +11,6 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use ringwall_dialects::validation::Refusals;
 use ringwall_dialects::watcher::Payload;
-use ringwall_event::Source;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,8 +27,8 @@ pub(super) async fn collect(
     let bytes = body.len();
     let payload = parse(body).await.map_err(Refusal::internal)??;
     let event = payload.into_event(watcher.server.now());
-    if !has_room(&watcher, &event.source) {
-        return Err(Refusal::Later("Too many hosts report", NO_ROOM_SECONDS));
+    if !watcher.room.take(&watcher.server, &event.source, bytes) {
+        return Err(Refusal::Later("Too many hosts report too much", NO_ROOM_SECONDS));
     }
     let batch = IntakeBatch {
         source: Some(event.source.clone()),
@@ -61,24 +61,4 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type
         .strip_prefix("application/")
         .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
-}
-
-/// How many hosts may report in this dialect. Names cost nothing here, and hosts of other dialects
-/// would be forgotten to make room for them.
-const HOSTS_MAX: usize = 5000;
-const HOSTS_WITHIN_SECONDS: i64 = 3600;
-const NO_ROOM_SECONDS: u64 = 60;
-
-fn has_room(watcher: &Watcher, source: &Source) -> bool {
-    let derived = watcher.server.engine.derived();
-    if derived.hosts.contains_key(source) {
-        return true;
-    }
-    let since = watcher.server.now().plus_seconds(-HOSTS_WITHIN_SECONDS);
-    let of_late = derived
-        .hosts
-        .iter()
-        .filter(|(source, host)| is_watcher(source) && host.last_seen >= since)
-        .count();
-    of_late < HOSTS_MAX.min(watcher.server.config.limits.hosts_max / 2)
 }

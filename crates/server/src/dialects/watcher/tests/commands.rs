@@ -28,7 +28,7 @@ async fn a_listed_name_leads_to_an_alert_and_a_command() {
     assert_eq!(alerts[0]["severity"], "HIGH");
     assert_eq!(alerts[0]["details"], "Known bad process 'Evil.sh' detected.");
     assert_eq!((&alerts[0]["host"], &alerts[0]["process_pid"]), (&json!(HOST), &json!(4242)));
-    assert_eq!(fixture.poll_of("unknown").await, [json!(0); 0]);
+    assert!(fixture.poll_of("unknown").await.is_empty());
 }
 
 #[tokio::test]

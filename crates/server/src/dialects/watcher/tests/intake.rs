@@ -110,3 +110,26 @@ async fn a_large_payload_is_taken_whole() {
     let events = fixture.get("/api/v1/events?limit=1").await.ok();
     assert_eq!(events[0]["processes"].as_array().map(Vec::len), Some(20_000));
 }
+
+#[tokio::test]
+async fn a_full_queue_is_said_so_and_nothing_is_half_stored() {
+    let fixture = Fixture::with(|config| {
+        config.limits.queue_bytes_max = 1024;
+        config.limits.retry_after_seconds = 7;
+    });
+    let large = payload(HOST, &[(1, &"x".repeat(4096))]).to_string();
+    let answer = fixture.post(large).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "7"));
+    assert!(answer.json()["detail"].is_string());
+    assert_eq!(fixture.get("/api/v1/events").await.ok(), json!([]));
+}
+
+#[tokio::test]
+async fn made_up_hosts_do_not_crowd_out_others() {
+    let fixture = Fixture::with(|config| config.limits.hosts_max = 6);
+    for (number, status) in [(0, 200), (1, 200), (2, 200), (3, 503), (4, 503), (0, 200)] {
+        let answer = fixture.post(payload(&format!("host-{number}"), &[]).to_string()).await;
+        assert_eq!(answer.status, status, "host {number}: {}", answer.text);
+    }
+    assert_eq!(fixture.stats().await["unique_hosts"], 3);
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn nothing_there_is_no_error() {
     let fixture = Fixture::new();
-    assert_eq!(fixture.alerts().await, [json!(0); 0]);
+    assert!(fixture.alerts().await.is_empty());
     assert_eq!(fixture.get("/api/v1/events").await.ok(), json!([]));
     assert_eq!(
         fixture.stats().await,
