@@ -1,4 +1,5 @@
 use super::fixture::{Fixture, batch, item, moment};
+use crate::engine::EngineSettings;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -144,4 +145,22 @@ async fn flaw_13_a_refusal_does_not_repeat_its_input() {
     let answer = fixture.post("k", &body).await;
     assert_eq!(answer.refused_places(), [json!(["body", "events", 0, "pid"])]);
     assert!(answer.text.len() < 1000);
+}
+
+/// The guide's client keeps its buffer on a 503 and sends it again.
+#[tokio::test]
+async fn without_room_a_batch_is_put_off_and_not_lost() {
+    let mut fixture = Fixture::new();
+    let items: Vec<Value> = (0..50).map(|n| item(n, "open", moment(n), json!({}))).collect();
+    let tight = EngineSettings {
+        queue_bytes_max: 1024,
+        retry_after_seconds: 7,
+        ..EngineSettings::default()
+    };
+    fixture.restart_with(&tight);
+    let answer = fixture.post("k", &batch(&items)).await;
+    answer.is_problem(503, "Service Unavailable");
+    assert_eq!(answer.header("retry-after"), "7");
+    fixture.restart();
+    assert_eq!(fixture.post("k", &batch(&items)).await.counts(), (50, 0, 0));
 }

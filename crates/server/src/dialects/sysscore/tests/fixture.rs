@@ -111,19 +111,23 @@ impl Fixture {
         std::fs::create_dir_all(&folder).unwrap();
         let mut fixture =
             Self { folder, server: None, router: Router::new(), token: String::new() };
-        fixture.start();
+        fixture.start(&EngineSettings::default());
         fixture.token = fixture.token(Role::ReadOnly);
         fixture
     }
 
     /// What is in memory is gone, as after a kill.
     pub(super) fn restart(&mut self) {
-        self.router = Router::new();
-        self.server = None;
-        self.start();
+        self.restart_with(&EngineSettings::default());
     }
 
-    fn start(&mut self) {
+    pub(super) fn restart_with(&mut self, settings: &EngineSettings) {
+        self.router = Router::new();
+        self.server = None;
+        self.start(settings);
+    }
+
+    fn start(&mut self, settings: &EngineSettings) {
         let database = Arc::new(Database::open(&self.folder.join("ringwall.db")).unwrap());
         let secrets = Secrets::load(&self.folder.join("master.key")).unwrap();
         let agents = [(AGENT, SECRET), ("agent-2", "secret-key-2")];
@@ -132,7 +136,7 @@ impl Fixture {
         let keys = KeyRing::load(&database, &secrets, &agents).unwrap();
         let config = Config::default();
         let rules = config.rules(Arc::new(IndicatorSet::new(Vec::new())), Vec::new());
-        let engine = Engine::start(database, rules, &EngineSettings::default()).unwrap();
+        let engine = Engine::start(database, rules, settings).unwrap();
         let server = Arc::new(Server {
             config,
             engine,
