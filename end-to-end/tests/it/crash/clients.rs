@@ -98,6 +98,7 @@ pub(crate) async fn sysscore(
 ) -> Result<()> {
     let mut connector = Connector::new(kind.keep_alive);
     let mut number = 0u64;
+    let mut time_us = 0;
     while !target.is_over() {
         let mut serials = Vec::new();
         let mut items = Vec::new();
@@ -106,7 +107,9 @@ pub(crate) async fn sysscore(
             let serial = format!("{}-{number}", kind.name);
             let pid = 2 + random.within(0..40) as i64;
             let call = ["openat", "execve", "ptrace", "read"][random.within(0..4) as usize];
-            items.push(sysscore::item(pid, call, now_us()?, json!({ "serial": serial })));
+            // Equal items of one batch are one event (contract, section 4), so no two are equal.
+            time_us = now_us()?.max(time_us + 1);
+            items.push(sysscore::item(pid, call, time_us, json!({ "serial": serial })));
             serials.push(serial);
         }
         let key = format!("{}-{}", kind.name, random.hex());

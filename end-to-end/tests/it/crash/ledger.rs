@@ -99,9 +99,19 @@ impl Ledger {
             ensure!(ids.insert(id), "twice in our API: {row}");
         }
         let book = self.book();
-        for (serial, id) in book.acknowledged.get(agent).into_iter().flatten() {
-            ensure!(there.get(serial) == Some(id), "{serial} as {id}: {:?}", there.get(serial));
-        }
+        let acknowledged: Vec<_> = book.acknowledged.get(agent).into_iter().flatten().collect();
+        let lost: Vec<_> = acknowledged
+            .iter()
+            .filter(|(serial, id)| there.get(*serial) != Some(id))
+            .map(|(serial, id)| format!("{serial} as {id}, in our API: {}", ids.contains(*id)))
+            .collect();
+        ensure!(
+            lost.is_empty(),
+            "{} of {} acknowledged events are not there: {:?}",
+            lost.len(),
+            acknowledged.len(),
+            lost.iter().take(5).collect::<Vec<_>>()
+        );
         let unknown = there.keys().find(|serial| !book.sent.contains(*serial));
         ensure!(unknown.is_none(), "never sent: {unknown:?}");
         let seen: BTreeSet<String> = there.into_values().collect();

@@ -3,6 +3,7 @@
 use super::{is_problem, is_unharmed};
 use anyhow::Result;
 use http::Method;
+use ringwall_end_to_end::host_agent::{HostAgent, REPORTS};
 use ringwall_end_to_end::http_client::Http;
 use ringwall_end_to_end::pages;
 use ringwall_end_to_end::server::Setup;
@@ -53,7 +54,7 @@ async fn wrong_requests_are_problems() -> Result<()> {
         ("/api/v1/events?since=soon", 400),
         ("/api/v1/events?kind=nonsense", 400),
         ("/api/v1/alerts?state=nonsense", 400),
-        ("/api/v1/hosts/%ff%fe", 404),
+        ("/api/v1/hosts/%ff%fe", 400),
     ] {
         let answer = api.get(path).await?;
         // 422 says the same of a value that cannot be read; both are in use.
@@ -74,8 +75,17 @@ async fn wrong_requests_are_problems() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn protected_processes_are_not_ordered_away() -> Result<()> {
     let server = Setup::new()?.start().await?;
-    let key = json!({"kind": "host-agent", "name": "web-1", "secret": "s"});
+    let key = json!({"kind": "host-agent", "name": "web-1", "secret": "a-long-secret"});
     server.api().post("/api/v1/keys", &key).await?.expect(201)?;
+    let agent = HostAgent { name: "web-1".into(), secret: "a-long-secret".into() };
+    let process = json!({"ProcessStarted": {"pid": 4242, "name": "systemd"}});
+    let report = json!({
+        "boot_id": "boot-1", "sequence": 1, "hostname": "web-1", "dropped": 0,
+        "events": [{"time": "2026-01-15T10:00:00.000000Z", "activity": process}],
+    });
+    let http = Http::new(&server.ready().main);
+    let body = report.to_string();
+    agent.send(&http, Method::POST, REPORTS, body.as_bytes()).await?.expect(200)?;
     for (pid, name) in [(0, "a"), (1, "init"), (-1, "a"), (4242, "systemd")] {
         let order = json!({
             "host": "host-agent:web-1", "action": "kill_process", "pid": pid, "name": name,

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 async fn start() -> Result<(Server, Http, HostAgent)> {
     let server = Setup::new()?.start().await?;
-    let key = json!({"kind": "host-agent", "name": "web-1", "secret": "secret"});
+    let key = json!({"kind": "host-agent", "name": "web-1", "secret": "a-long-secret"});
     server.api().post("/api/v1/keys", &key).await?.expect(201)?;
     let http = Http::new(&server.ready().main);
-    Ok((server, http, HostAgent { name: "web-1".into(), secret: "secret".into() }))
+    Ok((server, http, HostAgent { name: "web-1".into(), secret: "a-long-secret".into() }))
 }
 
 fn report(sequence: u64, pids: &[i64]) -> Vec<u8> {

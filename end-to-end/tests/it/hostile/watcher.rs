@@ -108,7 +108,7 @@ async fn hostile_names_are_data() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_enrolled_host_is_not_commanded_through_the_open_door() -> Result<()> {
     let server = Setup::new()?.start().await?;
-    let key = json!({"kind": "host-agent", "name": "guarded", "secret": "s"});
+    let key = json!({"kind": "host-agent", "name": "guarded", "secret": "a-long-secret"});
     server.api().post("/api/v1/keys", &key).await?.expect(201)?;
     let http = Http::new(server.dialect("watcher")?);
     let report = json!({

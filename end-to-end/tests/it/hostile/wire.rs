@@ -52,13 +52,14 @@ async fn a_body_without_bounds_is_refused_at_once() -> Result<()> {
         (ready.main.as_str(), "/api/v1/agent/reports"),
         (ready.main.as_str(), "/dialects/sysscore/api/v1/events"),
     ] {
+        let listener = address(url)?;
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {listener}\r\ncontent-type: application/json\r\n\
              x-agent-id: agent-1\r\nx-agent-signature: AAAA\r\nidempotency-key: k\r\n\
              x-ringwall-agent: a\r\nx-ringwall-time: 1\r\nx-ringwall-nonce: 0123456789abcdef\r\n\
              x-ringwall-signature: v1=AAAA\r\ncontent-length: 10000000000\r\n\r\n{{"
         );
-        let answer = exchange(address(url)?, request.as_bytes()).await?;
+        let answer = exchange(listener, request.as_bytes()).await?;
         ensure!(matches!(status(&answer), Some(413 | 401)), "{url}{path}: {answer}");
         ensure!(answer.contains("json"), "not in the dialect's form: {answer}");
     }
