@@ -80,10 +80,7 @@ fn make(database: &Database, path: &Path, with_user: bool) -> anyhow::Result<Cre
         None => None,
         Some(password) => Some(UserRecord {
             role: Role::Admin,
-            password_hash: hash_password(
-                &Secret::from(password.as_str()),
-                &random_bytes::<16>()?,
-            )?,
+            password_hash: hash_password(&Secret::from(password.as_str()), &random_bytes::<16>()?)?,
             created: now(),
         }),
     };
@@ -93,7 +90,8 @@ fn make(database: &Database, path: &Path, with_user: bool) -> anyhow::Result<Cre
     };
     // The file first: were the database first and the power gone, nobody could sign in.
     let bytes = Zeroizing::new(serde_json::to_vec(&file)?);
-    private_file::write(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    private_file::write(path, &bytes)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     database.write_now(|session| {
         if let Some(user) = &user {
             session.put_document(USERS, ADMIN, user)?;

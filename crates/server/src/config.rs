@@ -96,7 +96,7 @@ config_section! {
     /// What is concluded, and what follows from it.
     pub struct DetectionSection in "detection" {
         /// The risk score, 0 to 100, from which a process raises an alert.
-        pub risk_threshold: f64 = 75.0,
+        pub risk_threshold: f64 = 85.0,
         /// Whether indicators with the action `kill` order the kill by themselves; otherwise they
         /// offer it to people.
         pub order_kills: bool = true,

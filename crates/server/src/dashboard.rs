@@ -27,12 +27,12 @@ pub(crate) async fn serve(uri: Uri, headers: HeaderMap) -> Response<Body> {
     };
     let immutable = name.starts_with("assets/");
     let tag = format!("\"{}\"", &ringwall_signing::sha256_hex(content)[..32]);
-    let mut response = if headers.get(header::IF_NONE_MATCH).is_some_and(|have| have == tag.as_str())
-    {
-        plain(StatusCode::NOT_MODIFIED, "")
-    } else {
-        Response::new(Body::from(content))
-    };
+    let mut response =
+        if headers.get(header::IF_NONE_MATCH).is_some_and(|have| have == tag.as_str()) {
+            plain(StatusCode::NOT_MODIFIED, "")
+        } else {
+            Response::new(Body::from(content))
+        };
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(name)));
     out.insert(

@@ -321,9 +321,7 @@ impl Engine {
 
     fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, TakeError> {
         let kibibytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1);
-        Arc::clone(&self.bytes_in_flight)
-            .try_acquire_many_owned(kibibytes)
-            .map_err(|_| self.busy())
+        Arc::clone(&self.bytes_in_flight).try_acquire_many_owned(kibibytes).map_err(|_| self.busy())
     }
 
     fn busy(&self) -> TakeError {
@@ -413,9 +411,8 @@ impl Shared {
 
 /// The wall clock.
 pub(crate) fn now() -> Timestamp {
-    let since_1970 = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_1970 =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
 }
 

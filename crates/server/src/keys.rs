@@ -159,7 +159,8 @@ impl KeyRing {
     /// Notes that a key signed something that was accepted.
     pub fn used(&self, kind: KeyKind, name: &str, now: Timestamp) {
         // Once a second is fine enough, and keeps the lock shared nearly always.
-        let recent = |key: &HeldKey| key.last_used.is_some_and(|at| now.micros_since(at) < 1_000_000);
+        let recent =
+            |key: &HeldKey| key.last_used.is_some_and(|at| now.micros_since(at) < 1_000_000);
         let key = (kind, name.to_owned());
         if self.held.read().get(&key).is_none_or(recent) {
             return;
@@ -254,9 +255,7 @@ impl KeyRing {
         }
         let removed = name.to_owned();
         engine
-            .write(move |writing| {
-                writing.session.delete_document(&document_kind(kind), &removed)
-            })
+            .write(move |writing| writing.session.delete_document(&document_kind(kind), &removed))
             .await?;
         self.held.write().remove(&key);
         Ok(())

@@ -194,8 +194,9 @@ impl Listeners {
             match TcpListener::bind(address).await {
                 Ok(listener) => bound.push((name, Some(listener))),
                 Err(error) if options.dialect_ports_required => {
-                    return Err(error)
-                        .with_context(|| format!("cannot listen on {address} (dialects.{name}.listen)"));
+                    return Err(error).with_context(|| {
+                        format!("cannot listen on {address} (dialects.{name}.listen)")
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(

@@ -3,9 +3,7 @@
 use super::{KillOrder, OrderError, StreamItem, Writing};
 use ringwall_access::Subject;
 use ringwall_detection::{Kill, Proposal};
-use ringwall_event::{
-    Alert, AlertState, Command, CommandState, Event, ProcessRef, Source, Target,
-};
+use ringwall_event::{Alert, AlertState, Command, CommandState, Event, ProcessRef, Source, Target};
 use ringwall_store::{CommandFilter, StateStore, StoreError};
 use std::sync::Arc;
 
@@ -165,16 +163,15 @@ fn order(
     let (executor, target) = match route(writing, source, &alert.host, process) {
         Some(route) => route,
         None => {
-            say(alert, "the enrolled agent of this host does not see this process: no kill was ordered");
+            say(
+                alert,
+                "the enrolled agent of this host does not see this process: no kill was ordered",
+            );
             return Ok(());
         }
     };
-    let order = KillOrder {
-        source: executor,
-        target,
-        reason: alert.title.clone(),
-        alert: Some(alert.id),
-    };
+    let order =
+        KillOrder { source: executor, target, reason: alert.title.clone(), alert: Some(alert.id) };
     match writing.order_kill(&Subject::indicator_rule(), order)? {
         Ok(_) | Err(OrderError::AlreadyOrdered(_)) => {}
         Err(OrderError::Refused(reason)) => {
@@ -198,11 +195,8 @@ pub(crate) fn route(
         let target = writing.derived.bind(agent, process.pid, &process.name)?;
         return Some((agent.clone(), target));
     }
-    let target = Target {
-        pid: process.pid,
-        start_time: process.start_time,
-        name: process.name.clone(),
-    };
+    let target =
+        Target { pid: process.pid, start_time: process.start_time, name: process.name.clone() };
     Some((source.clone(), target))
 }
 
@@ -213,11 +207,7 @@ fn say(alert: &mut Alert, reason: &str) {
 }
 
 /// For clients that cannot report results: a full picture without the process is the result.
-fn confirm(
-    writing: &mut Writing<'_>,
-    source: &Source,
-    events: &[Event],
-) -> Result<(), StoreError> {
+fn confirm(writing: &mut Writing<'_>, source: &Source, events: &[Event]) -> Result<(), StoreError> {
     if &*source.dialect != Source::WATCHER || events.is_empty() {
         return Ok(());
     }

@@ -225,6 +225,9 @@ impl HostState {
             state: ScoreState::default(),
         });
         let before = entry.state.incarnation();
+        if let Some(start_time) = process.start_time {
+            entry.state.started(start_time);
+        }
         entry.state.observe(name, event.time, *anomaly_score, event.received);
         if entry.state.incarnation() != before {
             entry.first_seen = event.time;

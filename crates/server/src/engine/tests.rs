@@ -44,8 +44,7 @@ impl Fixture {
 
     async fn take(&self, source: &Source, activities: Vec<Activity>) -> Taken {
         let events = activities.into_iter().map(|activity| event(source, activity)).collect();
-        let batch =
-            IntakeBatch { source: Some(source.clone()), events, ..IntakeBatch::default() };
+        let batch = IntakeBatch { source: Some(source.clone()), events, ..IntakeBatch::default() };
         self.engine().take(batch).await.unwrap()
     }
 
@@ -141,11 +140,8 @@ async fn an_item_that_comes_again_in_another_batch_is_recognised() {
     let mixed = take(&[2, 3]).await;
     assert_eq!(mixed.first().unwrap(), &Outcome { id: first.get(1).unwrap().id, duplicate: true });
     assert!(!mixed.get(1).unwrap().duplicate);
-    let page = fixture
-        .engine()
-        .read(|s| s.events(&EventFilter::default(), None, 10))
-        .await
-        .unwrap();
+    let page =
+        fixture.engine().read(|s| s.events(&EventFilter::default(), None, 10)).await.unwrap();
     assert_eq!(page.len(), 3);
     let last = mixed.get(1).unwrap().id;
     assert!(page.iter().any(|event| event.id == last), "the id answered is the id stored");
