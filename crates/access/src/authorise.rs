@@ -158,6 +158,9 @@ pub enum RefusalReason {
     /// The process is this server, or the host agent beside it.
     #[error("pid {0} is ringwall itself")]
     OwnProcess(i64),
+    /// Clients of this dialect only report.
+    #[error("`{0}` takes no commands")]
+    TakesNoCommands(String),
     /// Without the start time a reused pid could be hit.
     #[error("start time of pid {0} is not known")]
     StartTimeUnknown(i64),
@@ -195,6 +198,9 @@ fn may_be_killed(rules: &Rules, source: &Source, target: &Target) -> Result<(), 
     }
     if rules.is_own_process(source, target.pid) {
         return Err(RefusalReason::OwnProcess(target.pid));
+    }
+    if !matches!(&*source.dialect, Source::HOST_AGENT | Source::WATCHER) {
+        return Err(RefusalReason::TakesNoCommands(one_line(&source.to_string())));
     }
     // Watcher clients know neither start times nor a way to compare them (Watcher contract, §3).
     if target.start_time.is_none() && &*source.dialect != Source::WATCHER {
@@ -298,7 +304,7 @@ mod tests {
         for (dialect, expected) in [
             ("watcher", None),
             ("host-agent", Some(RefusalReason::StartTimeUnknown(9))),
-            ("sysscore", Some(RefusalReason::StartTimeUnknown(9))),
+            ("sysscore", Some(RefusalReason::TakesNoCommands("sysscore:web-2".into()))),
         ] {
             let target = Target { pid: 9, start_time: None, name: "evil.sh".into() };
             let action = Action::KillProcess { source: Source::new(dialect, "web-2"), target };

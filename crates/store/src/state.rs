@@ -54,6 +54,10 @@ pub trait StateStore {
     /// How many alerts were first seen at or after `since`, by minutes since 1970.
     fn alerts_by_minute(&self, since: Timestamp) -> Result<Vec<(i64, u64)>, StoreError>;
 
+    /// How many sightings the alerts count whose entity begins with this, and when the latest was;
+    /// none where there are no such alerts.
+    fn sightings(&self, entity_begins: &str) -> Result<Option<(u64, Timestamp)>, StoreError>;
+
     /// Adds a command or replaces the one with its id.
     fn put_command(&self, command: &Command) -> Result<(), StoreError>;
 

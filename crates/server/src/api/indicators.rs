@@ -19,6 +19,7 @@ use ringwall_server_api::{
     self as wire, IndicatorImport, IndicatorImportAnswer, IndicatorRefusal, IndicatorRequest,
     IndicatorRow, Page, PageQuery, Problem, ProblemKind,
 };
+use ringwall_store::{Session, StateStore, StoreError};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -43,7 +44,16 @@ pub(super) async fn list(
         .collect();
     found.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
     found.truncate(wanted.fetch());
-    let rows = found.into_iter().map(|(_, indicator)| row(indicator)).collect();
+    let mut rows: Vec<IndicatorRow> = found.into_iter().map(|(_, listed)| row(listed)).collect();
+    rows = server
+        .engine
+        .read(move |session| {
+            for row in &mut rows {
+                count_hits(session, row)?;
+            }
+            Ok(rows)
+        })
+        .await?;
     Ok(Json(wanted.page(rows, |row: &IndicatorRow| (row.created, row.id.clone()))?))
 }
 
@@ -188,6 +198,15 @@ fn read_lists(lists: &Value, now: Timestamp) -> Result<Import, ApiError> {
         }
     }
     Ok(whole)
+}
+
+/// An alert's entity begins with the indicator that raised it.
+fn count_hits(session: &Session<'_>, row: &mut IndicatorRow) -> Result<(), StoreError> {
+    if let Some((hits, latest)) = session.sightings(&format!("{}/", row.id))? {
+        row.hits = hits;
+        row.last_hit = Some(latest);
+    }
+    Ok(())
 }
 
 const fn kind(kind: wire::IndicatorKind) -> IndicatorKind {

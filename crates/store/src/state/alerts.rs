@@ -124,6 +124,22 @@ impl Session<'_> {
         by_severity(&mut statement, [from, to])
     }
 
+    pub(super) fn read_sightings(
+        &self,
+        entity_begins: &str,
+    ) -> Result<Option<(u64, Timestamp)>, StoreError> {
+        // No text sorts after the last character there is: what begins so lies in between.
+        let to = format!("{entity_begins}{}", char::MAX);
+        let (count, latest): (Option<i64>, Option<i64>) = self
+            .connection
+            .prepare_cached(
+                "SELECT sum(count), max(last_seen) FROM alert WHERE entity >= ? AND entity < ?",
+            )?
+            .query_row([entity_begins, &to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let latest = latest.map(Timestamp::from_micros);
+        Ok(count.map(i64::unsigned_abs).zip(latest))
+    }
+
     pub(super) fn count_alerts_by_minute(
         &self,
         since: Timestamp,

@@ -58,6 +58,10 @@ impl StateStore for Session<'_> {
         self.count_alerts_by_minute(since)
     }
 
+    fn sightings(&self, entity_begins: &str) -> Result<Option<(u64, Timestamp)>, StoreError> {
+        self.read_sightings(entity_begins)
+    }
+
     fn put_command(&self, command: &Command) -> Result<(), StoreError> {
         self.write_command(command)
     }

@@ -47,6 +47,35 @@ fn an_alert_is_live_until_it_is_resolved() {
 }
 
 #[test]
+fn sightings_are_summed_over_the_entities_of_an_indicator() {
+    let fixture = Fixture::new();
+    for (number, entity, count) in [(1, "a/1", 3), (2, "a/2", 4), (3, "ab/1", 100), (4, "b/1", 1)] {
+        let alert = Alert {
+            id: EventId::from_parts(number, 0, 0),
+            finding: Finding::NewProcess,
+            severity: Severity::Low,
+            state: AlertState::Resolved,
+            source: Source::new("watcher", "mac"),
+            host: "mac".into(),
+            process: None,
+            title: String::new(),
+            reasons: vec![],
+            count,
+            first_seen: Timestamp::from_micros(1),
+            last_seen: Timestamp::from_millis(number.cast_signed()),
+            events: vec![],
+            kill_offered: false,
+            note: None,
+        };
+        fixture.database.write_now(|s| s.put_alert(&alert, entity)).unwrap();
+    }
+    let of = |begin: &str| fixture.database.read(|s| s.sightings(begin)).unwrap();
+    assert_eq!(of("a/"), Some((7, Timestamp::from_millis(2))));
+    assert_eq!(of("b/"), Some((1, Timestamp::from_millis(4))));
+    assert_eq!(of("c/"), None);
+}
+
+#[test]
 fn audit_entries_cannot_be_changed_or_removed() {
     let fixture = Fixture::new();
     let record = AuditRecord {

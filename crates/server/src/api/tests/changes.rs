@@ -146,6 +146,12 @@ async fn indicators_are_added_and_removed_and_act_at_once() {
     assert_eq!(indicator["note"], "the guide's test");
     // What runs already counts, too.
     assert_eq!(sleepers().await, 1);
+    let listed = fixture.get(&format!("{}?limit=1", paths::INDICATORS)).await;
+    assert_eq!(
+        (&listed["data"][0]["value"], &listed["data"][0]["hits"]),
+        (&json!("sleep"), &json!(1))
+    );
+    assert!(listed["data"][0]["last_hit"].is_string());
     assert_eq!(fixture.post(paths::INDICATORS, body).await.json()["id"], indicator["id"]);
 
     let path = paths::fill(paths::INDICATOR, id(&indicator));
