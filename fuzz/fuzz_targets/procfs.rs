@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringwall_host_probes::mask_command_line;
 use ringwall_host_probes::procfs::{self, NetLine, ProcessStat};
+use ringwall_host_probes::secret_mask::mask_command_line;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(stat) = ProcessStat::parse(bytes) {
