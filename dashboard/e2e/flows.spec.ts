@@ -138,6 +138,18 @@ test("a process is found in the tree and killed", async ({ page }) => {
   );
 });
 
+test("events are watched live, and one is opened", async ({ page }) => {
+  await signIn(page);
+  await visit(page, `/events?host=${encodeURIComponent(await ownHost(page))}`);
+  await page.getByRole("button", { name: "Watch live" }).click();
+  using sleeper = new Sleeper("rw-live-test");
+  const row = page.locator("[data-list-item]").filter({ hasText: "rw-live-test" }).first();
+  await expect(row).toBeVisible({ timeout: 20_000 });
+  await row.click();
+  const json = page.getByRole("region", { name: "The event as OCSF JSON" });
+  await expect(json).toContainText(`"pid": ${sleeper.pid}`);
+});
+
 test("pid 1 is never killed", async ({ page }) => {
   await signIn(page);
   await visit(page, `/hosts/${encodeURIComponent(await ownHost(page))}?pid=1`);
