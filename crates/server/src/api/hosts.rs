@@ -2,6 +2,7 @@ use super::body::Json;
 use super::page::Wanted;
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found, source};
+use super::scores::live;
 use crate::engine::HostState;
 use crate::server::Server;
 use axum::extract::State;
@@ -130,12 +131,12 @@ pub(super) fn is_online(id: &Source, last_seen: Timestamp, now: Timestamp) -> bo
 
 /// The scores of the processes that did something lately.
 fn live_scores(host: &HostState, now: Timestamp) -> impl Iterator<Item = f64> {
-    host.scores.values().filter_map(move |entry| entry.state.score(now)).map(|s| s.risk_score)
+    host.scores.values().filter_map(move |entry| live(entry, now)).map(|score| score.risk_score)
 }
 
 fn process_rows(host: &HostState, now: Timestamp) -> Vec<HostProcess> {
     let risk = |pid| {
-        let score = host.scores.get(&pid).and_then(|entry| entry.state.score(now));
+        let score = host.scores.get(&pid).and_then(|entry| live(entry, now));
         score.map(|score| score.risk_score)
     };
     let mut rows: Vec<HostProcess> = host

@@ -6,6 +6,7 @@ use crate::engine::{Derived, HostState, ProcessScore};
 use crate::server::Server;
 use axum::extract::State;
 use ringwall_event::{Source, Timestamp};
+use ringwall_risk::{PastScore, WINDOW_SECONDS};
 use ringwall_server_api::{Page, Problem, ScoreQuery, ScoreRow};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -63,13 +64,20 @@ pub(super) async fn list(
 pub(super) fn riskiest(derived: &Derived, now: Timestamp, count: usize) -> Vec<ScoreRow> {
     let mut found: Vec<_> = all(derived)
         .filter_map(|(source, host, pid, entry)| {
-            let score = entry.state.score(now)?;
+            let score = live(entry, now)?;
             Some((score.risk_score.max(score.evidence_score), source, host, pid, entry))
         })
         .collect();
     found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (a.1, a.3).cmp(&(b.1, b.3))));
     found.truncate(count);
     found.into_iter().filter_map(|(_, source, host, pid, e)| row(source, host, pid, e)).collect()
+}
+
+/// The score of a process that did something in the last five minutes, as of its latest call.
+///
+/// As cheap as reading a number: the writer waits while memory is read.
+pub(super) fn live(entry: &ProcessScore, now: Timestamp) -> Option<PastScore> {
+    entry.state.current().filter(|score| now < score.calculated_at.plus_seconds(WINDOW_SECONDS))
 }
 
 fn all(derived: &Derived) -> impl Iterator<Item = (&Source, &HostState, i64, &ProcessScore)> {
