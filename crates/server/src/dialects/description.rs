@@ -30,7 +30,10 @@ pub(super) fn page(description: &str) -> serde_json::Result<Response> {
 
 /// The part of the path that leads to the dialect: empty on its own port.
 pub(super) fn prefix(request: &Request) -> &str {
-    original_uri(request).path().strip_suffix(request.uri().path()).unwrap_or_default()
+    let (asked, inner) = (original_uri(request).path(), request.uri().path());
+    // The root of a dialect is also found without the slash at the end of its prefix.
+    let is_bare_prefix = inner == "/" && !asked.ends_with('/');
+    if is_bare_prefix { asked } else { asked.strip_suffix(inner).unwrap_or_default() }
 }
 
 /// The address as it was asked for, with the prefix.

@@ -71,8 +71,10 @@ async fn the_same_stands_under_a_prefix() {
     };
     let openapi = get("/dialects/watcher/openapi.json").await.ok();
     assert_eq!(openapi["servers"][0]["url"], "/dialects/watcher");
-    let root = get("/dialects/watcher/").await.ok();
-    assert_eq!(root["endpoints"]["health"], "/dialects/watcher/health");
+    for path in ["/dialects/watcher/", "/dialects/watcher"] {
+        let root = get(path).await.ok();
+        assert_eq!(root["endpoints"]["health"], "/dialects/watcher/health", "{path}");
+    }
     assert_eq!(get("/dialects/watcher/api/v1/events").await.ok(), json!([]));
     assert_eq!(get("/dialects/watcher/nothing").await.status, 404);
 }
