@@ -1,17 +1,56 @@
-use crate::Permission;
+use crate::authorise::may_be_killed;
+use crate::{Permission, RefusalReason, Rules};
 use ringwall_event::{EventId, Source, Target};
 
-/// Everything that changes something, with what it is done to.
+/// Something that [`authorise`](crate::authorise) decides about.
+pub trait Action: Clone {
+    /// The lower-case name: `kill_process`.
+    fn name(&self) -> &'static str;
+
+    /// What a person or program must be allowed to do.
+    fn permission(&self) -> Permission;
+
+    /// To what it is done, one line for people: `host-agent:web-1 pid 42 evil.sh`.
+    fn done_to(&self) -> String;
+
+    /// What stands against it, whoever wants it.
+    ///
+    /// # Errors
+    /// Where the rules refuse it to everybody.
+    fn check(&self, rules: &Rules) -> Result<(), RefusalReason>;
+}
+
+/// End a process on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KillProcess {
+    /// The client that shall carry it out.
+    pub source: Source,
+    /// The one process that is meant.
+    pub target: Target,
+}
+
+impl Action for KillProcess {
+    fn name(&self) -> &'static str {
+        "kill_process"
+    }
+
+    fn permission(&self) -> Permission {
+        Permission::OrderCommands
+    }
+
+    fn done_to(&self) -> String {
+        format!("{} pid {} {}", self.source, self.target.pid, self.target.name)
+    }
+
+    fn check(&self, rules: &Rules) -> Result<(), RefusalReason> {
+        may_be_killed(rules, &self.source, &self.target)
+    }
+}
+
+/// A change of what the server keeps, with what it is done to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Action {
-    /// End a process on a host.
-    KillProcess {
-        /// The client that shall carry it out.
-        source: Source,
-        /// The one process that is meant.
-        target: Target,
-    },
+pub enum Change {
     /// Take a command back before it is carried out.
     WithdrawCommand {
         /// The command's id.
@@ -70,11 +109,9 @@ pub enum Action {
     },
 }
 
-impl Action {
-    /// The lower-case name: `kill_process`.
-    pub const fn name(&self) -> &'static str {
+impl Action for Change {
+    fn name(&self) -> &'static str {
         match self {
-            Self::KillProcess { .. } => "kill_process",
             Self::WithdrawCommand { .. } => "withdraw_command",
             Self::AcknowledgeAlert { .. } => "acknowledge_alert",
             Self::ResolveAlert { .. } => "resolve_alert",
@@ -88,10 +125,9 @@ impl Action {
         }
     }
 
-    /// What a person or program must be allowed to do.
-    pub const fn permission(&self) -> Permission {
+    fn permission(&self) -> Permission {
         match self {
-            Self::KillProcess { .. } | Self::WithdrawCommand { .. } => Permission::OrderCommands,
+            Self::WithdrawCommand { .. } => Permission::OrderCommands,
             Self::AcknowledgeAlert { .. } | Self::ResolveAlert { .. } => Permission::HandleAlerts,
             Self::AddIndicator { .. }
             | Self::ImportIndicators { .. }
@@ -101,12 +137,8 @@ impl Action {
         }
     }
 
-    /// To what it is done, one line for people: `host-agent:web-1 pid 42 evil.sh`.
-    pub fn done_to(&self) -> String {
+    fn done_to(&self) -> String {
         match self {
-            Self::KillProcess { source, target } => {
-                format!("{source} pid {} {}", target.pid, target.name)
-            }
             Self::WithdrawCommand { command } => command.clone(),
             Self::AcknowledgeAlert { alert } | Self::ResolveAlert { alert } => {
                 format!("alert {alert}")
@@ -120,5 +152,9 @@ impl Action {
             Self::CreateToken { name } => format!("token {name}"),
             Self::DeleteToken { token } => format!("token {token}"),
         }
+    }
+
+    fn check(&self, _rules: &Rules) -> Result<(), RefusalReason> {
+        Ok(())
     }
 }

@@ -1,18 +1,18 @@
 use crate::audit_entry::one_line;
-use crate::{Action, AuditEntry, Outcome, Permission, Rules, Subject};
+use crate::{Action, AuditEntry, KillProcess, Outcome, Permission, Rules, Subject};
 use ringwall_event::{Command, CommandAction, CommandState, EventId, Source, Target, Timestamp};
 
 /// Decides whether the subject may do this. Every action of ours passes here, and every decision
 /// carries the one audit entry that it leaves.
 ///
 /// `reason` says why the subject wants it, in one line.
-pub fn authorise(
+pub fn authorise<A: Action>(
     rules: &Rules,
-    action: &Action,
+    action: &A,
     subject: &Subject,
     reason: &str,
     now: Timestamp,
-) -> Decision {
+) -> Decision<A> {
     match refusal(rules, action, subject) {
         None => Decision::Permit(Permit {
             action: action.clone(),
@@ -28,14 +28,14 @@ pub fn authorise(
 /// What [`authorise`] decided. Either way its audit entry must be kept.
 #[derive(Debug)]
 #[must_use = "a decision leaves an audit entry"]
-pub enum Decision {
+pub enum Decision<A> {
     /// It may be done.
-    Permit(Permit),
+    Permit(Permit<A>),
     /// It may not.
     Refuse(Refusal),
 }
 
-impl Decision {
+impl<A: Action> Decision<A> {
     /// What is to be remembered of the decision.
     pub fn audit_entry(&self) -> &AuditEntry {
         match self {
@@ -48,7 +48,7 @@ impl Decision {
     ///
     /// # Errors
     /// Where it was refused.
-    pub fn into_result(self) -> Result<Permit, Refusal> {
+    pub fn into_result(self) -> Result<Permit<A>, Refusal> {
         match self {
             Self::Permit(permit) => Ok(permit),
             Self::Refuse(refusal) => Err(refusal),
@@ -60,14 +60,14 @@ impl Decision {
 /// is done with it.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit is there to be used"]
-pub struct Permit {
-    action: Action,
+pub struct Permit<A> {
+    action: A,
     entry: AuditEntry,
 }
 
-impl Permit {
+impl<A: Action> Permit<A> {
     /// What was permitted.
-    pub const fn action(&self) -> &Action {
+    pub const fn action(&self) -> &A {
         &self.action
     }
 
@@ -75,9 +75,11 @@ impl Permit {
     pub const fn audit_entry(&self) -> &AuditEntry {
         &self.entry
     }
+}
 
-    /// The command that carries out the permitted action, to exactly the host and process that
-    /// were permitted; none where the action is not an order to a host.
+impl Permit<KillProcess> {
+    /// The command that carries out what was permitted, on exactly the host and process that were
+    /// permitted.
     ///
     /// `id` must be fresh and unguessable; the command expires `ttl_seconds` after `now`.
     pub fn into_command(
@@ -86,13 +88,12 @@ impl Permit {
         alert: Option<EventId>,
         now: Timestamp,
         ttl_seconds: i64,
-    ) -> Option<Command> {
-        let Action::KillProcess { source, target } = self.action else { return None };
-        Some(Command {
+    ) -> Command {
+        Command {
             id,
-            source,
+            source: self.action.source,
             action: CommandAction::KillProcess,
-            target,
+            target: self.action.target,
             reason: self.entry.reason,
             ordered_by: self.entry.actor,
             alert,
@@ -103,7 +104,7 @@ impl Permit {
             finished: None,
             deliveries: 0,
             result: None,
-        })
+        }
     }
 }
 
@@ -166,17 +167,14 @@ pub enum RefusalReason {
     StartTimeUnknown(i64),
 }
 
-fn refusal(rules: &Rules, action: &Action, subject: &Subject) -> Option<RefusalReason> {
-    may(rules, action, subject).err().or_else(|| match action {
-        Action::KillProcess { source, target } => may_be_killed(rules, source, target).err(),
-        _ => None,
-    })
+fn refusal<A: Action>(rules: &Rules, action: &A, subject: &Subject) -> Option<RefusalReason> {
+    may(rules, action, subject).and_then(|()| action.check(rules)).err()
 }
 
-fn may(rules: &Rules, action: &Action, subject: &Subject) -> Result<(), RefusalReason> {
+fn may<A: Action>(rules: &Rules, action: &A, subject: &Subject) -> Result<(), RefusalReason> {
     let permission = action.permission();
     match subject {
-        Subject::Rule { .. } if rules.is_automatic(subject, action) => Ok(()),
+        Subject::Rule { .. } if rules.is_automatic(subject, action.name()) => Ok(()),
         Subject::Rule { .. } => Err(RefusalReason::NotAutomatic {
             subject: one_line(&subject.to_string()),
             action: action.name(),
@@ -189,7 +187,12 @@ fn may(rules: &Rules, action: &Action, subject: &Subject) -> Result<(), RefusalR
     }
 }
 
-fn may_be_killed(rules: &Rules, source: &Source, target: &Target) -> Result<(), RefusalReason> {
+/// What no role and no rule may do to a process.
+pub(crate) fn may_be_killed(
+    rules: &Rules,
+    source: &Source,
+    target: &Target,
+) -> Result<(), RefusalReason> {
     if !(2..=i64::from(u32::MAX)).contains(&target.pid) {
         return Err(RefusalReason::Pid(target.pid));
     }
@@ -209,8 +212,8 @@ fn may_be_killed(rules: &Rules, source: &Source, target: &Target) -> Result<(), 
     Ok(())
 }
 
-fn entry(
-    action: &Action,
+fn entry<A: Action>(
+    action: &A,
     subject: &Subject,
     reason: &str,
     now: Timestamp,
@@ -223,12 +226,12 @@ fn entry(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Role;
+    use crate::{Change, Role};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
-    fn kill(dialect: &str, host: &str, pid: i64, name: &str) -> Action {
-        Action::KillProcess {
+    fn kill(dialect: &str, host: &str, pid: i64, name: &str) -> KillProcess {
+        KillProcess {
             source: Source::new(dialect, host),
             target: Target { pid, start_time: Some(Timestamp::from_micros(5)), name: name.into() },
         }
@@ -267,7 +270,7 @@ mod tests {
             Some(RefusalReason::MissingPermission { subject: subject.to_string(), permission })
         };
         let kill = kill("host-agent", "web-2", 9, "evil.sh");
-        let token = Action::CreateToken { name: "ci".into() };
+        let token = Change::CreateToken { name: "ci".into() };
         check_decision(&kill, &user(Role::Admin), None);
         check_decision(&kill, &user(Role::Analyst), None);
         let reader = user(Role::ReadOnly);
@@ -281,22 +284,22 @@ mod tests {
 
     #[test]
     fn rules_do_only_what_is_configured() {
-        let refused = |subject: &Subject, action: &Action| {
-            Some(RefusalReason::NotAutomatic {
-                subject: subject.to_string(),
-                action: action.name(),
-            })
+        let refused = |subject: &Subject, action| {
+            Some(RefusalReason::NotAutomatic { subject: subject.to_string(), action })
         };
         let kill = kill("host-agent", "web-2", 9, "evil.sh");
         let indicator = Subject::indicator_rule();
         check_decision(&kill, &indicator, None);
         let other = Subject::Rule { name: "risk".into() };
-        check_decision(&kill, &other, refused(&other, &kill));
-        let delete = Action::DeleteToken { token: "t".into() };
-        check_decision(&delete, &indicator, refused(&indicator, &delete));
+        check_decision(&kill, &other, refused(&other, "kill_process"));
+        let delete = Change::DeleteToken { token: "t".into() };
+        check_decision(&delete, &indicator, refused(&indicator, "delete_token"));
         let quiet = rules().with_automatic_actions([]);
         let decision = authorise(&quiet, &kill, &indicator, "why", NOW);
-        assert_eq!(decision.into_result().err().map(|r| r.why), refused(&indicator, &kill));
+        assert_eq!(
+            decision.into_result().err().map(|r| r.why),
+            refused(&indicator, "kill_process")
+        );
     }
 
     #[test]
@@ -307,13 +310,17 @@ mod tests {
             ("sysscore", Some(RefusalReason::TakesNoCommands("sysscore:web-2".into()))),
         ] {
             let target = Target { pid: 9, start_time: None, name: "evil.sh".into() };
-            let action = Action::KillProcess { source: Source::new(dialect, "web-2"), target };
+            let action = KillProcess { source: Source::new(dialect, "web-2"), target };
             check_decision(&action, &user(Role::Admin), expected);
         }
     }
 
     #[track_caller]
-    fn check_decision(action: &Action, subject: &Subject, expected: Option<RefusalReason>) {
+    fn check_decision<A: Action + PartialEq + std::fmt::Debug>(
+        action: &A,
+        subject: &Subject,
+        expected: Option<RefusalReason>,
+    ) {
         let decision = authorise(&rules(), action, subject, "because", NOW);
         let entry = decision.audit_entry().clone();
         assert_eq!(entry.time, NOW);
@@ -340,17 +347,12 @@ mod tests {
         let permit = authorise(&rules(), &action, &user(Role::Analyst), "bad\nnews", NOW)
             .into_result()
             .unwrap();
-        let command = permit.into_command("cmd_1".into(), None, NOW, 300).unwrap();
+        let command = permit.into_command("cmd_1".into(), None, NOW, 300);
         assert_eq!(command.source, Source::new("host-agent", "web-2"));
         assert_eq!((command.target.pid, &*command.target.name), (9, "evil.sh"));
         assert_eq!(command.reason, "bad news");
         assert_eq!(command.ordered_by, "user:ada");
         assert_eq!(command.state, CommandState::Queued);
         assert_eq!((command.created, command.expires), (NOW, NOW.plus_seconds(300)));
-
-        let other = Action::DeleteToken { token: "t".into() };
-        let permit =
-            authorise(&rules(), &other, &user(Role::Admin), "", NOW).into_result().unwrap();
-        assert_eq!(permit.into_command("cmd_1".into(), None, NOW, 300), None);
     }
 }

@@ -4,10 +4,10 @@
 //! a number or touches a disk. What is kept is kept by the caller.
 //!
 //! ```
-//! use ringwall_access::{Action, Decision, Role, Rules, Subject, authorise};
+//! use ringwall_access::{Decision, KillProcess, Role, Rules, Subject, authorise};
 //! use ringwall_event::{Source, Target, Timestamp};
 //!
-//! let kill = |pid, name: &str| Action::KillProcess {
+//! let kill = |pid, name: &str| KillProcess {
 //!     source: Source::new("host-agent", "web-1"),
 //!     target: Target { pid, start_time: Some(Timestamp::from_micros(1)), name: name.into() },
 //! };
@@ -37,7 +37,7 @@ mod sign_in_limit;
 mod subject;
 mod token;
 
-pub use action::Action;
+pub use action::{Action, Change, KillProcess};
 pub use audit_entry::{AuditEntry, Outcome};
 pub use authorise::{Decision, Permit, Refusal, RefusalReason, authorise};
 pub use cursor::{CURSOR_BYTES_MAX, CursorError, open_cursor, seal_cursor};

@@ -1,5 +1,5 @@
+use crate::Subject;
 use crate::protected_names::ProtectedNames;
-use crate::{Action, Subject};
 use ringwall_event::Source;
 use std::collections::HashSet;
 
@@ -54,9 +54,9 @@ impl Rules {
         self.protected.contains(name)
     }
 
-    pub(crate) fn is_automatic(&self, subject: &Subject, action: &Action) -> bool {
+    pub(crate) fn is_automatic(&self, subject: &Subject, action: &str) -> bool {
         matches!(subject, Subject::Rule { name }
-            if self.automatic.contains(&(name.clone(), action.name().to_owned())))
+            if self.automatic.contains(&(name.clone(), action.to_owned())))
     }
 
     pub(crate) fn is_own_process(&self, source: &Source, pid: i64) -> bool {

@@ -9,7 +9,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::{Action, Permission};
+use ringwall_access::{Change, Permission};
 use ringwall_event::{Alert, AlertState, EventId};
 use ringwall_server_api::{
     AlertQuery, AlertRow, CommandRow, KillRequest, NOTE_CHARS_MAX, NoteRequest, Page, Problem,
@@ -60,7 +60,7 @@ pub(super) async fn acknowledge(
     JsonOrNothing(request): JsonOrNothing<NoteRequest>,
 ) -> Result<Json<AlertRow>, ApiError> {
     let id = event_id("alert", &text)?;
-    let action = Action::AcknowledgeAlert { alert: id };
+    let action = Change::AcknowledgeAlert { alert: id };
     change(&server, &caller, id, &text, request, action, |alert| match alert.state {
         AlertState::Resolved => Err("the alert is resolved already"),
         AlertState::Open | AlertState::Acknowledged => {
@@ -78,7 +78,7 @@ pub(super) async fn resolve(
     JsonOrNothing(request): JsonOrNothing<NoteRequest>,
 ) -> Result<Json<AlertRow>, ApiError> {
     let id = event_id("alert", &text)?;
-    let action = Action::ResolveAlert { alert: id };
+    let action = Change::ResolveAlert { alert: id };
     change(&server, &caller, id, &text, request, action, |alert| {
         alert.state = AlertState::Resolved;
         Ok(())
@@ -117,7 +117,7 @@ pub(super) async fn kill(
             if ordered.is_ok() {
                 writing.publish(StreamItem::Alert(Arc::new(alert)));
             }
-            Ok(ordered.map_err(ApiError::from))
+            Ok(ordered.map_err(|error| caller.not_ordered(error)))
         })
         .await??;
     Ok(json(StatusCode::ACCEPTED, &CommandRow::from(&command)))
@@ -130,7 +130,7 @@ async fn change(
     id: EventId,
     text: &str,
     request: NoteRequest,
-    action: Action,
+    action: Change,
     apply: impl FnOnce(&mut Alert) -> Result<(), &'static str> + Send + 'static,
 ) -> Result<Json<AlertRow>, ApiError> {
     let note = request.note;

@@ -2,6 +2,7 @@
 
 use super::problem::ApiError;
 use crate::accounts::TOKENS;
+use crate::engine::OrderError;
 use crate::server::Server;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -93,6 +94,14 @@ impl Caller {
     /// What to answer where something is not there: whoever may not change it anyway is not told.
     pub(super) fn without(&self, permission: Permission, missing: ApiError) -> ApiError {
         self.must(permission).err().unwrap_or(missing)
+    }
+
+    /// What to answer where a kill was not ordered.
+    pub(super) fn not_ordered(&self, error: OrderError) -> ApiError {
+        match error {
+            OrderError::AlreadyOrdered(_) => self.without(Permission::OrderCommands, error.into()),
+            OrderError::Refused(_) => error.into(),
+        }
     }
 
     /// The name without its kind.

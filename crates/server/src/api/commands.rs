@@ -9,7 +9,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::{Action, Permission};
+use ringwall_access::{Change, Permission};
 use ringwall_event::{CommandAction, CommandState, ProcessRef, Source, Target};
 use ringwall_server_api::{CommandQuery, CommandRequest, CommandRow, Page, Problem, ProblemKind};
 use ringwall_store::{CommandFilter, StateStore};
@@ -68,7 +68,8 @@ pub(super) async fn order(
                 return refuse(ApiError::new(ProblemKind::Conflict, detail));
             };
             let order = KillOrder { source, target, reason: request.reason, alert: None };
-            Ok(writing.order_kill(&caller.subject, order)?.map_err(ApiError::from))
+            let ordered = writing.order_kill(&caller.subject, order)?;
+            Ok(ordered.map_err(|error| caller.not_ordered(error)))
         })
         .await??;
     Ok(json(StatusCode::ACCEPTED, &CommandRow::from(&command)))
@@ -79,7 +80,7 @@ pub(super) async fn withdraw(
     caller: Caller,
     InPath(id): InPath<String>,
 ) -> Result<Json<CommandRow>, ApiError> {
-    let action = Action::WithdrawCommand { command: id.clone() };
+    let action = Change::WithdrawCommand { command: id.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     let command = server
         .engine

@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::problem::ApiError;
 use crate::server::Server;
-use ringwall_access::{Action, Decision, Permit, authorise};
+use ringwall_access::{Change, Decision, Permit, authorise};
 
 /// Permits the action, or refuses it and writes that down.
 ///
@@ -11,9 +11,9 @@ use ringwall_access::{Action, Decision, Permit, authorise};
 pub(super) async fn permit(
     server: &Server,
     caller: &Caller,
-    action: &Action,
+    action: &Change,
     reason: &str,
-) -> Result<Permit, ApiError> {
+) -> Result<Permit<Change>, ApiError> {
     let access = server.engine.rules().access.clone();
     match authorise(&access, action, &caller.subject, reason, server.now()) {
         Decision::Permit(permit) => Ok(permit),
@@ -26,7 +26,7 @@ pub(super) async fn permit(
 }
 
 /// Writes a permit's audit entry by itself, for changes that have a transaction of their own.
-pub(super) async fn record(server: &Server, permit: Permit) -> Result<(), ApiError> {
+pub(super) async fn record(server: &Server, permit: Permit<Change>) -> Result<(), ApiError> {
     server.engine.write(move |writing| writing.audit(permit.audit_entry())).await?;
     Ok(())
 }

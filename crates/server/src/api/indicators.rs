@@ -9,7 +9,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::Action;
+use ringwall_access::Change;
 use ringwall_detection::{
     IMPORT_BYTES_MAX, IMPORT_ITEMS_MAX, Import, Indicator, IndicatorAction, IndicatorKind,
     IndicatorOrigin, IndicatorValue, REFUSED_MAX, import_json, import_text,
@@ -66,7 +66,7 @@ pub(super) async fn add(
         .map_err(|error| Problem::invalid_field("value", error.to_string()))?;
     let mut indicator = Indicator::new(value, IndicatorOrigin::User, server.now());
     adjust(&mut indicator, request.action, request.severity, request.note.as_deref());
-    let action = Action::AddIndicator {
+    let action = Change::AddIndicator {
         kind: indicator.kind().name().to_owned(),
         value: indicator.value().to_string(),
     };
@@ -94,7 +94,7 @@ pub(super) async fn import(
         indicator.origin = IndicatorOrigin::Import;
         adjust(indicator, request.action, request.severity, request.note.as_deref());
     }
-    let action = Action::ImportIndicators { count: import.indicators.len() };
+    let action = Change::ImportIndicators { count: import.indicators.len() };
     let reason = request.note.unwrap_or_default();
     let permit = permit(&server, &caller, &action, &reason).await?;
     let added = indicators::add(&server.engine, import.indicators, move |writing| {
@@ -121,7 +121,7 @@ pub(super) async fn remove(
     InPath(id): InPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let missing = not_found("indicator", &id);
-    let action = Action::RemoveIndicator { indicator: id.clone() };
+    let action = Change::RemoveIndicator { indicator: id.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     let removed =
         indicators::remove(&server.engine, id, move |writing| writing.audit(permit.audit_entry()))

@@ -8,7 +8,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::Action;
+use ringwall_access::Change;
 use ringwall_server_api::{
     self as wire, KeyCreated, KeyOrigin, KeyRequest, KeyRow, Page, SecretText,
 };
@@ -25,7 +25,7 @@ pub(super) async fn create(
     Json(request): Json<KeyRequest>,
 ) -> Result<Response, ApiError> {
     let KeyRequest { kind, name, secret } = request;
-    let action = Action::CreateKey { kind: kind.name().to_owned(), name: name.clone() };
+    let action = Change::CreateKey { kind: kind.name().to_owned(), name: name.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     record(&server, permit).await?;
     let secret = secret.map(|secret| Secret::from(secret.expose()));
@@ -51,7 +51,7 @@ pub(super) async fn remove(
     let Some(kind) = KeyKind::from_name(&kind) else {
         return Err(not_found("kind of key", &kind));
     };
-    let action = Action::DeleteKey { kind: kind.name().to_owned(), name: name.clone() };
+    let action = Change::DeleteKey { kind: kind.name().to_owned(), name: name.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     record(&server, permit).await?;
     server.keys.delete(&server.engine, kind, &name).await?;

@@ -10,7 +10,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::{Action, Role, TokenRecord};
+use ringwall_access::{Change, Role, TokenRecord};
 use ringwall_server_api::{
     self as wire, Page, Problem, ProblemKind, SecretText, TokenCreated, TokenRequest, TokenRow,
 };
@@ -58,7 +58,7 @@ pub(super) async fn create(
         let detail = format!("must be 1 to {DAYS_MAX}");
         return Err(Problem::invalid_field("expires_in_days", detail).into());
     }
-    let action = Action::CreateToken { name: name.clone() };
+    let action = Change::CreateToken { name: name.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     let now = server.now();
     let expires =
@@ -90,7 +90,7 @@ pub(super) async fn remove(
     InPath(id): InPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let missing = not_found("token", &id);
-    let action = Action::DeleteToken { token: id.clone() };
+    let action = Change::DeleteToken { token: id.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     server.sign_in.tokens_used.lock().remove(&id);
     let removed = server

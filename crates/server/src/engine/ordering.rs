@@ -2,7 +2,7 @@
 
 use super::{Derived, StreamItem, Writing};
 use crate::secrets::random_bytes;
-use ringwall_access::{Action, Decision, Subject, authorise};
+use ringwall_access::{Decision, KillProcess, Subject, authorise};
 use ringwall_event::{Command, CommandState, EventId, Source, Target, Timestamp};
 use ringwall_store::{AuditRecord, StateStore, StoreError};
 use std::sync::Arc;
@@ -42,8 +42,7 @@ impl Writing<'_> {
         if let Some(same) = open.iter().find(|command| command.target == order.target) {
             return Ok(Err(OrderError::AlreadyOrdered(same.id.clone())));
         }
-        let action =
-            Action::KillProcess { source: order.source.clone(), target: order.target.clone() };
+        let action = KillProcess { source: order.source.clone(), target: order.target.clone() };
         let decision = authorise(&self.rules.access, &action, subject, &order.reason, self.now);
         self.audit(decision.audit_entry())?;
         let permit = match decision {
@@ -53,11 +52,7 @@ impl Writing<'_> {
             }
         };
         let id = command_id(self.now, open.len())?;
-        let Some(command) =
-            permit.into_command(id, order.alert, self.now, self.rules.command_seconds)
-        else {
-            return Ok(Err(OrderError::Refused("nothing to order".into())));
-        };
+        let command = permit.into_command(id, order.alert, self.now, self.rules.command_seconds);
         self.derived.open_commands.insert(command.source.clone());
         self.keep(&command)?;
         Ok(Ok(command))
