@@ -1,0 +1,184 @@
+//! Which server is meant.
+
+use clap::Args;
+use ringwall_lifecycle::{Failure, ReadyFile, ReadyFileError, data_dir};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Which server, and in which form the answer is printed.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Server and form")]
+pub(crate) struct Connect {
+    /// The data directory of the server
+    ///
+    /// The server on this machine that keeps its data there is asked. Default: RINGWALL_URL with
+    /// RINGWALL_TOKEN where they are set, else RINGWALL_DATA_DIR, else ringwall in $XDG_DATA_HOME
+    /// or ~/.local/share.
+    #[arg(long, value_name = "DIRECTORY", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print JSON for programs
+    ///
+    /// Lists are one array; with --follow, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// A server that is believed to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Where its API is.
+    pub(crate) url: String,
+    /// What opens it.
+    pub(crate) token: String,
+    /// The roots of its dialects, where known.
+    pub(crate) dialects: BTreeMap<String, String>,
+}
+
+/// Finds it: by `--data-dir`, then by `RINGWALL_URL`, then by the data directory of the environment.
+pub(crate) fn find(
+    given: Option<&Path>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Found, Failure> {
+    if let Some(data_dir) = given {
+        return in_data_dir(data_dir);
+    }
+    let text = |name: &str| {
+        variable(name)
+            .and_then(|value| value.into_string().ok())
+            .filter(|value| !value.trim().is_empty())
+    };
+    if let Some(url) = text("RINGWALL_URL") {
+        let Some(token) = text("RINGWALL_TOKEN") else {
+            return Err(Failure::new("RINGWALL_URL is set, but not RINGWALL_TOKEN")
+                .hint("make a token on the server: ringwall tokens create NAME --role analyst"));
+        };
+        return Ok(Found { url, token: token.trim().to_owned(), dialects: BTreeMap::new() });
+    }
+    match data_dir::find(variable) {
+        Some(data_dir) => in_data_dir(&data_dir),
+        None => Err(Failure::new("no server is named: HOME is not set")
+            .hint("give --data-dir, or RINGWALL_URL and RINGWALL_TOKEN")),
+    }
+}
+
+fn in_data_dir(data_dir: &Path) -> Result<Found, Failure> {
+    match ReadyFile::read(&data_dir.join(ReadyFile::NAME)) {
+        Ok(ready) if !is_running(ready.pid) => Err(Failure::new(format!(
+            "the server of {} is gone: process {} ended without a word",
+            data_dir.display(),
+            ready.pid
+        ))
+        .hint("nothing that it acknowledged is lost: start it again with `ringwall up`")),
+        Ok(ready) => {
+            Ok(Found { url: ready.main, token: ready.admin_token, dialects: ready.dialects })
+        }
+        Err(ReadyFileError::Missing(_)) => {
+            Err(Failure::new(format!("no server runs on {}", data_dir.display())).hint(
+                "start one with `ringwall up`, or name another by --data-dir, or by RINGWALL_URL \
+                 and RINGWALL_TOKEN",
+            ))
+        }
+        Err(error) => {
+            let failure = Failure::new(error.to_string());
+            Err(match &error {
+                ReadyFileError::File(_) => failure
+                    .hint("is the server another user's? then use RINGWALL_URL and RINGWALL_TOKEN"),
+                _ => failure,
+            })
+        }
+    }
+}
+
+/// Whether a process of this number runs; where that cannot be known, the connection will tell.
+fn is_running(pid: u32) -> bool {
+    !Path::new("/proc/self").exists() || Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_explicit_word_wins() {
+        let folder = Folder::new("words");
+        let ready = |name: &str| {
+            let data_dir = folder.0.join(name);
+            std::fs::create_dir_all(&data_dir).unwrap();
+            let ready = ReadyFile {
+                main: format!("http://{name}"),
+                dialects: BTreeMap::new(),
+                policy_socket: None,
+                admin_token: format!("rwt_{name}"),
+                admin_password: String::new(),
+                data_dir: data_dir.clone(),
+                pid: std::process::id(),
+            };
+            ready.write(&data_dir.join("ready.json")).unwrap();
+            data_dir
+        };
+        let (given, environment) = (ready("given"), ready("environment"));
+        let set = [
+            ("RINGWALL_URL", "http://elsewhere".into()),
+            ("RINGWALL_TOKEN", " rwt_elsewhere\n".into()),
+            ("RINGWALL_DATA_DIR", environment.clone().into_os_string()),
+        ];
+        check(Some(&given), &set, Ok("http://given rwt_given"));
+        check(None, &set, Ok("http://elsewhere rwt_elsewhere"));
+        check(None, &set[2..], Ok("http://environment rwt_environment"));
+        check(None, &set[..1], Err("RINGWALL_URL is set, but not RINGWALL_TOKEN"));
+        check(None, &[], Err("no server is named: HOME is not set"));
+        let home = [("HOME", folder.0.clone().into_os_string())];
+        let nowhere = format!("no server runs on {}/.local/share/ringwall", folder.0.display());
+        check(None, &home, Err(&nowhere));
+    }
+
+    #[test]
+    fn a_dead_server_is_not_asked() {
+        let folder = Folder::new("dead");
+        let ready = ReadyFile {
+            main: "http://127.0.0.1:1".to_owned(),
+            dialects: BTreeMap::new(),
+            policy_socket: None,
+            admin_token: String::new(),
+            admin_password: String::new(),
+            data_dir: folder.0.clone(),
+            pid: u32::MAX,
+        };
+        ready.write(&folder.0.join("ready.json")).unwrap();
+        let expected = format!(
+            "the server of {} is gone: process 4294967295 ended without a word",
+            folder.0.display()
+        );
+        check(Some(&folder.0), &[], Err(&expected));
+    }
+
+    #[track_caller]
+    fn check(given: Option<&Path>, set: &[(&str, OsString)], expected: Result<&str, &str>) {
+        let found = find(given, |name| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        });
+        let found = match &found {
+            Ok(found) => Ok(format!("{} {}", found.url, found.token)),
+            Err(failure) => Err(failure.message.as_str()),
+        };
+        assert_eq!(found.as_deref().map_err(|why| *why), expected);
+    }
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("ringwall-find-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+}
