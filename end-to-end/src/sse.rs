@@ -90,3 +90,22 @@ fn parse(block: &str) -> Option<StreamEvent> {
     }
     Some(StreamEvent { name, data: serde_json::from_str(&data).unwrap_or_default() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_an_event_or_a_comment() {
+        check("event: alert\ndata: {\"id\": 1}\n\n", Some(("alert", "{\"id\":1}")));
+        check("data: [1,\ndata: 2]\n\n", Some(("message", "[1,2]")));
+        check(": heartbeat\n\n", None);
+    }
+
+    #[track_caller]
+    fn check(block: &str, expected: Option<(&str, &str)>) {
+        let found = parse(block).map(|event| (event.name, event.data.to_string()));
+        let expected = expected.map(|(name, data)| (name.to_owned(), data.to_owned()));
+        assert_eq!(found, expected, "block {block:?}");
+    }
+}
