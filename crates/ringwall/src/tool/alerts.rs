@@ -247,8 +247,10 @@ fn line(row: &AlertRow, out: &Output) -> String {
 
 fn title(row: &AlertRow) -> String {
     match &row.process {
-        Some(process) => format!("{} (pid {})", row.title, process.pid),
-        None => row.title.clone(),
+        Some(process) if !row.title.contains("pid ") => {
+            format!("{} (pid {})", row.title, process.pid)
+        }
+        _ => row.title.clone(),
     }
 }
 

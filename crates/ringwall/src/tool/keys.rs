@@ -26,6 +26,7 @@ Examples:
   ringwall keys create sysscore agent-1
   ringwall keys create sysscore agent-1 --secret-file ./secret --json
   ringwall keys create host-agent web-1
+  (umask 077; ringwall keys create host-agent web-1 --json > key.json)
   ringwall keys delete sysscore agent-1";
 
 #[derive(Debug, Subcommand)]
@@ -125,14 +126,12 @@ fn explained(key: &KeyCreated, asking: &Asking) -> String {
             )
         }
         KeyKind::HostAgent => format!(
-            "Put the secret into a file that only root can read, then on {}:\n\n\
-             ringwall host-agent --server {} --name {} --secret-file FILE{}\n",
+            "On {}, save this as key.json, with mode 0600:\n\n\
+             {{ \"name\": {id}, \"secret\": {secret}, \"server_public_key\": {} }}\n\n\
+             and start there:\n\nringwall host-agent --server {} --key-file key.json\n",
             visible(&key.id),
+            yaml(key.server_public_key.as_deref().unwrap_or_default()),
             asking.server.url,
-            visible(&key.id),
-            key.server_public_key
-                .as_ref()
-                .map_or_else(String::new, |public| format!(" --server-public-key {public}"))
         ),
     };
     format!("{}\nThe secret is shown this once. {next}", fields.render(asking.out.paint))

@@ -9,7 +9,8 @@ use ringwall_server_api::{ScoreQuery, ScoreRow};
 
 /// How risky processes are, and why
 ///
-/// One row per process, the riskiest first. Scores are 0 to 100.
+/// One row per process, the riskiest first. Scores are 0 to 100. Of very many processes only the
+/// 10,000 whose score changed last are looked at.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -33,6 +34,9 @@ Examples:
   ringwall scores --min 50
   ringwall scores --host sysscore:agent-1 --json";
 
+/// How many are looked at to find the riskiest.
+const ROWS_MAX: usize = 10_000;
+
 pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
     let host = match &arguments.host {
         Some(host) => Some(pick::host(asking, host).await?),
@@ -44,7 +48,10 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         risk_max: arguments.max,
         ..ScoreQuery::default()
     };
-    let rows = asking.client.scores(query).take(arguments.limit.limit).await?;
+    // The server tells what changed last first, so that pages stay stable.
+    let mut rows = asking.client.scores(query).take(ROWS_MAX).await?;
+    rows.sort_by(|a, b| b.risk_score.total_cmp(&a.risk_score));
+    rows.truncate(arguments.limit.limit);
     asking.out.list(&rows, |rows| table(rows, now()), "no scores")?;
     Ok(Exit::Yes)
 }

@@ -90,7 +90,11 @@ fn hosts() -> Vec<Described> {
         get(paths::SCORES, "list_scores", "How risky processes are, and why")
             .tag("hosts")
             .query::<ScoreQuery>()
-            .answers::<Page<ScoreRow>>(200, "The riskiest first", page(examples::score()))
+            .answers::<Page<ScoreRow>>(
+                200,
+                "The latest change first; one row per process",
+                page(examples::score()),
+            )
             .done(),
     ]
 }

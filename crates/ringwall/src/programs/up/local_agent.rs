@@ -20,9 +20,6 @@ pub(super) struct LocalAgent {
     key_file: PathBuf,
 }
 
-/// Names the parent to the child: see `programs::host_agent`.
-pub(crate) const PARENT_VARIABLE: &str = "RINGWALL_PARENT_PID";
-
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_LAST: Duration = Duration::from_secs(30);
 /// Whoever lived so long is started again at once.
@@ -85,7 +82,8 @@ impl LocalAgent {
         let program = std::env::current_exe().context("own program not found")?;
         let mut command = Command::new(program);
         command.arg("host-agent").args(["--server", &self.server, "--name", &self.name]);
-        command.arg("--key-file").arg(&self.key_file);
+        // Also where `up` is killed the hard way, nothing of it stays behind.
+        command.arg("--key-file").arg(&self.key_file).arg("--exit-with-parent");
         // What opens the server to people and agents is none of its business.
         for secret in ["RINGWALL_TOKEN", "AGENT_KEYS", "OAUTH2_SECRET_KEY", "HMAC_SECRET_KEY"] {
             command.env_remove(secret);
@@ -93,7 +91,6 @@ impl LocalAgent {
         if std::env::var_os("RINGWALL_LOG").is_none() {
             command.env("RINGWALL_LOG", "warn");
         }
-        command.env(PARENT_VARIABLE, std::process::id().to_string());
         // A group of its own: Ctrl-C goes to the parent alone, which ends things in order.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         command.spawn().context("cannot run")
