@@ -1,7 +1,9 @@
 //! A folder for one test, removed when the test is done with it.
 
 use anyhow::{Context, Result};
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -32,6 +34,19 @@ impl Folder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Writes a file that only its owner may read, as keys are kept.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn private_file(&self, name: &str, content: &[u8]) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&path).and_then(|mut file| file.write_all(content))?;
+        Ok(path)
     }
 }
 

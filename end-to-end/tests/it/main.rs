@@ -9,6 +9,7 @@ mod crash;
 mod disk_full;
 mod guide_client;
 mod guides;
+mod host_agent;
 mod hostile;
 mod operators;
 mod react;

@@ -4,15 +4,12 @@ use anyhow::{Context, Result, bail};
 use ringwall_end_to_end::environment;
 use ringwall_end_to_end::folder::Folder;
 use ringwall_end_to_end::machine;
-use ringwall_end_to_end::pages;
 use ringwall_end_to_end::process_stat;
 use ringwall_end_to_end::server::{Server, Setup};
 use ringwall_end_to_end::suspect::{Suspect, SuspectProcess};
 use ringwall_end_to_end::tour;
 use serde_json::json;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -67,10 +64,8 @@ pub(crate) async fn run(duration: Duration, processes: u64) -> Result<()> {
 /// The agent as it is installed on other machines: alone, where it was built so.
 async fn start_agent(server: &Server, folder: &Folder) -> Result<Child> {
     let key = json!({"kind": "host-agent", "name": NAME});
-    let answer = server.api().post("/api/v1/keys", &key).await?.expect(201)?.json()?;
-    let secret = folder.path().join("secret");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&secret)?;
-    file.write_all(pages::text(&answer, "/secret")?.as_bytes())?;
+    let answer = server.api().post("/api/v1/keys", &key).await?.expect(201)?;
+    let key_file = folder.private_file("key.json", &answer.body)?;
     let ringwall = environment::ringwall()?;
     let alone: PathBuf = ringwall.with_file_name("ringwall-host-agent");
     let mut command = if alone.exists() {
@@ -81,9 +76,7 @@ async fn start_agent(server: &Server, folder: &Folder) -> Result<Child> {
         command.arg("host-agent");
         command
     };
-    command.args(["--server", &server.ready().main, "--name", NAME]);
-    command.arg("--secret-file").arg(secret);
-    command.args(["--server-public-key", pages::text(&answer, "/server_public_key")?]);
+    command.args(["--server", &server.ready().main]).arg("--key-file").arg(key_file);
     let log = File::create(folder.path().join("agent.log"))?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
     command.spawn().context("cannot start the host agent")
