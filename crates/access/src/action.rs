@@ -25,6 +25,8 @@ pub trait Action: Clone {
 pub struct KillProcess {
     /// The client that shall carry it out.
     pub source: Source,
+    /// The name of the host that the client reports, which may be another than its own.
+    pub hostname: Box<str>,
     /// The one process that is meant.
     pub target: Target,
 }
@@ -43,7 +45,7 @@ impl Action for KillProcess {
     }
 
     fn check(&self, rules: &Rules) -> Result<(), RefusalReason> {
-        may_be_killed(rules, &self.source, &self.target)
+        may_be_killed(rules, self)
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::audit_entry::one_line;
 use crate::{Action, AuditEntry, KillProcess, Outcome, Permission, Rules, Subject};
-use ringwall_event::{Command, CommandAction, CommandState, EventId, Source, Target, Timestamp};
+use ringwall_event::{Command, CommandAction, CommandState, EventId, Source, Timestamp};
 
 /// Decides whether the subject may do this. Every action of ours passes here, and every decision
 /// carries the one audit entry that it leaves.
@@ -190,8 +190,7 @@ fn may<A: Action>(rules: &Rules, action: &A, subject: &Subject) -> Result<(), Re
 /// What no role and no rule may do to a process.
 pub(crate) fn may_be_killed(
     rules: &Rules,
-    source: &Source,
-    target: &Target,
+    KillProcess { source, hostname, target }: &KillProcess,
 ) -> Result<(), RefusalReason> {
     if !(2..=i64::from(u32::MAX)).contains(&target.pid) {
         return Err(RefusalReason::Pid(target.pid));
@@ -199,7 +198,7 @@ pub(crate) fn may_be_killed(
     if rules.protects(&target.name) {
         return Err(RefusalReason::ProtectedName(one_line(&target.name)));
     }
-    if rules.is_own_process(source, target.pid) {
+    if rules.is_own_process([&source.name, hostname], target.pid) {
         return Err(RefusalReason::OwnProcess(target.pid));
     }
     if !matches!(&*source.dialect, Source::HOST_AGENT | Source::WATCHER) {
@@ -227,12 +226,14 @@ fn entry<A: Action>(
 mod tests {
     use super::*;
     use crate::{Change, Role};
+    use ringwall_event::Target;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
     fn kill(dialect: &str, host: &str, pid: i64, name: &str) -> KillProcess {
         KillProcess {
             source: Source::new(dialect, host),
+            hostname: host.into(),
             target: Target { pid, start_time: Some(Timestamp::from_micros(5)), name: name.into() },
         }
     }
@@ -310,7 +311,11 @@ mod tests {
             ("sysscore", Some(RefusalReason::TakesNoCommands("sysscore:web-2".into()))),
         ] {
             let target = Target { pid: 9, start_time: None, name: "evil.sh".into() };
-            let action = KillProcess { source: Source::new(dialect, "web-2"), target };
+            let action = KillProcess {
+                source: Source::new(dialect, "web-2"),
+                hostname: "web-2".into(),
+                target,
+            };
             check_decision(&action, &user(Role::Admin), expected);
         }
     }

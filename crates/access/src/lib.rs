@@ -9,6 +9,7 @@
 //!
 //! let kill = |pid, name: &str| KillProcess {
 //!     source: Source::new("host-agent", "web-1"),
+//!     hostname: "web-1".into(),
 //!     target: Target { pid, start_time: Some(Timestamp::from_micros(1)), name: name.into() },
 //! };
 //! let rules = Rules::default();

@@ -1,6 +1,5 @@
 use crate::Subject;
 use crate::protected_names::ProtectedNames;
-use ringwall_event::Source;
 use std::collections::HashSet;
 
 /// What [`authorise`](crate::authorise) decides by: today a few lists, later the policy daemon.
@@ -38,14 +37,15 @@ impl Rules {
 
     /// Says which processes are our own, and by which names hosts report the machine they run on.
     ///
-    /// The names are compared with those of the sources of every dialect, without regard to case.
+    /// The names are compared with those of the sources of every dialect and of the hosts they report,
+    /// without regard to case and up to the first dot.
     #[must_use]
     pub fn with_own_processes<'a>(
         mut self,
         hosts: impl IntoIterator<Item = &'a str>,
         pids: impl IntoIterator<Item = i64>,
     ) -> Self {
-        self.own_hosts = hosts.into_iter().map(str::to_lowercase).collect();
+        self.own_hosts = hosts.into_iter().map(first_label).collect();
         self.own_pids = pids.into_iter().collect();
         self
     }
@@ -59,9 +59,15 @@ impl Rules {
             if self.automatic.contains(&(name.clone(), action.to_owned())))
     }
 
-    pub(crate) fn is_own_process(&self, source: &Source, pid: i64) -> bool {
-        self.own_pids.contains(&pid) && self.own_hosts.contains(&source.name.to_lowercase())
+    pub(crate) fn is_own_process(&self, host_names: [&str; 2], pid: i64) -> bool {
+        self.own_pids.contains(&pid)
+            && host_names.iter().any(|name| self.own_hosts.contains(&first_label(name)))
     }
+}
+
+/// A host is reported by its short name here and its full name there.
+fn first_label(name: &str) -> String {
+    name.split('.').next().unwrap_or_default().to_lowercase()
 }
 
 impl Default for Rules {

@@ -48,6 +48,37 @@ impl Activity {
         }
     }
 
+    /// Cuts every text to what a host can honestly have there: names and users 255 bytes, paths and
+    /// command lines 4 and 8 KiB. A cut text ends in `…`. So one sender cannot fill the memory that
+    /// its pictures are kept in, and a long text does not hide its process.
+    pub fn shorten_texts(&mut self) {
+        match self {
+            Self::ProcessStarted(process) => process.shorten_texts(),
+            Self::ProcessEnded { process, .. } => shorten(&mut process.name, NAME_BYTES_MAX),
+            Self::ConnectionOpened(connection) | Self::ConnectionClosed(connection) => {
+                connection.shorten_texts();
+            }
+            Self::SystemCall { process, name, .. } => {
+                shorten(&mut process.name, NAME_BYTES_MAX);
+                shorten(name, NAME_BYTES_MAX);
+            }
+            Self::Inventory(inventory) => {
+                inventory.processes.iter_mut().for_each(Process::shorten_texts);
+                inventory.connections.iter_mut().for_each(Connection::shorten_texts);
+                let system = &mut inventory.system;
+                for text in [
+                    &mut system.platform,
+                    &mut system.os,
+                    &mut system.kernel,
+                    &mut system.architecture,
+                    &mut system.agent_version,
+                ] {
+                    shorten_optional(text, NAME_BYTES_MAX);
+                }
+            }
+        }
+    }
+
     /// The lower-case name of the kind: `process_started`, `system_call`, ….
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -102,6 +133,44 @@ pub struct Process {
     /// Share of the host's memory that is resident, in percent.
     #[serde(default)]
     pub memory_percent: Option<f64>,
+}
+
+const NAME_BYTES_MAX: usize = 255;
+const PATH_BYTES_MAX: usize = 4 << 10;
+const COMMAND_LINE_BYTES_MAX: usize = 8 << 10;
+
+impl Process {
+    fn shorten_texts(&mut self) {
+        shorten(&mut self.name, NAME_BYTES_MAX);
+        shorten_optional(&mut self.user, NAME_BYTES_MAX);
+        shorten_optional(&mut self.executable, PATH_BYTES_MAX);
+        shorten_optional(&mut self.command_line, COMMAND_LINE_BYTES_MAX);
+        shorten_optional(&mut self.executable_sha256, NAME_BYTES_MAX);
+    }
+}
+
+impl Connection {
+    fn shorten_texts(&mut self) {
+        for text in [&mut self.protocol, &mut self.local_address, &mut self.status] {
+            shorten(text, NAME_BYTES_MAX);
+        }
+        shorten_optional(&mut self.remote_address, NAME_BYTES_MAX);
+        shorten_optional(&mut self.process_name, NAME_BYTES_MAX);
+    }
+}
+
+fn shorten_optional(text: &mut Option<Box<str>>, bytes_max: usize) {
+    if let Some(text) = text {
+        shorten(text, bytes_max);
+    }
+}
+
+fn shorten(text: &mut Box<str>, bytes_max: usize) {
+    const MARK: &str = "…";
+    if text.len() > bytes_max {
+        let kept = text.get(..text.floor_char_boundary(bytes_max - MARK.len())).unwrap_or_default();
+        *text = format!("{kept}{MARK}").into();
+    }
 }
 
 /// As much of a process as names it.
@@ -192,4 +261,37 @@ pub struct SystemInfo {
     /// The version of the agent that reports.
     #[serde(default)]
     pub agent_version: Option<Box<str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn texts_are_cut_at_a_character(text in "[a-zé漢]{0,200}", bytes_max in 3usize..300) {
+            let mut cut: Box<str> = text.as_str().into();
+            shorten(&mut cut, bytes_max);
+            proptest::prop_assert!(cut.len() <= bytes_max);
+            let whole = text.len() <= bytes_max;
+            proptest::prop_assert_eq!(&*cut == text.as_str(), whole);
+            proptest::prop_assert!(whole || text.starts_with(cut.trim_end_matches('…')));
+        }
+    }
+
+    #[test]
+    fn a_picture_full_of_long_texts_becomes_small() {
+        let long: Box<str> = "x".repeat(1 << 20).into();
+        let process = Process {
+            name: long.clone(),
+            command_line: Some(long.clone()),
+            executable: Some(long.clone()),
+            user: Some(long),
+            ..Process::default()
+        };
+        let inventory = Inventory { processes: vec![process], ..Inventory::default() };
+        let mut activity = Activity::Inventory(Box::new(inventory));
+        activity.shorten_texts();
+        assert!(serde_json::to_string(&activity).unwrap().len() < 16 << 10);
+    }
 }

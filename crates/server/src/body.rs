@@ -1,9 +1,10 @@
 //! Request bodies: whole, bounded in size and in time.
 
 use axum::body::{Body, HttpBody};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +18,14 @@ pub(crate) enum BodyError {
     /// The connection broke.
     #[error("body broke off")]
     BrokeOff,
+    /// Too many bodies arrive at once.
+    #[error("too many requests at once")]
+    NoRoom,
 }
+
+/// Of all bodies that are arriving: senders are told apart only once theirs is whole.
+const ARRIVING_KIBIBYTES_MAX: usize = 512 << 10;
+static ROOM: Semaphore = Semaphore::const_new(ARRIVING_KIBIBYTES_MAX);
 
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -27,11 +35,56 @@ pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, BodyErro
     if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge(bytes_max));
     }
-    let whole = Limited::new(body, bytes_max).collect();
-    match tokio::time::timeout(READ_TIMEOUT, whole).await {
-        Err(_) => Err(BodyError::TooSlow),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge(bytes_max)),
-        Ok(Err(_)) => Err(BodyError::BrokeOff),
+    let whole = collect(Limited::new(body, bytes_max), bytes_max);
+    tokio::time::timeout(READ_TIMEOUT, whole).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+/// Takes room for each frame as it comes, and gives it back when the body is whole: from then on the
+/// bound of the write queue holds.
+async fn collect(mut body: Limited<Body>, bytes_max: usize) -> Result<Bytes, BodyError> {
+    let mut held = Vec::new();
+    let mut first: Option<Bytes> = None;
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                BodyError::TooLarge(bytes_max)
+            } else {
+                BodyError::BrokeOff
+            }
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        let kibibytes = u32::try_from(data.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
+        held.push(ROOM.try_acquire_many(kibibytes).map_err(|_| BodyError::NoRoom)?);
+        match (first.take(), whole.is_empty()) {
+            // Most bodies are one frame, which need not be copied.
+            (None, true) => first = Some(data),
+            (earlier, _) => {
+                whole.extend_from_slice(&earlier.unwrap_or_default());
+                whole.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
+    #[tokio::test]
+    async fn frames_are_put_together_within_the_bound() {
+        for parts in [vec![], vec!["abc"], vec!["abc", "def"], vec!["a", "", "b", "cd", "ef"]] {
+            let expected = parts.concat();
+            let frames =
+                parts.iter().map(|part| Ok::<_, std::io::Error>(Frame::data(Bytes::from(*part))));
+            let body =
+                Body::new(StreamBody::new(futures_util::stream::iter(frames.collect::<Vec<_>>())));
+            assert_eq!(read(body, 6).await, Ok(Bytes::from(expected)), "{parts:?}");
+        }
+        assert_eq!(read(Body::from("1234567"), 6).await, Err(BodyError::TooLarge(6)));
+        assert_eq!(ROOM.available_permits(), ARRIVING_KIBIBYTES_MAX, "all room is given back");
     }
 }

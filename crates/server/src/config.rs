@@ -288,6 +288,7 @@ impl Config {
             },
             risk_threshold: self.detection.risk_threshold,
             access: Arc::new(access),
+            enrolled: crate::keys::Enrolled::default(),
             command_seconds: self.detection.command_seconds,
             lease_seconds: self.detection.watcher_lease_seconds,
         }

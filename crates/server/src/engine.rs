@@ -25,6 +25,7 @@ use crate::secrets::random_bytes;
 use answer::Answer;
 use checkpoint::Checkpointer;
 use parking_lot::{RwLock, RwLockReadGuard};
+use ringwall_detection::IndicatorSet;
 use ringwall_dialects::sysscore::IdentityHasher;
 use ringwall_event::{Alert, Command, Event, EventId, Source, Timestamp};
 use ringwall_store::{
@@ -41,7 +42,6 @@ pub struct Engine {
     group_commit: GroupCommit,
     bytes_in_flight: Arc<Semaphore>,
     retry_after_seconds: u64,
-    reloading: tokio::sync::Mutex<()>,
 }
 
 /// What the writer thread and the requests both see.
@@ -51,6 +51,7 @@ struct Shared {
     derived: RwLock<Derived>,
     rules: RwLock<Arc<Rules>>,
     stream: broadcast::Sender<StreamItem>,
+    events: broadcast::Sender<Arc<Vec<Event>>>,
     signals: parking_lot::Mutex<HashMap<Source, Arc<Notify>>>,
 }
 
@@ -163,19 +164,52 @@ pub struct Writing<'a> {
     pub derived: &'a mut Derived,
     /// The rules in force.
     pub rules: &'a Rules,
-    /// The moment of the write; never earlier than the write before.
+    /// The moment of the write; always later than the write before.
     pub now: Timestamp,
-    effects: &'a mut Vec<StreamItem>,
+    shared: &'a Arc<Shared>,
+    effects: &'a mut Effects,
+}
+
+/// What happens once a write is committed, and only then.
+#[derive(Default)]
+struct Effects {
+    told: Vec<StreamItem>,
+    done: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Writing<'_> {
     /// Tells the stream, if the commit succeeds.
     pub fn publish(&mut self, item: StreamItem) {
-        self.effects.push(item);
+        self.effects.told.push(item);
+    }
+
+    /// Does something once the commit succeeded, before the caller hears of it. It runs on the
+    /// writer's thread in the order of the commits, also where the caller has gone away: what
+    /// mirrors the database in memory is changed here.
+    pub(crate) fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
+        self.effects.done.push(Box::new(effect));
+    }
+
+    /// Writes the derived state down with this commit, for a change of this host that follows from
+    /// no event.
+    pub(crate) fn keep_derived(&mut self, source: Source) -> Result<(), StoreError> {
+        self.derived.dirty.insert(source);
+        checkpoint::write(self.session, self.derived)
+    }
+
+    /// Puts these indicators into force with the commit.
+    pub(crate) fn put_indicators_into_force(&mut self, indicators: Arc<IndicatorSet>) {
+        let shared = Arc::clone(self.shared);
+        self.after_commit(move || {
+            let mut rules = shared.rules.write();
+            *rules = Arc::new(Rules { indicators, ..Rules::clone(&rules) });
+        });
     }
 }
 
 const STREAM_CAPACITY: usize = 8192;
+/// Whole batches wait here for the slowest reader who follows events: so they are few.
+const EVENT_BATCHES_KEPT: usize = 128;
 
 impl Engine {
     /// Loads the derived state and starts the writer.
@@ -191,12 +225,14 @@ impl Engine {
         let identity = IdentityHasher::new(&random_bytes::<32>()?);
         let derived = checkpoint::load(&database, &rules, &identity, settings)?;
         let (stream, _) = broadcast::channel(STREAM_CAPACITY);
+        let (events, _) = broadcast::channel(EVENT_BATCHES_KEPT);
         let shared = Arc::new(Shared {
             identity,
             database: Arc::clone(&database),
             derived: RwLock::new(derived),
             rules: RwLock::new(rules),
             stream,
+            events,
             signals: parking_lot::Mutex::new(HashMap::new()),
         });
         let mut checkpointer = Checkpointer::new(settings);
@@ -217,7 +253,6 @@ impl Engine {
             group_commit,
             bytes_in_flight: Arc::new(Semaphore::new(settings.queue_bytes_max >> 10)),
             retry_after_seconds: settings.retry_after_seconds,
-            reloading: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -273,19 +308,6 @@ impl Engine {
         Arc::clone(&self.shared.rules.read())
     }
 
-    /// Held while rules are read from the database and put into force, so that of two changes the
-    /// later one stays.
-    pub(crate) async fn reloading(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.reloading.lock().await
-    }
-
-    /// Puts other rules into force, for all batches from now on.
-    pub fn replace_rules(&self, change: impl FnOnce(&Rules) -> Rules) {
-        let mut rules = self.shared.rules.write();
-        let changed = change(&rules);
-        *rules = Arc::new(changed);
-    }
-
     /// Recognises SysScore items that come again, see [`IntakeBatch::items`].
     pub fn identity(&self) -> &IdentityHasher {
         &self.shared.identity
@@ -299,7 +321,12 @@ impl Engine {
         self.write(|writing| checkpoint::write(writing.session, writing.derived)).await
     }
 
-    /// What is stored from now on.
+    /// The events that are stored from now on.
+    pub fn subscribe_to_events(&self) -> broadcast::Receiver<Arc<Vec<Event>>> {
+        self.shared.events.subscribe()
+    }
+
+    /// What is concluded and done from now on, without the events themselves.
     pub fn subscribe(&self) -> broadcast::Receiver<StreamItem> {
         self.shared.stream.subscribe()
     }
@@ -337,7 +364,7 @@ impl Engine {
         let shared = Arc::clone(&self.shared);
         self.group_commit
             .submit(move |session| {
-                let mut effects = Vec::new();
+                let mut effects = Effects::default();
                 let outcome = {
                     let rules = Arc::clone(&shared.rules.read());
                     let mut derived = shared.derived.write();
@@ -353,6 +380,7 @@ impl Engine {
                             derived: &mut derived,
                             rules: &rules,
                             now,
+                            shared: &shared,
                             effects: &mut effects,
                         })
                     }
@@ -382,8 +410,11 @@ impl Engine {
 }
 
 impl Shared {
-    fn tell(&self, effects: Vec<StreamItem>) {
-        for item in effects {
+    fn tell(&self, effects: Effects) {
+        for effect in effects.done {
+            effect();
+        }
+        for item in effects.told {
             if let StreamItem::Command(command) = &item
                 && command.state.is_open()
                 && let Some(signal) = self.signals.lock().get(&command.source)
@@ -391,19 +422,22 @@ impl Shared {
                 signal.notify_waiters();
             }
             // An error here means that nobody listens.
-            drop(self.stream.send(item));
+            match item {
+                StreamItem::Events(batch) => drop(self.events.send(batch)),
+                item => drop(self.stream.send(item)),
+            }
         }
     }
 
     /// After a failed commit the memory is ahead of the disk: go back to what the disk says.
     fn rebuild(&self, settings: &EngineSettings) {
         let rules = Arc::clone(&self.rules.read());
-        let mut derived = self.derived.write();
+        // Only this thread writes, so nothing changes while it loads, and readers need not wait.
         match checkpoint::load(&self.database, &rules, &self.identity, settings) {
-            Ok(loaded) => *derived = loaded,
+            Ok(loaded) => *self.derived.write() = loaded,
             Err(error) => {
                 tracing::error!(%error, "state cannot be rebuilt; it is tried again at the next write");
-                derived.mark_stale();
+                self.derived.write().mark_stale();
             }
         }
     }
@@ -446,6 +480,7 @@ fn intake(
         writing.session.put_mark(mark, &Mark { received, answer: answer.write() })?;
     }
     if !events.is_empty() {
+        writing.publish(StreamItem::Host(source));
         writing.publish(StreamItem::Events(Arc::new(events)));
     }
     Ok(answer.first_time())

@@ -47,7 +47,7 @@ pub(crate) async fn add(
     indicators: Vec<Indicator>,
     audit: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<Added, TakeError> {
-    let added = engine
+    engine
         .write(move |writing| {
             audit(writing)?;
             let mut outcome = Added::default();
@@ -70,13 +70,14 @@ pub(crate) async fn add(
                     outcome.added += 1;
                 }
             }
+            if outcome.added > 0 {
+                let set = put_into_force(writing)?;
+                // What runs already may be what was just listed.
+                writing.judge_known(&set)?;
+            }
             Ok(outcome)
         })
-        .await?;
-    if added.added > 0 {
-        reload(engine).await?;
-    }
-    Ok(added)
+        .await
 }
 
 /// Takes an indicator off the list; returns whether it was on it.
@@ -88,28 +89,23 @@ pub(crate) async fn remove(
     id: String,
     audit: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<bool, TakeError> {
-    let removed = engine
+    engine
         .write(move |writing| {
             audit(writing)?;
-            writing.session.delete_document(INDICATORS, &id)
-        })
-        .await?;
-    if removed {
-        reload(engine).await?;
-    }
-    Ok(removed)
-}
-
-async fn reload(engine: &Engine) -> Result<(), TakeError> {
-    let _one_at_a_time = engine.reloading().await;
-    let indicators: Vec<Indicator> = engine
-        .read(|session| {
-            Ok(session.documents(INDICATORS)?.into_iter().map(|(_, indicator)| indicator).collect())
+            let removed = writing.session.delete_document(INDICATORS, &id)?;
+            if removed {
+                put_into_force(writing)?;
+            }
+            Ok(removed)
         })
         .await
-        .map_err(|error| TakeError::Storage(error.to_string().into()))?;
-    let set = Arc::new(IndicatorSet::new(indicators));
-    engine.replace_rules(|rules| crate::rules::Rules { indicators: set, ..rules.clone() });
-    // What runs already may be what was just listed.
-    engine.write(|writing| writing.judge_known()).await
+}
+
+/// The list as this transaction has it, in force with its commit.
+fn put_into_force(writing: &mut Writing<'_>) -> Result<Arc<IndicatorSet>, StoreError> {
+    let listed = writing.session.documents(INDICATORS)?;
+    let set = listed.into_iter().map(|(_, indicator)| indicator).collect();
+    let set = Arc::new(IndicatorSet::new(set));
+    writing.put_indicators_into_force(Arc::clone(&set));
+    Ok(set)
 }

@@ -1,6 +1,6 @@
 //! The keys of agents: whose signature is whose.
 
-use crate::engine::{Engine, TakeError};
+use crate::engine::{Engine, TakeError, Writing};
 use crate::secrets::{Secrets, random_bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Which family a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum KeyKind {
+pub(crate) enum KeyKind {
     /// Signs bodies of the SysScore dialect.
     #[serde(rename = "sysscore")]
     SysScore,
@@ -25,7 +25,7 @@ pub enum KeyKind {
 
 impl KeyKind {
     /// The name on the command line and in the API.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SysScore => "sysscore",
             Self::HostAgent => "host-agent",
@@ -33,14 +33,14 @@ impl KeyKind {
     }
 
     /// The kind of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::SysScore, Self::HostAgent].into_iter().find(|kind| kind.name() == name)
     }
 }
 
 /// What may be told of a key.
 #[derive(Clone, Debug)]
-pub struct KeyFacts {
+pub(crate) struct KeyFacts {
     /// Its family.
     pub kind: KeyKind,
     /// The agent's name.
@@ -56,7 +56,7 @@ pub struct KeyFacts {
 /// Why a key was not made or removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// There is one already.
     #[error("there is a {kind} key for `{name}` already", kind = .0.name(), name = .1)]
     Exists(KeyKind, String),
@@ -93,9 +93,38 @@ struct HeldKey {
     from_environment: bool,
 }
 
+type Held = Arc<RwLock<HashMap<(KeyKind, String), HeldKey>>>;
+
+/// Which host agents have a key, as of now: shares the key ring's memory.
+#[derive(Clone, Default)]
+pub(crate) struct Enrolled(Held);
+
+impl Enrolled {
+    /// Whether the host agent of this name has a key.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.read().contains_key(&(KeyKind::HostAgent, name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+impl Enrolled {
+    /// For tests without a key ring: this one agent has a key.
+    pub(crate) fn of(name: &str) -> Self {
+        let enrolled = Self::default();
+        let key = HeldKey {
+            secret: Arc::new(Secret::from("not used")),
+            created: None,
+            last_used: None,
+            from_environment: false,
+        };
+        enrolled.0.write().insert((KeyKind::HostAgent, name.to_owned()), key);
+        enrolled
+    }
+}
+
 /// All keys, in memory and sealed in the database.
-pub struct KeyRing {
-    held: RwLock<HashMap<(KeyKind, String), HeldKey>>,
+pub(crate) struct KeyRing {
+    held: Held,
     /// Checked in place of an unknown agent's, so that both refusals take the same work.
     nobody: Arc<Secret>,
 }
@@ -109,7 +138,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// Where the database cannot be read or a key cannot be opened.
-    pub fn load(
+    pub(crate) fn load(
         database: &Database,
         secrets: &Secrets,
         environment: &BTreeMap<String, Secret>,
@@ -139,12 +168,17 @@ impl KeyRing {
             held.insert((KeyKind::SysScore, name.clone()), key);
         }
         let nobody = Arc::new(Secret::from(random_bytes::<32>()?.as_slice()));
-        Ok(Self { held: RwLock::new(held), nobody })
+        Ok(Self { held: Arc::new(RwLock::new(held)), nobody })
+    }
+
+    /// Which host agents have a key.
+    pub(crate) fn enrolled(&self) -> Enrolled {
+        Enrolled(Arc::clone(&self.held))
     }
 
     /// The secret to check a signature of `name` with, and whether the name is known. For an
     /// unknown name it is a secret that signs nothing: check, then refuse either way.
-    pub fn secret(&self, kind: KeyKind, name: &str) -> (Arc<Secret>, bool) {
+    pub(crate) fn secret(&self, kind: KeyKind, name: &str) -> (Arc<Secret>, bool) {
         match self.held.read().get(&(kind, name.to_owned())) {
             Some(key) => (Arc::clone(&key.secret), true),
             None => (Arc::clone(&self.nobody), false),
@@ -152,12 +186,12 @@ impl KeyRing {
     }
 
     /// Whether there is a key of this kind and name.
-    pub fn knows(&self, kind: KeyKind, name: &str) -> bool {
+    pub(crate) fn knows(&self, kind: KeyKind, name: &str) -> bool {
         self.held.read().contains_key(&(kind, name.to_owned()))
     }
 
     /// Notes that a key signed something that was accepted.
-    pub fn used(&self, kind: KeyKind, name: &str, now: Timestamp) {
+    pub(crate) fn used(&self, kind: KeyKind, name: &str, now: Timestamp) {
         // Once a second is fine enough, and keeps the lock shared nearly always.
         let recent =
             |key: &HeldKey| key.last_used.is_some_and(|at| now.micros_since(at) < 1_000_000);
@@ -171,7 +205,7 @@ impl KeyRing {
     }
 
     /// All keys by kind and name, without their secrets.
-    pub fn list(&self) -> Vec<KeyFacts> {
+    pub(crate) fn list(&self) -> Vec<KeyFacts> {
         let mut facts: Vec<KeyFacts> = self
             .held
             .read()
@@ -192,13 +226,14 @@ impl KeyRing {
     ///
     /// # Errors
     /// Where the name is taken or unfit, the secret is unfit, or nothing can be stored.
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         engine: &Engine,
         secrets: &Secrets,
         kind: KeyKind,
         name: &str,
         secret: Option<Secret>,
+        audit: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Arc<Secret>, KeyError> {
         if !is_name(name) {
             return Err(KeyError::BadName);
@@ -216,27 +251,32 @@ impl KeyRing {
         let sealed = secrets
             .seal(&purpose(kind, name), secret.expose())
             .map_err(|error| KeyError::Sealing(error.to_string()))?;
-        let key = name.to_owned();
-        let created = engine
+        let secret = Arc::new(secret);
+        let (key, held, given) = (name.to_owned(), Arc::clone(&self.held), Arc::clone(&secret));
+        let is_new = engine
             .write(move |writing| {
                 let documents = document_kind(kind);
                 if writing.session.document::<StoredKey>(&documents, &key)?.is_some() {
-                    return Ok(None);
+                    return Ok(false);
                 }
-                let stored = StoredKey { sealed, created: writing.now };
-                writing.session.put_document(&documents, &key, &stored)?;
-                Ok::<_, StoreError>(Some(stored.created))
+                audit(writing)?;
+                let created = writing.now;
+                writing.session.put_document(&documents, &key, &StoredKey { sealed, created })?;
+                writing.after_commit(move || {
+                    let entry = HeldKey {
+                        secret: given,
+                        created: Some(created),
+                        last_used: None,
+                        from_environment: false,
+                    };
+                    held.write().insert((kind, key), entry);
+                });
+                Ok(true)
             })
-            .await?
-            .ok_or_else(|| KeyError::Exists(kind, name.to_owned()))?;
-        let secret = Arc::new(secret);
-        let held = HeldKey {
-            secret: Arc::clone(&secret),
-            created: Some(created),
-            last_used: None,
-            from_environment: false,
-        };
-        self.held.write().insert((kind, name.to_owned()), held);
+            .await?;
+        if !is_new {
+            return Err(KeyError::Exists(kind, name.to_owned()));
+        }
         Ok(secret)
     }
 
@@ -244,7 +284,13 @@ impl KeyRing {
     ///
     /// # Errors
     /// Where there is none, or it comes from the environment, or nothing can be stored.
-    pub async fn delete(&self, engine: &Engine, kind: KeyKind, name: &str) -> Result<(), KeyError> {
+    pub(crate) async fn delete(
+        &self,
+        engine: &Engine,
+        kind: KeyKind,
+        name: &str,
+        audit: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), KeyError> {
         let key = (kind, name.to_owned());
         match self.held.read().get(&key) {
             None => return Err(KeyError::Missing(kind, name.to_owned())),
@@ -253,11 +299,15 @@ impl KeyRing {
             }
             Some(_) => {}
         }
-        let removed = name.to_owned();
+        let held = Arc::clone(&self.held);
         engine
-            .write(move |writing| writing.session.delete_document(&document_kind(kind), &removed))
+            .write(move |writing| {
+                audit(writing)?;
+                writing.session.delete_document(&document_kind(kind), &key.1)?;
+                writing.after_commit(move || drop(held.write().remove(&key)));
+                Ok(())
+            })
             .await?;
-        self.held.write().remove(&key);
         Ok(())
     }
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+const STALL_MILLIS: u32 = 60_000;
+
 /// Bounds of one listener.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListenLimits {
@@ -54,6 +56,10 @@ pub(crate) async fn serve(
         // Answers are small and awaited: they shall not wait to be joined by others.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
+        }
+        // A client that takes nothing of its answer for this long does not keep its place.
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, STALL_MILLIS) {
+            tracing::debug!(%peer, %error, "no TCP_USER_TIMEOUT");
         }
         let service = TowerToHyperService::new(WithPeer { router: router.clone(), peer });
         let connection = hyper::server::conn::http1::Builder::new()

@@ -1,5 +1,6 @@
 //! What is in force: indicators, thresholds, and what may be done.
 
+use crate::keys::Enrolled;
 use ringwall_access::Rules as AccessRules;
 use ringwall_detection::{DetectionRules, IndicatorSet};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Rules {
     pub risk_threshold: f64,
     /// Who may do what.
     pub access: Arc<AccessRules>,
+    /// Which host agents have a key.
+    pub(crate) enrolled: Enrolled,
     /// How long a command may wait for its client, in seconds.
     pub command_seconds: i64,
     /// How long a client that cannot report results is given before a command is handed out

@@ -54,13 +54,17 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let data_dir = prepare_data_dir(&config.server.data_dir)?;
     let _lock = lock(&data_dir)?;
+    let ready_files: Vec<PathBuf> =
+        options.ready_file.iter().cloned().chain([data_dir.join(ReadyFile::NAME)]).collect();
+    // What a killed server left behind would say that this one is ready.
+    remove_all(&ready_files)?;
     let environment = Environment::read(&options.env)?;
     let listeners = Listeners::bind(&config, &options).await?;
     let database = Arc::new(Database::open(&data_dir.join("ringwall.db"))?);
     let secrets = Secrets::load(&data_dir.join("master.key"))?;
     let credentials = FirstCredentials::load(&database, &data_dir.join("first-credentials.json"))?;
     let keys = KeyRing::load(&database, &secrets, &environment.agent_keys)?;
-    let rules = first_rules(&config, &database)?;
+    let rules = Rules { enrolled: keys.enrolled(), ..first_rules(&config, &database)? };
     let engine = Engine::start(Arc::clone(&database), rules, &config.engine_settings())
         .context("cannot start the engine")?;
     let server = Arc::new(Server {
@@ -88,10 +92,8 @@ pub async fn run(
     };
     let mut tasks = listeners.serve(&server, &options.shutdown);
     tasks.spawn(sweep(Arc::clone(&server), options.shutdown.clone()));
-    let own_ready_file = data_dir.join("ready.json");
-    ready.write(&own_ready_file)?;
-    if let Some(path) = &options.ready_file {
-        ready.write(path)?;
+    for path in &ready_files {
+        ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;
     }
     tracing::info!(main = %ready.main, data_dir = %data_dir.display(), "ready");
     on_ready(&ready);
@@ -99,14 +101,26 @@ pub async fn run(
     let mut shutdown = options.shutdown;
     asked_to_stop(&mut shutdown).await;
     tracing::info!("stopping");
-    if let Err(error) = std::fs::remove_file(&own_ready_file) {
-        tracing::warn!(%error, "the ready file stays behind");
+    if let Err(error) = remove_all(&ready_files) {
+        tracing::warn!(%error, "a ready file stays behind");
     }
     while let Some(ended) = tasks.join_next().await {
         ended.context("a listener ended in a panic")?;
     }
     server.engine.checkpoint().await.context("the last state could not be written down")?;
     tracing::info!("stopped");
+    Ok(())
+}
+
+fn remove_all(files: &[PathBuf]) -> anyhow::Result<()> {
+    for path in files {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            _ => {}
+        }
+    }
     Ok(())
 }
 

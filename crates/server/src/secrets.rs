@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 /// Keys of this server. All come from one file of 32 random bytes, mode 0600, so that one file is
 /// to be guarded and one is to be restored.
-pub struct Secrets {
+pub(crate) struct Secrets {
     sealing: XChaCha20Poly1305,
     signing_key: SigningKey,
     cursor_key: Secret,
@@ -28,7 +28,7 @@ impl Secrets {
     ///
     /// # Errors
     /// Where the file cannot be read or written, has the wrong size, or others may read it.
-    pub fn load(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let master = match read_private(path)? {
             Some(bytes) => bytes,
             None => {
@@ -56,7 +56,7 @@ impl Secrets {
     ///
     /// # Errors
     /// Where the system gives no randomness.
-    pub fn seal(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
+    pub(crate) fn seal(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
         let nonce = random_bytes::<NONCE_BYTES>()?;
         let sealed = self
             .sealing
@@ -69,7 +69,7 @@ impl Secrets {
     ///
     /// # Errors
     /// Where the text was altered, or sealed for another purpose or under another master key.
-    pub fn open(&self, purpose: &str, sealed: &str) -> anyhow::Result<Secret> {
+    pub(crate) fn open(&self, purpose: &str, sealed: &str) -> anyhow::Result<Secret> {
         let bytes = STANDARD.decode(sealed).context("sealed secret is not base64")?;
         let (nonce, sealed) =
             bytes.split_first_chunk::<NONCE_BYTES>().context("sealed secret is too short")?;
@@ -83,17 +83,17 @@ impl Secrets {
     }
 
     /// The key that signs commands.
-    pub fn signing_key(&self) -> &SigningKey {
+    pub(crate) fn signing_key(&self) -> &SigningKey {
         &self.signing_key
     }
 
     /// The key of cursors.
-    pub fn cursor_key(&self) -> &Secret {
+    pub(crate) fn cursor_key(&self) -> &Secret {
         &self.cursor_key
     }
 
     /// The key of sessions and their CSRF values.
-    pub fn session_key(&self) -> &Secret {
+    pub(crate) fn session_key(&self) -> &Secret {
         &self.session_key
     }
 }
@@ -102,7 +102,7 @@ impl Secrets {
 ///
 /// # Errors
 /// Where the system gives none.
-pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+pub(crate) fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(bytes)

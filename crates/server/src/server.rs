@@ -9,7 +9,7 @@ use ringwall_signing::Secret;
 use std::net::SocketAddr;
 
 /// The running server.
-pub struct Server {
+pub(crate) struct Server {
     /// As it was started with.
     pub config: Config,
     /// Where events become facts.
@@ -35,7 +35,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl Server {
     /// The wall clock.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         now()
     }
 }

@@ -5,6 +5,9 @@ pub enum StoreError {
     /// The disk, or the size allowed to a file, is used up. Nothing was changed.
     #[error("no space left for the database")]
     Full,
+    /// The transaction ended under the hands of a job that did not notice. Nothing was changed.
+    #[error("the transaction was rolled back")]
+    RolledBack,
     /// The database was written by a later version of this program.
     #[error("the database has schema version {found}, this program knows up to {known}")]
     TooNew {

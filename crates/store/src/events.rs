@@ -38,13 +38,14 @@ pub trait EventStore {
     /// Where the database cannot be read, or a batch is damaged.
     fn event(&self, id: EventId) -> Result<Option<Event>, StoreError>;
 
-    /// Calls `each` with every batch after number `seq`, in order.
+    /// Calls `each` with every batch after number `seq`, in order; of one dialect only, if it is named.
     ///
     /// # Errors
     /// What `each` gives; where the database cannot be read, or a batch is damaged.
     fn replay(
         &self,
         after_seq: i64,
+        dialect: Option<&str>,
         each: &mut dyn FnMut(StoredBatch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
 
@@ -53,6 +54,12 @@ pub trait EventStore {
     /// # Errors
     /// Where the database cannot be read.
     fn first_seq_since(&self, moment: Timestamp) -> Result<i64, StoreError>;
+
+    /// The latest time of receipt.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    fn last_received(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// How many events are stored.
     ///
@@ -211,11 +218,13 @@ impl EventStore for Session<'_> {
     fn replay(
         &self,
         after_seq: i64,
+        dialect: Option<&str>,
         each: &mut dyn FnMut(StoredBatch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut statement =
-            self.connection.prepare(&format!("SELECT {COLUMNS} WHERE b.seq > ? ORDER BY b.seq"))?;
-        let mut rows = statement.query([after_seq])?;
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT {COLUMNS} WHERE b.seq > ?1 AND (?2 IS NULL OR s.dialect = ?2) ORDER BY b.seq"
+        ))?;
+        let mut rows = statement.query(params![after_seq, dialect])?;
         while let Some(row) = rows.next()? {
             each(unpack(row)?)?;
         }
@@ -223,14 +232,11 @@ impl EventStore for Session<'_> {
     }
 
     fn first_seq_since(&self, moment: Timestamp) -> Result<i64, StoreError> {
-        let found: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT seq FROM batch WHERE received >= ? ORDER BY received, seq LIMIT 1",
-                [moment.as_micros()],
-                |row| row.get(0),
-            )
-            .optional()?;
+        let found: Option<i64> = self.connection.query_row(
+            "SELECT min(seq) FROM batch WHERE received >= ?",
+            [moment.as_micros()],
+            |row| row.get(0),
+        )?;
         match found {
             Some(seq) => Ok(seq),
             None => Ok(self.connection.query_row(
@@ -239,6 +245,12 @@ impl EventStore for Session<'_> {
                 |row| row.get(0),
             )?),
         }
+    }
+
+    fn last_received(&self) -> Result<Option<Timestamp>, StoreError> {
+        let micros: Option<i64> =
+            self.connection.query_row("SELECT max(received) FROM batch", [], |row| row.get(0))?;
+        Ok(micros.map(Timestamp::from_micros))
     }
 
     fn event_count(&self) -> Result<u64, StoreError> {

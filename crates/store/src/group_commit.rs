@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 ///
 /// A job runs inside the group's transaction and returns its [`Finish`], which is called after the
 /// commit, or after the rollback when the group failed. A job that fails takes its group with it:
-/// storage errors are the disk's, not the job's, and the others would fail the same way.
+/// storage errors are the disk's, not the job's, and the others would fail the same way. The jobs
+/// after it are not run, and dropped with their [`Finish`]: their callers see that nobody answers.
 pub struct GroupCommit {
     queue: Option<mpsc::Sender<Job>>,
     queued: Arc<AtomicUsize>,
@@ -16,7 +17,7 @@ pub struct GroupCommit {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Called once with the outcome of the commit.
+/// Called with the outcome of the commit; dropped uncalled where an earlier job failed the group.
 pub type Finish = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
 
 type Job = Box<dyn FnOnce(&Session<'_>) -> (Result<(), StoreError>, Finish) + Send>;
@@ -55,8 +56,8 @@ impl GroupCommit {
     /// Starts the writer thread.
     ///
     /// `before_commit` runs at the end of each group, inside its transaction; `after_rollback`
-    /// runs when a group failed, before its jobs hear of it: the place to rebuild what the jobs
-    /// changed in memory.
+    /// runs when a group failed of which jobs were run, before they hear of it: the place to rebuild
+    /// what the jobs changed in memory.
     ///
     /// # Errors
     /// Where the thread cannot be started.
@@ -91,7 +92,7 @@ impl GroupCommit {
         })
     }
 
-    /// Puts a job into the queue. Its [`Finish`] will be called exactly once, unless the process dies.
+    /// Puts a job into the queue. Its [`Finish`] is called at most once.
     ///
     /// # Errors
     /// Where the queue is full or the writer is gone; the job was not run.
@@ -133,22 +134,18 @@ fn run_group(
 ) {
     let mut finishes: Vec<Finish> = Vec::with_capacity(group.len());
     let outcome = database.transaction(|session| {
-        let mut first_error = None;
         for job in group.drain(..) {
-            // After a failure the rest is still run for its `Finish`; the rollback undoes it.
             let (result, finish) = job(session);
             finishes.push(finish);
-            if let (Err(error), None) = (result, first_error.as_ref()) {
-                first_error = Some(error);
+            // A failure ends the group at once: on a full disk SQLite has rolled the transaction back
+            // already, and whatever ran now would be committed by itself.
+            result?;
+            if session.connection.is_autocommit() {
+                return Err(StoreError::RolledBack);
             }
         }
-        match first_error {
-            Some(error) => Err(error),
-            None => before_commit(session),
-        }
+        before_commit(session)
     });
-    // Where the transaction could not even begin, the jobs were not run and are dropped here;
-    // their senders see their answer channels closed.
     group.clear();
     let outcome = outcome.map_err(|error| CommitError {
         reason: error.to_string().into(),
@@ -156,9 +153,72 @@ fn run_group(
     });
     if let Err(error) = &outcome {
         tracing::error!(%error, "a group of writes was rolled back");
-        after_rollback(error);
+        if !finishes.is_empty() {
+            after_rollback(error);
+        }
     }
     for finish in finishes {
         finish(outcome.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StateStore;
+    use std::sync::mpsc;
+
+    /// On a full disk SQLite rolls the transaction back by itself: what ran after it in the group
+    /// would be committed alone, and its caller told that it was not.
+    #[test]
+    fn nothing_of_a_group_is_stored_once_the_disk_is_full() {
+        let folder = std::env::temp_dir().join(format!("ringwall-full-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let database = Arc::new(Database::open(&folder.join("ringwall.db")).unwrap());
+        database
+            .write_now(|session| {
+                let pages: i64 =
+                    session.connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+                session.connection.pragma_update(None, "max_page_count", pages + 8)?;
+                Ok(())
+            })
+            .unwrap();
+        let (hold, held) = mpsc::channel::<()>();
+        let (sender, receiver) = mpsc::channel();
+        let group_commit = GroupCommit::start(
+            Arc::clone(&database),
+            GroupCommitOptions::default(),
+            |_| Ok(()),
+            |_| {},
+        )
+        .unwrap();
+        // The first job keeps the thread busy until all others wait: they are one group.
+        group_commit
+            .submit(move |_| {
+                held.recv().unwrap();
+                (Ok(()), Box::new(|_| {}))
+            })
+            .unwrap();
+        for number in 0..30 {
+            let sender = sender.clone();
+            group_commit
+                .submit(move |session| {
+                    let large = "x".repeat(4000);
+                    let written = session.put_document("large", &number.to_string(), &large);
+                    let finish: Finish = Box::new(move |outcome| sender.send(outcome).unwrap());
+                    (written, finish)
+                })
+                .unwrap();
+        }
+        drop(sender);
+        hold.send(()).unwrap();
+        drop(group_commit);
+        let answers: Vec<_> = receiver.iter().collect();
+        assert!(answers.len() < 30 && answers.iter().all(Result::is_err), "{answers:?}");
+        let stored: Vec<(String, String)> =
+            database.read(|session| session.documents("large")).unwrap();
+        assert_eq!(stored.len(), 0);
+        drop(database);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

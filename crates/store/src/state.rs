@@ -75,6 +75,9 @@ pub trait StateStore {
     /// Commands of this source that are queued or delivered, oldest first.
     fn open_commands(&self, source: &str) -> Result<Vec<Command>, StoreError>;
 
+    /// The sources that have commands queued or delivered.
+    fn sources_with_open_commands(&self) -> Result<Vec<String>, StoreError>;
+
     /// Commands of any source that are queued or delivered and whose time ran out before `now`.
     fn overdue_commands(&self, now: Timestamp) -> Result<Vec<Command>, StoreError>;
 

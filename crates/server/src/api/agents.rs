@@ -55,6 +55,10 @@ pub(super) async fn report(
     let events = report
         .events
         .into_iter()
+        .map(|mut event| {
+            event.activity.shorten_texts();
+            event
+        })
         .map(|event| Event {
             id: EventId::default(),
             time: event.time,

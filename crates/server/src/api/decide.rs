@@ -2,8 +2,10 @@
 
 use super::caller::Caller;
 use super::problem::ApiError;
+use crate::engine::Writing;
 use crate::server::Server;
 use ringwall_access::{Change, Decision, Permit, authorise};
+use ringwall_store::StoreError;
 
 /// Permits the action, or refuses it and writes that down.
 ///
@@ -25,8 +27,9 @@ pub(super) async fn permit(
     }
 }
 
-/// Writes a permit's audit entry by itself, for changes that have a transaction of their own.
-pub(super) async fn record(server: &Server, permit: Permit<Change>) -> Result<(), ApiError> {
-    server.engine.write(move |writing| writing.audit(permit.audit_entry())).await?;
-    Ok(())
+/// Writes a permit's audit entry, in the transaction of what it permits.
+pub(super) fn audit(
+    permit: Permit<Change>,
+) -> impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static {
+    move |writing| writing.audit(permit.audit_entry())
 }

@@ -1,6 +1,6 @@
 use super::body::{Json, json};
 use super::caller::Caller;
-use super::decide::{permit, record};
+use super::decide::{audit, permit};
 use super::problem::ApiError;
 use super::query::{InPath, not_found};
 use crate::keys::{KeyFacts, KeyKind};
@@ -27,10 +27,11 @@ pub(super) async fn create(
     let KeyRequest { kind, name, secret } = request;
     let action = Change::CreateKey { kind: kind.name().to_owned(), name: name.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
-    record(&server, permit).await?;
     let secret = secret.map(|secret| Secret::from(secret.expose()));
-    let secret =
-        server.keys.create(&server.engine, &server.secrets, ours(kind), &name, secret).await?;
+    let secret = server
+        .keys
+        .create(&server.engine, &server.secrets, ours(kind), &name, secret, audit(permit))
+        .await?;
     let text = std::str::from_utf8(secret.expose()).map_err(|error| ApiError::internal(&error))?;
     let is_host_agent = kind == wire::KeyKind::HostAgent;
     let created = KeyCreated {
@@ -53,8 +54,7 @@ pub(super) async fn remove(
     };
     let action = Change::DeleteKey { kind: kind.name().to_owned(), name: name.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
-    record(&server, permit).await?;
-    server.keys.delete(&server.engine, kind, &name).await?;
+    server.keys.delete(&server.engine, kind, &name, audit(permit)).await?;
     if kind == KeyKind::HostAgent {
         server.sign_in.replays.lock().forget(&name);
     }

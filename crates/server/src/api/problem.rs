@@ -151,6 +151,7 @@ impl From<BodyError> for ApiError {
         let kind = match error {
             BodyError::TooLarge(_) => ProblemKind::BodyTooLarge,
             BodyError::TooSlow | BodyError::BrokeOff => ProblemKind::InvalidRequest,
+            BodyError::NoRoom => return Self::new(ProblemKind::Busy, error.to_string()).after(1),
         };
         Self::new(kind, error.to_string())
     }

@@ -53,9 +53,10 @@ pub(super) async fn follow(
         .try_acquire_owned()
         .map_err(|_| ApiError::new(ProblemKind::Busy, "too many streams are open").after(5))?;
     let items = server.engine.subscribe();
+    let batches = topics.contains(&Topic::Events).then(|| server.engine.subscribe_to_events());
     let (sender, receiver) = mpsc::channel(QUEUE);
     let reader = Reader { server, caller, topics, host: query.host, sender, _place: place };
-    tokio::spawn(reader.run(items));
+    tokio::spawn(reader.run(items, batches));
     let messages = futures_util::stream::unfold(receiver, |mut receiver| async {
         let message = receiver.recv().await?;
         Some((Ok::<_, Infallible>(message), receiver))
@@ -91,16 +92,34 @@ struct Reader {
     _place: OwnedSemaphorePermit,
 }
 
+/// The next batch of events; never where they were not asked for.
+async fn next_of(
+    batches: &mut Option<broadcast::Receiver<Arc<Vec<Event>>>>,
+) -> Result<Arc<Vec<Event>>, broadcast::error::RecvError> {
+    match batches {
+        Some(batches) => batches.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Why a stream ends. Nobody needs to know.
 struct Ended;
 
 impl Reader {
-    async fn run(self, items: broadcast::Receiver<StreamItem>) {
+    async fn run(
+        self,
+        items: broadcast::Receiver<StreamItem>,
+        batches: Option<broadcast::Receiver<Arc<Vec<Event>>>>,
+    ) {
         // An end is no error: the reader went away, stalled, was signed out, or the server stops.
-        let _ended: Result<(), Ended> = self.follow(items).await;
+        let _ended: Result<(), Ended> = self.follow(items, batches).await;
     }
 
-    async fn follow(&self, mut items: broadcast::Receiver<StreamItem>) -> Result<(), Ended> {
+    async fn follow(
+        &self,
+        mut items: broadcast::Receiver<StreamItem>,
+        mut batches: Option<broadcast::Receiver<Arc<Vec<Event>>>>,
+    ) -> Result<(), Ended> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_heartbeat = Instant::now();
@@ -112,6 +131,13 @@ impl Reader {
             tokio::select! {
                 item = items.recv() => match item {
                     Ok(item) => self.tell(item, &mut changed_hosts).await?,
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        self.send(StreamEvent::Lagged(Lagged { missed })).await?;
+                    }
+                    Err(broadcast::error::RecvError::Closed) => return Err(Ended),
+                },
+                batch = next_of(&mut batches) => match batch {
+                    Ok(batch) => self.tell_events(&batch).await?,
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
                         self.send(StreamEvent::Lagged(Lagged { missed })).await?;
                     }
@@ -155,21 +181,16 @@ impl Reader {
             StreamItem::Host(source) if self.wants(Topic::Hosts, &source) => {
                 changed_hosts.insert(source);
             }
-            StreamItem::Events(batch) => {
-                let Some(source) = batch.first().map(|event| &event.source) else { return Ok(()) };
-                if self.wants(Topic::Events, source) {
-                    self.tell_events(&batch).await?;
-                }
-                if self.wants(Topic::Hosts, source) && !changed_hosts.contains(source) {
-                    changed_hosts.insert(source.clone());
-                }
-            }
             _ => {}
         }
         Ok(())
     }
 
     async fn tell_events(&self, batch: &[Event]) -> Result<(), Ended> {
+        let source = batch.first().map(|event| &event.source);
+        if !source.is_some_and(|source| self.wants(Topic::Events, source)) {
+            return Ok(());
+        }
         for part in batch.chunks(EVENTS_AT_ONCE) {
             let rows = part.iter().map(events::row).collect();
             self.send(StreamEvent::Events(EventsRow { events: rows })).await?;

@@ -41,13 +41,17 @@ impl Checkpointer {
         derived: &mut Derived,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let due = now.micros_since(self.last) >= self.every_seconds.saturating_mul(1_000_000);
+        let elapsed = now.micros_since(self.last);
+        // A clock that was set back counts as due: else nothing was written for as long as it went.
+        let due = elapsed < 0 || elapsed >= self.every_seconds.saturating_mul(1_000_000);
         if !due || derived.batches_since_checkpoint == 0 {
             return Ok(());
         }
         self.last = now;
+        // At least as many as came since the last time, so that they never pile up.
+        let forgotten = MARKS_FORGOTTEN_AT_ONCE.max(2 * derived.batches_since_checkpoint);
         write(session, derived)?;
-        session.forget_marks(now.plus_seconds(-self.mark_seconds), MARKS_FORGOTTEN_AT_ONCE)?;
+        session.forget_marks(now.plus_seconds(-self.mark_seconds), forgotten)?;
         Ok(())
     }
 }
@@ -59,7 +63,16 @@ pub(super) fn write(session: &Session<'_>, derived: &mut Derived) -> Result<(), 
     }
     for source in derived.dirty.drain() {
         if let Some(host) = derived.hosts.get(&source) {
-            session.put_checkpoint(HOSTS, &source.to_string(), Some(&pack(host)?))?;
+            let packed = match pack(host) {
+                Ok(packed) => packed,
+                Err(error) => {
+                    // Its counts and scores stay; its picture comes again with the next report.
+                    tracing::error!(%source, %error, "a host's picture is too large to be kept");
+                    let detection = ringwall_detection::HostState::default();
+                    pack(&HostState { detection, ..host.clone() })?
+                }
+            };
+            session.put_checkpoint(HOSTS, &source.to_string(), Some(&packed))?;
         }
     }
     session.put_checkpoint(TOTALS, "all", Some(&pack(&derived.totals)?))?;
@@ -84,38 +97,44 @@ pub(super) fn load(
                 from = derived.totals.seq;
                 for (name, body) in session.checkpoints(HOSTS)? {
                     let Some(source) = Source::parse(&name) else { continue };
-                    derived.hosts.insert(source, unpack::<HostState>(&body)?);
+                    match unpack::<HostState>(&body) {
+                        Ok(host) => drop(derived.hosts.insert(source, host)),
+                        // One damaged host must not keep all others from being guarded.
+                        Err(error) => {
+                            tracing::error!(%source, %error, "a host's state is lost and starts anew");
+                        }
+                    }
                 }
             }
-            let replay_from = from;
+            if let Some(received) = session.last_received()? {
+                derived.tick_past(received);
+            }
             // Items are recognised over a window of time, which may begin before the checkpoint.
             let window = now().plus_seconds(-settings.item_window_seconds);
-            from = from.min(session.first_seq_since(window)?.saturating_sub(1));
-            session.replay(from, &mut |batch| {
+            let window_from = session.first_seq_since(window)?.saturating_sub(1);
+            session.replay(window_from, Some(Source::SYSSCORE), &mut |batch| {
                 for event in &batch.events {
-                    if &*batch.source.dialect != Source::SYSSCORE {
-                        break;
-                    }
                     if let Some(item) = identity.identify(event) {
                         derived.items.remember(item, event.id, batch.received);
                     }
                 }
-                if batch.seq > replay_from {
-                    // What follows was committed with the batch; only the state is wanted.
-                    drop(derived.absorb(
-                        batch.seq,
-                        &batch.source,
-                        batch.received,
-                        &batch.events,
-                        rules,
-                    ));
-                }
+                Ok(())
+            })?;
+            session.replay(from, None, &mut |batch| {
+                // What follows was committed with the batch; only the state is wanted.
+                drop(derived.absorb(
+                    batch.seq,
+                    &batch.source,
+                    batch.received,
+                    &batch.events,
+                    rules,
+                ));
                 Ok(())
             })?;
             let alerts = session.alerts_by_minute(now().plus_seconds(-3700))?;
             derived.totals.minutes.set_alerts(&alerts);
-            for command in session.overdue_commands(Timestamp::from_micros(i64::MAX))? {
-                derived.open_commands.insert(command.source);
+            for source in session.sources_with_open_commands()? {
+                derived.open_commands.extend(Source::parse(&source));
             }
             Ok(())
         })
@@ -126,7 +145,10 @@ pub(super) fn load(
 fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let unwritable = |why: String| StoreError::Unreadable { what: "checkpoint", why };
     let plain = postcard::to_allocvec(value).map_err(|error| unwritable(error.to_string()))?;
-    let length = u32::try_from(plain.len()).map_err(|error| unwritable(error.to_string()))?;
+    let length = u32::try_from(plain.len())
+        .ok()
+        .filter(|length| *length as usize <= UNPACKED_BYTES_MAX)
+        .ok_or_else(|| unwritable(format!("{} bytes", plain.len())))?;
     let packed =
         zstd::bulk::compress(&plain, LEVEL).map_err(|error| unwritable(error.to_string()))?;
     Ok([length.to_le_bytes().as_slice(), &packed].concat())

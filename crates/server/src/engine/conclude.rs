@@ -2,7 +2,7 @@
 
 use super::{KillOrder, OrderError, StreamItem, Writing};
 use ringwall_access::Subject;
-use ringwall_detection::{Kill, Proposal};
+use ringwall_detection::{IndicatorSet, Kill, Proposal};
 use ringwall_event::{Alert, AlertState, Command, CommandState, Event, ProcessRef, Source, Target};
 use ringwall_store::{CommandFilter, StateStore, StoreError};
 use std::sync::Arc;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 const NEW_ALERTS_PER_MINUTE_MAX: u32 = 120;
 const EVENTS_KEPT: usize = 5;
 const REASONS_KEPT: usize = 20;
+/// How a reason begins that says why a kill was wanted and not ordered.
+const NOT_ORDERED: &str = "no kill was ordered";
 /// How many times a kill is ordered for one alert, while the process is still seen.
 const ORDERS_MAX: usize = 3;
 
@@ -25,8 +27,8 @@ pub(super) fn act(
 }
 
 impl Writing<'_> {
-    /// Holds what runs on all hosts against the indicators in force.
-    pub(crate) fn judge_known(&mut self) -> Result<(), StoreError> {
+    /// Holds what runs on all hosts against these indicators.
+    pub(crate) fn judge_known(&mut self, indicators: &IndicatorSet) -> Result<(), StoreError> {
         let found: Vec<(Source, Vec<Proposal>)> = self
             .derived
             .hosts
@@ -35,7 +37,7 @@ impl Writing<'_> {
                 let proposals = ringwall_detection::conclude_known(
                     &host.detection,
                     source,
-                    &self.rules.indicators,
+                    indicators,
                     &self.rules.detection,
                 );
                 (source.clone(), proposals)
@@ -64,14 +66,13 @@ fn act_on(
 ) -> Result<(), StoreError> {
     for proposal in proposals {
         let known = writing.session.live_alert(&proposal.entity)?;
-        let is_new = known.is_none();
-        let (mut alert, entity) = match known {
-            Some(alert) => (alert, proposal.entity.clone()),
+        let (mut alert, entity, is_new) = match known {
+            Some(mut alert) => {
+                count_sighting(&mut alert, events, &proposal, writing.now);
+                (alert, proposal.entity.clone(), false)
+            }
             None => raise(writing, source, events, &proposal)?,
         };
-        if !is_new {
-            count_sighting(&mut alert, events, &proposal, writing.now);
-        }
         if proposal.kill == Kill::Order && alert.state != AlertState::Resolved {
             order(writing, source, &mut alert, &proposal)?;
         }
@@ -85,13 +86,14 @@ fn act_on(
     Ok(())
 }
 
-/// A new alert, or the one under which a flood of a source's alerts is counted.
+/// A new alert, or the one under which a flood of a source's alerts is counted; its entity; and
+/// whether it is new.
 fn raise(
     writing: &mut Writing<'_>,
     source: &Source,
     events: &[Event],
     proposal: &Proposal,
-) -> Result<(Alert, String), StoreError> {
+) -> Result<(Alert, String, bool), StoreError> {
     let mut entity = proposal.entity.clone();
     let mut title = proposal.title.clone();
     let raised = writing.derived.alerts_this_minute(source, writing.now);
@@ -99,7 +101,7 @@ fn raise(
         entity = format!("flood|{source}|{}", proposal.finding.kind());
         if let Some(mut flood) = writing.session.live_alert(&entity)? {
             count_sighting(&mut flood, events, proposal, writing.now);
-            return Ok((flood, entity));
+            return Ok((flood, entity, false));
         }
         title = format!("{} alerts come faster than can be told apart", proposal.finding.kind());
     }
@@ -117,7 +119,8 @@ fn raise(
         },
         process: proposal.process.clone(),
         title,
-        reasons: proposal.reasons.iter().take(REASONS_KEPT).cloned().collect(),
+        // One place is left for why no kill was ordered.
+        reasons: proposal.reasons.iter().take(REASONS_KEPT - 1).cloned().collect(),
         count: proposal.sightings.max(1),
         first_seen: writing.now,
         last_seen: writing.now,
@@ -125,7 +128,7 @@ fn raise(
         kill_offered: proposal.kill == Kill::Offer,
         note: None,
     };
-    Ok((alert, entity))
+    Ok((alert, entity, true))
 }
 
 fn count_sighting(
@@ -151,6 +154,10 @@ fn order(
     proposal: &Proposal,
 ) -> Result<(), StoreError> {
     let Some(process) = &proposal.process else { return Ok(()) };
+    // A refusal stands: asked again at each sighting, it would fill the audit log.
+    if alert.reasons.iter().any(|reason| reason.starts_with(NOT_ORDERED)) {
+        return Ok(());
+    }
     let filter = CommandFilter { alert: Some(alert.id), ..CommandFilter::default() };
     let earlier = writing.session.commands(&filter, None, ORDERS_MAX)?;
     let settled = |command: &Command| {
@@ -165,7 +172,9 @@ fn order(
         None => {
             say(
                 alert,
-                "the enrolled agent of this host does not see this process: no kill was ordered",
+                &format!(
+                    "{NOT_ORDERED}: the enrolled agent of this host does not see this process"
+                ),
             );
             return Ok(());
         }
@@ -175,7 +184,7 @@ fn order(
     match writing.order_kill(&Subject::indicator_rule(), order)? {
         Ok(_) | Err(OrderError::AlreadyOrdered(_)) => {}
         Err(OrderError::Refused(reason)) => {
-            say(alert, &format!("no kill was ordered: {reason}"));
+            say(alert, &format!("{NOT_ORDERED}: {reason}"));
         }
     }
     Ok(())
@@ -190,7 +199,7 @@ pub(crate) fn route(
     process: &ProcessRef,
 ) -> Option<(Source, Target)> {
     if &*source.dialect == Source::WATCHER
-        && let Some(agent) = writing.derived.host_agent_on(hostname)
+        && let Some(agent) = writing.derived.host_agent_on(hostname, &writing.rules.enrolled)
     {
         let target = writing.derived.bind(agent, process.pid, &process.name)?;
         return Some((agent.clone(), target));

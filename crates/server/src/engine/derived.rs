@@ -81,10 +81,16 @@ impl Derived {
         }
     }
 
-    /// The moment of the next write: the clock's, but never before the write before.
+    /// The moment of the next write: the clock's, but always after the write before, also where
+    /// the clock was set back.
     pub(super) fn tick(&mut self, clock: Timestamp) -> Timestamp {
-        self.last_moment = self.last_moment.max(clock);
+        self.last_moment = clock.max(self.last_moment.plus_micros(1));
         self.last_moment
+    }
+
+    /// Notes a moment that was used already.
+    pub(super) fn tick_past(&mut self, moment: Timestamp) {
+        self.last_moment = self.last_moment.max(moment);
     }
 
     /// The id of the first event of the next batch.
@@ -113,7 +119,7 @@ impl Derived {
         events: &[Event],
         rules: &Rules,
     ) -> Vec<Proposal> {
-        self.tick(received);
+        self.tick_past(received);
         self.totals.seq = seq;
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.totals.events = self.totals.events.saturating_add(count);
@@ -214,9 +220,7 @@ impl HostState {
             return None;
         };
         if !self.scores.contains_key(&process.pid) && self.scores.len() >= SCORED_PROCESSES_MAX {
-            let oldest =
-                self.scores.iter().min_by_key(|(_, score)| score.last_seen).map(|(pid, _)| *pid);
-            self.scores.remove(&oldest?);
+            self.forget_oldest_scores();
         }
         let entry = self.scores.entry(process.pid).or_insert_with(|| ProcessScore {
             name: process.name.clone(),
@@ -241,6 +245,22 @@ impl HostState {
         let crossing = entry.state.crossed(rules.risk_threshold)?;
         let process = ProcessRef { name: entry.name.clone(), ..process.clone() };
         Some(risk_proposal(source, position, process, entry, crossing, rules.risk_threshold))
+    }
+}
+
+impl HostState {
+    /// Forgets the quarter of the scored processes that were silent for longest: at once, so that a
+    /// sender of ever new pids does not have all of them searched for each.
+    fn forget_oldest_scores(&mut self) {
+        let mut moments: Vec<(Timestamp, i64)> =
+            self.scores.iter().map(|(pid, score)| (score.last_seen, *pid)).collect();
+        let quarter = moments.len() / 4;
+        if quarter < moments.len() {
+            moments.select_nth_unstable(quarter);
+        }
+        for (_, pid) in moments.iter().take(quarter.max(1)) {
+            self.scores.remove(pid);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Commands from the order to the result.
 
 use super::{Derived, StreamItem, Writing};
+use crate::keys::Enrolled;
 use crate::secrets::random_bytes;
 use ringwall_access::{Decision, KillProcess, Subject, authorise};
 use ringwall_event::{Command, CommandState, EventId, Source, Target, Timestamp};
@@ -42,7 +43,17 @@ impl Writing<'_> {
         if let Some(same) = open.iter().find(|command| command.target == order.target) {
             return Ok(Err(OrderError::AlreadyOrdered(same.id.clone())));
         }
-        let action = KillProcess { source: order.source.clone(), target: order.target.clone() };
+        if open.len() >= OPEN_COMMANDS_MAX {
+            return Ok(Err(OrderError::Refused(format!(
+                "{OPEN_COMMANDS_MAX} commands wait for this client already"
+            ))));
+        }
+        let hostname = match self.derived.hosts.get(&order.source) {
+            Some(host) => host.hostname.clone(),
+            None => order.source.name.clone(),
+        };
+        let action =
+            KillProcess { source: order.source.clone(), hostname, target: order.target.clone() };
         let decision = authorise(&self.rules.access, &action, subject, &order.reason, self.now);
         self.audit(decision.audit_entry())?;
         let permit = match decision {
@@ -143,17 +154,27 @@ impl Writing<'_> {
 }
 
 const RESULT_CHARS_MAX: usize = 2000;
+/// How many commands may wait for one client.
+const OPEN_COMMANDS_MAX: usize = 500;
 
 impl Derived {
-    /// The enrolled host agent that runs on the host of this name, if one reports.
-    pub(crate) fn host_agent_on(&self, hostname: &str) -> Option<&Source> {
+    /// The host agent that reports the host of this name and has a key now: the one of the same
+    /// name, else the one that reported last.
+    pub(crate) fn host_agent_on(&self, hostname: &str, enrolled: &Enrolled) -> Option<&Source> {
+        let named = Source::new(Source::HOST_AGENT, hostname);
+        if let Some((source, _)) = self.hosts.get_key_value(&named)
+            && enrolled.contains(&source.name)
+        {
+            return Some(source);
+        }
         self.hosts
             .iter()
             .filter(|(source, host)| {
                 &*source.dialect == Source::HOST_AGENT
                     && host.hostname.eq_ignore_ascii_case(hostname)
+                    && enrolled.contains(&source.name)
             })
-            .max_by_key(|(_, host)| host.last_seen)
+            .max_by_key(|(source, host)| (host.last_seen, *source))
             .map(|(source, _)| source)
     }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Config;
 use crate::indicators;
+use crate::keys::Enrolled;
 use ringwall_detection::{Indicator, IndicatorKind, IndicatorOrigin, IndicatorSet, IndicatorValue};
 use ringwall_event::{
     Activity, AlertState, CommandState, Inventory, Process, ProcessRef, Severity,
@@ -33,8 +34,10 @@ impl Fixture {
         self.engine = None;
         let database = Arc::new(Database::open(&self.folder.join("ringwall.db")).unwrap());
         let listed = indicators::load(&database).unwrap();
-        let rules =
-            Config::default().rules(Arc::new(IndicatorSet::new(listed)), vec!["me".to_owned()]);
+        let rules = Rules {
+            enrolled: Enrolled::of("web-1"),
+            ..Config::default().rules(Arc::new(IndicatorSet::new(listed)), vec!["me".to_owned()])
+        };
         self.engine = Some(Engine::start(database, rules, &EngineSettings::default()).unwrap());
     }
 

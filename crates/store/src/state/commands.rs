@@ -63,6 +63,14 @@ impl Session<'_> {
         )
     }
 
+    pub(super) fn read_sources_with_open_commands(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT source FROM command WHERE state IN ('queued', 'delivered')",
+        )?;
+        let sources = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(sources)
+    }
+
     pub(super) fn read_overdue_commands(&self, now: Timestamp) -> Result<Vec<Command>, StoreError> {
         let mut open: Vec<Command> = self.list_commands(
             "SELECT body FROM command WHERE state IN ('queued', 'delivered') ORDER BY id

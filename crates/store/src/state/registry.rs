@@ -83,6 +83,10 @@ impl StateStore for Session<'_> {
         self.read_open_commands(source)
     }
 
+    fn sources_with_open_commands(&self) -> Result<Vec<String>, StoreError> {
+        self.read_sources_with_open_commands()
+    }
+
     fn overdue_commands(&self, now: Timestamp) -> Result<Vec<Command>, StoreError> {
         self.read_overdue_commands(now)
     }

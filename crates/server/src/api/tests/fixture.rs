@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::engine::{Engine, EngineSettings, now};
 use crate::indicators;
 use crate::keys::{KeyKind, KeyRing};
+use crate::rules::Rules;
 use crate::secrets::{Secrets, random_bytes};
 use crate::server::Server;
 use axum::Router;
@@ -54,7 +55,10 @@ impl Fixture {
         let keys = KeyRing::load(&database, &secrets, &BTreeMap::new()).unwrap();
         let config = Config::default();
         let indicators = Arc::new(IndicatorSet::new(indicators::load(&database).unwrap()));
-        let rules = config.rules(indicators, vec!["this-host".to_owned()]);
+        let rules = Rules {
+            enrolled: keys.enrolled(),
+            ..config.rules(indicators, vec!["this-host".to_owned()])
+        };
         let engine = Engine::start(database, rules, &EngineSettings::default()).unwrap();
         let (stop, shutdown) = tokio::sync::watch::channel(false);
         let server = Arc::new(Server {
@@ -79,7 +83,7 @@ impl Fixture {
         };
         let Server { keys, engine, secrets, .. } = &*fixture.server;
         let secret = Some(Secret::from(AGENT_SECRET));
-        keys.create(engine, secrets, KeyKind::HostAgent, AGENT, secret).await.unwrap();
+        keys.create(engine, secrets, KeyKind::HostAgent, AGENT, secret, |_| Ok(())).await.unwrap();
         fixture
     }
 

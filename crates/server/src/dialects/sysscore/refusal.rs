@@ -74,6 +74,7 @@ impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge(_) => Problem::BODY_TOO_LARGE.into(),
+            BodyError::NoRoom => Self::unfinished(Problem::OVERLOADED, Some(1), None),
             BodyError::TooSlow | BodyError::BrokeOff => Problem::BODY_INCOMPLETE.into(),
         }
     }

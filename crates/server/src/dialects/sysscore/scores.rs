@@ -70,7 +70,12 @@ pub(super) async fn recalculate(
             let now = writing.now;
             let host = writing.derived.hosts.get_mut(&source);
             let process = host.and_then(|host| host.scores.get_mut(&pid));
-            Ok(process.and_then(|process| process.state.recalculate(now)))
+            let score = process.and_then(|process| process.state.recalculate(now));
+            if score.is_some() {
+                // No batch stands for it, so it is written down with the state at once.
+                writing.keep_derived(source)?;
+            }
+            Ok(score)
         })
         .await?
         .ok_or_else(not_found)?;

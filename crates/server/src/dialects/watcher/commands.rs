@@ -56,7 +56,8 @@ fn is_enrolled(server: &Server, hostname: &str) -> bool {
         .list()
         .iter()
         .any(|key| key.kind == KeyKind::HostAgent && key.name.eq_ignore_ascii_case(hostname));
-    has_key || server.engine.derived().host_agent_on(hostname).is_some()
+    let enrolled = server.keys.enrolled();
+    has_key || server.engine.derived().host_agent_on(hostname, &enrolled).is_some()
 }
 
 /// The text of a query parameter, the last where it is repeated.

@@ -55,6 +55,7 @@ impl From<BodyError> for Refusal {
             BodyError::TooLarge(_) => {
                 Self::Plain(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large")
             }
+            BodyError::NoRoom => Self::Later("Busy, try again later", 1),
             BodyError::TooSlow | BodyError::BrokeOff => {
                 Self::Plain(StatusCode::REQUEST_TIMEOUT, "Request body did not arrive")
             }

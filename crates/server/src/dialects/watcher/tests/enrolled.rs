@@ -35,7 +35,7 @@ async fn enrolling_a_host_withdraws_what_waits_at_the_open_door() {
     let server = fixture.server();
     server
         .keys
-        .create(&server.engine, &server.secrets, KeyKind::HostAgent, HOST, None)
+        .create(&server.engine, &server.secrets, KeyKind::HostAgent, HOST, None, |_| Ok(()))
         .await
         .unwrap();
     assert!(fixture.poll().await.is_empty());

@@ -1,7 +1,8 @@
 use crate::config::Config;
 use crate::engine::{Engine, IntakeBatch, now};
 use crate::indicators;
-use crate::keys::KeyRing;
+use crate::keys::{KeyKind, KeyRing};
+use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::server::Server;
 use axum::Router;
@@ -87,7 +88,10 @@ impl Fixture {
         let keys = KeyRing::load(&database, &secrets, &BTreeMap::new()).unwrap();
         let listed = indicators::load(&database).unwrap();
         let config = self.config.clone();
-        let rules = config.rules(Arc::new(IndicatorSet::new(listed)), Vec::new());
+        let rules = Rules {
+            enrolled: keys.enrolled(),
+            ..config.rules(Arc::new(IndicatorSet::new(listed)), Vec::new())
+        };
         let engine = Engine::start(database, rules, &config.engine_settings()).unwrap();
         let server = Arc::new(Server {
             config,
@@ -187,7 +191,14 @@ impl Fixture {
         };
         let batch =
             IntakeBatch { source: Some(source), events: vec![event], ..IntakeBatch::default() };
-        self.server().engine.take(batch).await.unwrap();
+        let server = self.server();
+        if !server.keys.knows(KeyKind::HostAgent, hostname) {
+            let (engine, secrets) = (&server.engine, &server.secrets);
+            let key =
+                server.keys.create(engine, secrets, KeyKind::HostAgent, hostname, None, |_| Ok(()));
+            key.await.unwrap();
+        }
+        server.engine.take(batch).await.unwrap();
     }
 }
 
