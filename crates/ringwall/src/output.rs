@@ -70,6 +70,15 @@ impl Output {
         if self.json { self.text(&(json::compact(value)? + "\n")) } else { self.text(&text(value)) }
     }
 
+    /// That something is done, of which nothing is left to show: a JSON object, or words.
+    pub(crate) fn done(&self, id: &str, words: &str) -> Result<()> {
+        if self.json {
+            return self.json(&serde_json::json!({ "removed": id }));
+        }
+        say(words);
+        Ok(())
+    }
+
     /// JSON over several lines.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<()> {
         self.text(&(json::pretty(value)? + "\n"))

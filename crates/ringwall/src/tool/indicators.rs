@@ -124,13 +124,12 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         Some(Action::Remove { what }) => {
             let row = find(asking, &what).await?;
             asking.client.delete_indicator(&row.id).await?;
-            if !asking.out.json {
-                say(&format!(
-                    "{} {} is not on the list any more; alerts and commands stay as they are",
-                    row.kind.name(),
-                    visible(&row.value)
-                ));
-            }
+            let words = format!(
+                "{} {} is not on the list any more; alerts and commands stay as they are",
+                row.kind.name(),
+                visible(&row.value)
+            );
+            asking.out.done(&row.id, &words)?;
             Ok(Exit::Yes)
         }
     }

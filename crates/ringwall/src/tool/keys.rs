@@ -1,6 +1,6 @@
 use super::Asking;
 use crate::discovery::Connect;
-use crate::output::{Cell, Column, Fields, Style, Table, ago, now, say, visible};
+use crate::output::{Cell, Column, Fields, Style, Table, ago, now, visible};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use ringwall_event::Timestamp;
@@ -73,12 +73,10 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         }
         Some(Action::Delete(key)) => {
             asking.client.delete_key(key.kind, &key.name).await?;
-            if !asking.out.json {
-                let (kind, name) = (key.kind.name(), visible(&key.name));
-                say(&format!(
-                    "the {kind} key of {name} is gone; what it signs is refused from now on"
-                ));
-            }
+            let (kind, name) = (key.kind.name(), visible(&key.name));
+            let words =
+                format!("the {kind} key of {name} is gone; what it signs is refused from now on");
+            asking.out.done(&format!("{kind}/{}", key.name), &words)?;
         }
     }
     Ok(Exit::Yes)

@@ -1,6 +1,6 @@
 use super::Asking;
 use crate::discovery::Connect;
-use crate::output::{Cell, Column, Style, Table, ago, now, say};
+use crate::output::{Cell, Column, Style, Table, ago, now, say, visible};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use ringwall_event::Timestamp;
@@ -72,9 +72,7 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         }
         Some(Action::Delete { id }) => {
             asking.client.delete_token(&id).await?;
-            if !asking.out.json {
-                say(&format!("token {id} is gone"));
-            }
+            asking.out.done(&id, &format!("token {} is gone", visible(&id)))?;
         }
     }
     Ok(Exit::Yes)

@@ -4,6 +4,7 @@ use http::{HeaderMap, Method};
 use ringwall_event::Timestamp;
 use ringwall_server_client::HttpClient;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A database server that a Watcher agent watches; now and then something known to be bad shows up
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub(super) struct DatabaseHost {
     http: HttpClient,
     intruder: Option<i64>,
+    /// Pids that were ordered to end, and did.
+    ended: BTreeSet<i64>,
 }
 
 const NAME: &str = "demo-db-1";
@@ -23,22 +26,20 @@ const NEW_PROGRAM_FROM: u64 = 14;
 
 impl DatabaseHost {
     pub(super) fn new(root: &str) -> Result<Self> {
-        Ok(Self { http: HttpClient::new(root, TIMEOUT)?, intruder: None })
+        Ok(Self { http: HttpClient::new(root, TIMEOUT)?, intruder: None, ended: BTreeSet::new() })
     }
 
     pub(super) async fn report(&mut self, report: u64, now: Timestamp) -> Result<()> {
         if report % INTRUDER_EVERY == INTRUDER_FIRST {
             self.intruder = Some(6606 + i64::try_from(report).unwrap_or(0));
         }
-        let body = Bytes::from(picture(report, self.intruder, now).to_string());
+        let body = Bytes::from(picture(report, self.intruder, &self.ended, now).to_string());
         self.send(Method::POST, "/api/v1/collect", body).await?;
         let commands =
             self.send(Method::GET, &format!("/api/v1/commands?host={NAME}"), Bytes::new()).await?;
         let commands: Vec<Value> = serde_json::from_slice(&commands)?;
-        let target = self.intruder.map(|pid| pid.to_string());
-        if commands.iter().any(|command| command["target"].as_str() == target.as_deref()) {
-            self.intruder = None;
-        }
+        let targets = commands.iter().filter_map(|command| command["target"].as_str());
+        self.ended.extend(targets.filter_map(|pid| pid.parse::<i64>().ok()));
         Ok(())
     }
 
@@ -51,7 +52,7 @@ impl DatabaseHost {
     }
 }
 
-fn picture(report: u64, intruder: Option<i64>, now: Timestamp) -> Value {
+fn picture(report: u64, intruder: Option<i64>, ended: &BTreeSet<i64>, now: Timestamp) -> Value {
     let busy = |phase: u64| ((report + phase) % 9) as f64 * 3.5;
     let process = |pid: i64, name: &str, line: &str, user: &str, cpu: f64, memory: f64| {
         json!({
@@ -81,6 +82,7 @@ fn picture(report: u64, intruder: Option<i64>, now: Timestamp) -> Value {
     if let Some(pid) = intruder {
         processes.push(process(pid, "mimikatz.exe", "mimikatz.exe (demo)", "postgres", 37.0, 0.8));
     }
+    processes.retain(|process| process["pid"].as_i64().is_none_or(|pid| !ended.contains(&pid)));
     // Addresses that are set aside for examples: RFC 5737.
     let connection = |pid: i64, port: u16, remote: &str, remote_port: u16| {
         json!({
@@ -110,14 +112,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_intruder_stays_until_it_is_killed() {
+    fn whatever_is_killed_is_gone() {
+        check(None, &[], &["postgres", "pgbouncer"], &["mimikatz.exe"]);
+        check(Some(6609), &[], &["postgres", "mimikatz.exe"], &[]);
+        check(Some(6609), &[6609, 955], &["postgres"], &["mimikatz.exe", "pgbouncer"]);
+    }
+
+    #[track_caller]
+    fn check(intruder: Option<i64>, ended: &[i64], there: &[&str], gone: &[&str]) {
         let now = Timestamp::from_micros(1_792_483_200_000_000);
-        let names = |intruder: Option<i64>| -> Vec<String> {
-            let picture = picture(3, intruder, now);
-            let processes = picture["processes"].as_array().unwrap();
-            processes.iter().map(|p| p["name"].as_str().unwrap().to_owned()).collect()
-        };
-        assert!(names(Some(6609)).contains(&"mimikatz.exe".to_owned()));
-        assert!(!names(None).contains(&"mimikatz.exe".to_owned()));
+        let picture = picture(3, intruder, &ended.iter().copied().collect(), now);
+        let processes = picture["processes"].as_array().unwrap();
+        let has = |name: &&str| processes.iter().any(|process| process["name"] == **name);
+        assert!(there.iter().all(has) && !gone.iter().any(has), "{processes:?}");
     }
 }
