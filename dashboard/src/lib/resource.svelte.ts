@@ -57,6 +57,33 @@ export class Resource<T> {
 /** A list that lives on for days must not grow for days. */
 const ROWS_MAX = 2000;
 
+/** A row that came live, and what it does: joins or replaces, replaces only, or goes. */
+export interface Change<T> {
+  row: T;
+  how: "keep" | "replace" | "drop";
+}
+
+/** The rows after `changes`, which came oldest first; rows that are new stand on top. */
+export function withChanges<T extends { id: string }>(
+  rows: readonly T[],
+  changes: readonly Change<T>[],
+): T[] {
+  const byId = new Map<string, Change<T>>();
+  for (const change of changes) {
+    byId.delete(change.row.id);
+    byId.set(change.row.id, change);
+  }
+  const kept: T[] = [];
+  for (const row of rows) {
+    const change = byId.get(row.id);
+    byId.delete(row.id);
+    if (change === undefined) kept.push(row);
+    else if (change.how !== "drop") kept.push(change.row);
+  }
+  const added = [...byId.values()].filter((change) => change.how === "keep");
+  return [...added.reverse().map((change) => change.row), ...kept];
+}
+
 /** A list in pages, newest first, that live rows join. */
 export class PagedList<T extends { id: string }> {
   rows = $state.raw<T[] | null>(null);
@@ -64,6 +91,7 @@ export class PagedList<T extends { id: string }> {
   loading = $state(false);
   cursor = $state<string | null>(null);
   #running: AbortController | null = null;
+  #arrived: Change<T>[] = [];
 
   constructor(
     private readonly read: (query: PageQuery, signal: AbortSignal) => Promise<Page<T>>,
@@ -86,25 +114,18 @@ export class PagedList<T extends { id: string }> {
 
   /** Puts a live row in its place: over its older self, or on top; out where `keep` is false. */
   put(row: T, keep = true): void {
-    const rows = this.rows;
-    if (rows === null) return;
-    const at = rows.findIndex((other) => other.id === row.id);
-    if (!keep) {
-      if (at >= 0) this.rows = rows.toSpliced(at, 1);
-    } else if (at >= 0) this.rows = rows.with(at, row);
-    else this.rows = [row, ...rows.slice(0, ROWS_MAX - 1)];
+    this.#change([{ row, how: keep ? "keep" : "drop" }]);
   }
 
-  /** Puts many live rows over their older selves; new ones join only where the list is whole. */
-  putAll(changed: readonly T[]): void {
-    if (this.rows === null) return;
-    const byId = new Map(changed.map((row) => [row.id, row]));
-    const rows = this.rows.map((row) => {
-      const now = byId.get(row.id);
-      byId.delete(row.id);
-      return now ?? row;
-    });
-    this.rows = this.cursor === null ? [...byId.values(), ...rows] : rows;
+  /** Puts live rows, oldest first, over their older selves or on top, at most `rowsMax` in all. */
+  putAll(rows: readonly T[], rowsMax = ROWS_MAX): void {
+    this.#change(rows.map((row) => ({ row, how: "keep" })), rowsMax);
+  }
+
+  /** Puts live rows over their older selves; new ones join only where the list is whole. */
+  update(rows: readonly T[]): void {
+    const how = this.cursor === null ? "keep" : "replace";
+    this.#change(rows.map((row) => ({ row, how })));
   }
 
   remove(id: string): void {
@@ -114,6 +135,12 @@ export class PagedList<T extends { id: string }> {
   cancel(): void {
     this.#running?.abort();
     this.#running = null;
+  }
+
+  #change(changes: readonly Change<T>[], rowsMax = ROWS_MAX): void {
+    // What arrives while a page is on its way may be newer than that page: it is put again after.
+    if (this.#running !== null) this.#arrived = [...this.#arrived, ...changes].slice(-ROWS_MAX);
+    if (this.rows !== null) this.rows = withChanges(this.rows, changes).slice(0, rowsMax);
   }
 
   async #load(query: PageQuery, fresh: boolean): Promise<void> {
@@ -127,11 +154,13 @@ export class PagedList<T extends { id: string }> {
     this.cancel();
     const running = new AbortController();
     this.#running = running;
+    this.#arrived = [];
     this.loading = true;
     try {
       const page = await this.read({ limit: this.limit, ...query }, running.signal);
       if (running.signal.aborted) return;
       take(page);
+      if (this.rows !== null) this.rows = withChanges(this.rows, this.#arrived);
       this.cursor = page.next_cursor ?? null;
       this.error = null;
     } catch (cause) {

@@ -2,6 +2,7 @@
 
 import { api, ApiError, onSignedOut, useCsrf } from "./api";
 import type { Session } from "./api-types";
+import { notify } from "./notices.svelte";
 import { startLive, stopLive } from "./live.svelte";
 
 type State = "asking" | "unreachable" | "out" | "in";
@@ -53,9 +54,14 @@ class SessionState {
   async signOut(): Promise<void> {
     try {
       await api.session.signOut();
-    } finally {
-      this.leave(false);
+    } catch (cause) {
+      // Whoever is signed out already is signed out; otherwise the cookie is still good.
+      if (!(cause instanceof ApiError && cause.status === 401)) {
+        notify("bad", "Not signed out: the server did not answer");
+        return;
+      }
     }
+    this.leave(false);
   }
 }
 

@@ -31,7 +31,6 @@ export function backoffMs(attempt: number, random: number): number {
 export class LiveStream {
   #source: EventSource | null = null;
   #attempt = 0;
-  #everLive = false;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #silence: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
@@ -69,9 +68,8 @@ export class LiveStream {
       this.#attempt = 0;
       this.#listenForSilence();
       this.handlers.state("live", null);
-      // What happened while the line was down is not sent again.
-      if (this.#everLive) this.handlers.reload();
-      this.#everLive = true;
+      // What happened before the line stood is not sent again.
+      this.handlers.reload();
     };
     source.onerror = () => this.#fail();
     this.#on<AlertRow>(source, "alert", (alert) => this.handlers.alert?.(alert));
