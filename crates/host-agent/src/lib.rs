@@ -1,1 +1,142 @@
-//! The host agent: probes, buffer, commands.
+//! The host agent: watches a host, reports what it sees, and carries out signed commands.
+//!
+//! Probes see changes as they happen and take a full picture now and then; what is seen waits in a
+//! buffer bounded in bytes until the server has it. Commands come over a request that the server holds
+//! open, so that an order is there within moments; each is checked (signed by the server that this
+//! agent was enrolled at, for this host, not expired, not seen before) before the hands pin the one
+//! process that is meant and end it.
+//!
+//! The same program speaks to original Watcher and SysScore servers.
+//!
+//! ```no_run
+//! use ringwall_host_agent::{HostSettings, Settings, run_embedded};
+//! use ringwall_signing::PublicKey;
+//!
+//! # async fn example() -> anyhow::Result<()> {
+//! let (_stop, stopped) = tokio::sync::watch::channel(false);
+//! let settings = Settings {
+//!     server_url: "http://127.0.0.1:7400".to_owned(),
+//!     agent_name: "web-1".to_owned(),
+//!     secret: "…".into(),
+//!     server_public_key: PublicKey::from_base64("…")?,
+//!     host: HostSettings::default(),
+//! };
+//! run_embedded(settings, stopped).await
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod buffer;
+mod check;
+mod command_memory;
+mod dialect;
+mod kill;
+mod output;
+mod parent;
+mod report;
+mod retry_backoff;
+mod settings;
+mod syscall_view;
+mod verified_command;
+mod watching;
+
+pub use arguments::{Action, Arguments, Dialect};
+pub use output::tell;
+pub use settings::{HostSettings, Settings};
+
+use ringwall_event::Timestamp;
+use ringwall_lifecycle::logging::{self, LogFormat};
+use ringwall_lifecycle::{Exit, Failure, Shutdown};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The program: runs until asked to stop by SIGTERM or SIGINT, on one thread of its own beside the
+/// probe's.
+///
+/// # Errors
+/// Where the arguments make no sense, or this host cannot be watched.
+pub fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // For ends of processes, and for looking up the server's address.
+        .max_blocking_threads(kill::AT_ONCE + 2)
+        .thread_keep_alive(Duration::from_secs(1))
+        .thread_stack_size(512 << 10)
+        .build()?;
+    let result = runtime.block_on(run_async(arguments));
+    // A process that is being ended right now must not hold up the end of this one.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn run_async(arguments: Arguments) -> anyhow::Result<Exit> {
+    start_logging(&arguments)?;
+    if let Some(Action::Check { json }) = arguments.action {
+        let checks = check::run(&arguments).await?;
+        output::checks(&checks, json)?;
+        return Ok(if checks.ok { Exit::Yes } else { Exit::No });
+    }
+    let parent = parent::parent();
+    let shutdown = Shutdown::on_signals()?;
+    if arguments.exit_with_parent {
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            parent::ended(parent).await;
+            tracing::info!("the process that started this one has ended");
+            shutdown.ask();
+        });
+    }
+    match arguments.dialect {
+        Dialect::Ringwall => run_embedded(arguments.settings()?, shutdown.receiver()).await?,
+        Dialect::Watcher => {
+            let interval = Duration::from_secs(arguments.command_poll_interval);
+            let (server, host) = (arguments.server_url(), arguments.host());
+            dialect::watcher::run(&server, host, interval, shutdown.receiver()).await?;
+        }
+        Dialect::Sysscore => {
+            let (id, secret) = arguments.sysscore_key()?;
+            let (server, host) = (arguments.server_url(), arguments.host());
+            dialect::sysscore::run(&server, &id, secret, host, shutdown.receiver()).await?;
+        }
+    }
+    Ok(Exit::Yes)
+}
+
+/// An agent of a Ringwall server inside another program: returns once `shutdown` turns true.
+///
+/// # Errors
+/// Where this host cannot be watched, or the server's address is unusable. That the server cannot be
+/// reached is no error: what is seen is kept, and sent when it is there.
+pub async fn run_embedded(
+    settings: Settings,
+    shutdown: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    dialect::ringwall::run(settings, shutdown).await
+}
+
+fn start_logging(arguments: &Arguments) -> Result<(), Failure> {
+    let format = LogFormat::from_environment().map_err(|value| {
+        Failure::new(format!("RINGWALL_LOG_FORMAT: `{value}` is neither text nor json"))
+    })?;
+    // The answer of a check is on stdout; on stderr only what is wrong.
+    let level = match arguments.action {
+        Some(_) => tracing::Level::ERROR,
+        None => tracing::Level::INFO,
+    };
+    logging::start(format, level).map_err(|error| {
+        Failure::new(error).hint("it is as in `debug` or `info,ringwall_host_agent=debug`")
+    })
+}
+
+/// The name that this host gives itself: the kernel's node name.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The present moment.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let micros = since.map_or(0, |since| since.as_micros());
+    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+}

@@ -31,6 +31,9 @@ pub struct Protected {
     pub pids: Vec<u32>,
     /// Short names of programs.
     pub names: Vec<Box<str>>,
+    /// Short names of programs that the system cannot do without. They count only for a program file
+    /// of that name which belongs to root and which nobody else can write: a name alone is no shield.
+    pub system_programs: Vec<Box<str>>,
 }
 
 /// How long to wait for what.
@@ -163,6 +166,7 @@ struct PinnedProcess {
     start_time: Timestamp,
     name: Box<str>,
     is_kernel_thread: bool,
+    is_of_the_system: bool,
 }
 
 impl PinnedProcess {
@@ -183,12 +187,15 @@ impl PinnedProcess {
         let arguments = reader.read_of(number, "cmdline", 4096).unwrap_or_default().to_vec();
         let text = reader.read_of(number, "stat", 4096).map_err(|_| not_running())?;
         let stat = ProcessStat::parse(text).map_err(|_| not_running())?;
+        let name = short_name(stat.name, &arguments);
+        let (start_ticks, is_kernel_thread) = (stat.start_ticks, stat.is_kernel_thread());
         let pinned = Self {
             pid: number,
             handle,
-            start_time: clock.moment(stat.start_ticks),
-            name: short_name(stat.name, &arguments),
-            is_kernel_thread: stat.is_kernel_thread(),
+            start_time: clock.moment(start_ticks),
+            is_kernel_thread,
+            is_of_the_system: is_of_the_system(&mut reader, number, &name),
+            name,
         };
         // The number could be given to another process only after this one ended. It has not ended
         // yet, so what was read above is about the process behind the handle.
@@ -230,6 +237,8 @@ impl PinnedProcess {
             "its number is on the protected list"
         } else if protected.names.contains(&self.name) {
             "its name is on the protected list"
+        } else if protected.system_programs.contains(&self.name) && self.is_of_the_system {
+            "the system cannot do without it"
         } else {
             return Ok(());
         };
@@ -260,4 +269,12 @@ impl PinnedProcess {
             }
         }
     }
+}
+
+/// Whether the process runs a file of this name which belongs to root and only root can write.
+fn is_of_the_system(reader: &mut ProcReader, pid: u32, name: &str) -> bool {
+    let link = reader.link_of(pid, "exe").unwrap_or_default();
+    let is_named_so = link.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
+    let file = reader.open_executable(pid).and_then(rustix::fs::fstat);
+    is_named_so && file.is_ok_and(|file| file.st_uid == 0 && file.st_mode & 0o022 == 0)
 }

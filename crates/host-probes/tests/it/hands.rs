@@ -82,6 +82,12 @@ fn what_is_protected_is_refused() {
     check(1, &Protected::default(), "first process");
     let names = Protected { names: vec!["guarded".into()], ..Protected::default() };
     check(program.pid(), &names, "name");
+    let system = Protected { system_programs: vec!["guarded".into()], ..Protected::default() };
+    if is_root() {
+        check(program.pid(), &system, "cannot do without");
+    } else {
+        eprintln!("skipped: the program file must belong to root");
+    }
     let pids = Protected { pids: vec![program.pid()], ..Protected::default() };
     check(program.pid(), &pids, "number");
     if identity(2).is_some_and(|(_, name)| &*name == "kthreadd") {
@@ -90,6 +96,21 @@ fn what_is_protected_is_refused() {
         eprintln!("skipped: the threads of the kernel are not visible here");
     }
     assert!(!program.has_ended());
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+#[test]
+fn a_name_of_the_system_is_no_shield_for_a_file_that_others_can_write() {
+    let mut program = Program::sleep_named("sshd");
+    let file = std::fs::read_link(format!("/proc/{}/exe", program.pid())).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(file, mode).unwrap();
+    let system = Protected { system_programs: vec!["sshd".into()], ..Protected::default() };
+    kill_process(&order(program.pid()), &system, HASTE).unwrap();
+    assert!(program.has_ended());
 }
 
 #[track_caller]

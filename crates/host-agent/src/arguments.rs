@@ -1,0 +1,300 @@
+use crate::settings::{HostSettings, Settings};
+use clap::ValueEnum;
+use ringwall_host_probes::hands::Patience;
+use ringwall_lifecycle::Failure;
+use ringwall_lifecycle::private_file::{self, PrivateFileError};
+use ringwall_signing::{PublicKey, Secret};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Watch this host, report to a server, and carry out its commands
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do instead of watching
+    #[command(subcommand)]
+    pub action: Option<Action>,
+
+    /// Where the server is [default: http://127.0.0.1:7400; of the other dialects: their port on
+    /// this machine]
+    #[arg(long, value_name = "URL", global = true)]
+    pub server: Option<String>,
+
+    /// What kind of server it is
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub dialect: Dialect,
+
+    /// The name of this host agent [default: that of the host, or the one in the key file]
+    #[arg(long, value_name = "NAME", global = true, visible_alias = "agent-id")]
+    pub name: Option<String>,
+
+    /// The key of this host agent: JSON with name, secret and server_public_key, as `ringwall keys
+    /// create host-agent NAME --json` prints it; nobody else may read the file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub key_file: Option<PathBuf>,
+
+    /// The secret of this host agent alone, for `--dialect sysscore` or beside
+    /// --server-public-key; nobody else may read the file
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "key_file")]
+    pub secret_file: Option<PathBuf>,
+
+    /// The key that the server signs commands with, in base64
+    #[arg(long, value_name = "KEY", global = true, conflicts_with = "key_file")]
+    pub server_public_key: Option<String>,
+
+    /// Seconds from one full picture to the next
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 15,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub collection_interval: u64,
+
+    /// Seconds from one poll for commands to the next, with `--dialect watcher`
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub command_poll_interval: u64,
+
+    /// Never end processes of this name; may be repeated
+    #[arg(long, value_name = "NAME", global = true)]
+    pub protect: Vec<String>,
+
+    /// Seconds that a process may take to end after SIGTERM, before SIGKILL
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 2,
+          value_parser = clap::value_parser!(u64).range(0..=60))]
+    pub grace: u64,
+
+    /// MiB of events held while the server cannot be reached
+    #[arg(long, value_name = "MIB", global = true, default_value_t = 8,
+          value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub buffer: u64,
+
+    /// Find processes by scanning, even where the kernel would tell of them
+    #[arg(long, global = true)]
+    pub no_process_connector: bool,
+
+    /// Do not take the SHA-256 of program files
+    #[arg(long, global = true)]
+    pub no_executable_digests: bool,
+
+    /// End when the process that started this one ends
+    #[arg(long)]
+    pub exit_with_parent: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringwall-host-agent --server http://127.0.0.1:7400 --key-file key.json
+  ringwall-host-agent check --key-file key.json
+  ringwall-host-agent --dialect watcher --command-poll-interval 60
+  ringwall-host-agent --dialect sysscore --agent-id agent-1 --secret-file secret";
+
+/// What to do instead of watching.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Action {
+    /// Tell what this agent can see and do here; exit 0 when all is well, 1 when not
+    Check {
+        /// Print the checks as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What kind of server there is at the other end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// A Ringwall server
+    #[default]
+    Ringwall,
+    /// An original AI-Eye Watcher server
+    Watcher,
+    /// An original SysScore server
+    Sysscore,
+}
+
+impl Dialect {
+    fn default_server(self) -> &'static str {
+        match self {
+            Self::Ringwall => "http://127.0.0.1:7400",
+            Self::Watcher => "http://127.0.0.1:9000",
+            Self::Sysscore => "http://127.0.0.1:8000/api/v1",
+        }
+    }
+}
+
+/// The content of a key file. Further fields are ignored: the answer to the creation of a key serves.
+#[derive(Deserialize)]
+struct KeyFile {
+    #[serde(alias = "id")]
+    name: Option<String>,
+    secret: String,
+    server_public_key: Option<String>,
+}
+
+/// No key file is longer.
+const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
+
+impl Arguments {
+    /// Where the server is.
+    pub(crate) fn server_url(&self) -> String {
+        self.server.clone().unwrap_or_else(|| self.dialect.default_server().to_owned())
+    }
+
+    /// How this host is watched and acted on.
+    pub(crate) fn host(&self) -> HostSettings {
+        let mut host = HostSettings {
+            collection_interval: Duration::from_secs(self.collection_interval),
+            patience: Patience { grace: Duration::from_secs(self.grace), ..Patience::default() },
+            buffer_bytes_max: usize::try_from(self.buffer << 20).unwrap_or(usize::MAX),
+            process_connector: !self.no_process_connector,
+            executable_digests: !self.no_executable_digests,
+            ..HostSettings::default()
+        };
+        host.protected.names.extend(self.protect.iter().map(|name| name.as_str().into()));
+        host
+    }
+
+    /// Whether anything was said about the key of this agent.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key_file.is_some() || self.secret_file.is_some()
+    }
+
+    /// All that an agent of a Ringwall server needs.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        let key = self.key()?;
+        let public_key = key.server_public_key.as_deref().ok_or_else(|| {
+            Failure::new("the server's public key is missing").hint(
+                "it stands in the answer to `ringwall keys create host-agent NAME --json`; give \
+                 that file by --key-file",
+            )
+        })?;
+        let server_public_key = PublicKey::from_base64(public_key)
+            .map_err(|error| Failure::new(format!("server_public_key: {error}")))?;
+        Ok(Settings {
+            server_url: self.server_url(),
+            agent_name: self.agent_name(key.name.as_deref()),
+            secret: key.secret.into(),
+            server_public_key,
+            host: self.host(),
+        })
+    }
+
+    /// The id and secret of an agent of a SysScore server.
+    pub(crate) fn sysscore_key(&self) -> Result<(String, Secret), Failure> {
+        let key = self.key()?;
+        Ok((self.agent_name(key.name.as_deref()), key.secret.into()))
+    }
+
+    fn agent_name(&self, in_key_file: Option<&str>) -> String {
+        let given = self.name.as_deref().or(in_key_file);
+        given.map_or_else(crate::host_name, str::to_owned)
+    }
+
+    fn key(&self) -> Result<KeyFile, Failure> {
+        if let Some(path) = &self.key_file {
+            let bytes = read(path)?;
+            // The error of the parser could repeat a part of the secret.
+            return serde_json::from_slice(&bytes).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                let place = path.display();
+                Failure::new(format!("{place}:{line}:{column}: not the key of a host agent")).hint(
+                    "it is JSON with name, secret and server_public_key, as printed by `ringwall \
+                     keys create host-agent NAME --json`",
+                )
+            });
+        }
+        let Some(path) = &self.secret_file else {
+            let kind = if self.dialect == Dialect::Sysscore { "sysscore" } else { "host-agent" };
+            return Err(Failure::new("the key of this agent is missing").hint(format!(
+                "create one with `ringwall keys create {kind} NAME --json` on the server, and give \
+                 the file by --key-file"
+            )));
+        };
+        let text = String::from_utf8(read(path)?)
+            .map_err(|_| Failure::new(format!("{}: not text", path.display())))?;
+        let secret = text.strip_suffix('\n').unwrap_or(&text);
+        let secret = secret.strip_suffix('\r').unwrap_or(secret).to_owned();
+        if secret.is_empty() {
+            return Err(Failure::new(format!("{}: no secret in it", path.display())));
+        }
+        Ok(KeyFile { name: None, secret, server_public_key: self.server_public_key.clone() })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    private_file::read(path, KEY_FILE_BYTES_MAX).map_err(|error| {
+        let failure = Failure::new(error.to_string());
+        match error {
+            PrivateFileError::Exposed { .. } => {
+                failure.hint(format!("chmod 600 {}", path.display()))
+            }
+            _ => failure,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn arguments(line: &[&str]) -> Arguments {
+        Program::try_parse_from(std::iter::once(&"agent").chain(line)).unwrap().arguments
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Program::command().debug_assert();
+        assert!(matches!(
+            arguments(&["check", "--json", "--server", "http://h"]).action,
+            Some(Action::Check { json: true })
+        ));
+        assert_eq!(arguments(&["--dialect", "watcher"]).server_url(), "http://127.0.0.1:9000");
+        assert_eq!(arguments(&["--server", "http://h"]).server_url(), "http://h");
+        let protect = arguments(&["--protect", "a", "--protect", "b"]).host().protected;
+        assert_eq!(protect.names, ["a".into(), "b".into()]);
+        assert!(Program::try_parse_from(["agent", "--collection-interval", "0"]).is_err());
+    }
+
+    #[test]
+    fn keys_come_from_private_files_only() {
+        let folder = std::env::temp_dir().join(format!("ringwall-agent-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("key.json");
+        let path = file.to_str().unwrap();
+        let public = ringwall_signing::SigningKey::from_seed(&[1; 32]).public_key().to_base64();
+        let text = format!(
+            r#"{{"kind":"host-agent","id":"web-1","secret":"s3cret","server_public_key":"{public}"}}"#
+        );
+        private_file::write(&file, text.as_bytes()).unwrap();
+        let settings = arguments(&["--key-file", path]).settings().unwrap();
+        assert_eq!(settings.agent_name, "web-1");
+        assert_eq!(settings.secret, Secret::from("s3cret"));
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        let named = arguments(&["--key-file", path, "--name", "x"]).settings().unwrap();
+        assert_eq!(named.agent_name, "x");
+
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let refused = arguments(&["--key-file", path]).settings().unwrap_err();
+        assert_eq!(refused.hint.unwrap(), format!("chmod 600 {path}"));
+
+        private_file::write(&file, b"{\"secret\": s3cret}").unwrap();
+        let refused = arguments(&["--key-file", path]).settings().unwrap_err();
+        assert!(!refused.message.contains("s3cret"), "{}", refused.message);
+
+        private_file::write(&file, b"s3cret\n").unwrap();
+        let (name, secret) =
+            arguments(&["--secret-file", path, "--agent-id", "agent-1"]).sysscore_key().unwrap();
+        assert_eq!((name.as_str(), secret), ("agent-1", Secret::from("s3cret")));
+        assert!(arguments(&["--secret-file", path]).settings().is_err());
+        assert!(arguments(&[]).settings().is_err());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,5 @@
+//! One module for each kind of server.
+
+pub(crate) mod ringwall;
+pub(crate) mod sysscore;
+pub(crate) mod watcher;

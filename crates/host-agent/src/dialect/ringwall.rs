@@ -1,0 +1,409 @@
+//! Speaks to a Ringwall server: signed reports, signed commands.
+
+use crate::buffer::{Batch, Buffer};
+use crate::command_memory::{CommandMemory, Seen};
+use crate::kill::{self, Hands};
+use crate::report;
+use crate::retry_backoff::{RetryBackoff, chance};
+use crate::settings::Settings;
+use crate::verified_command::{VerifiedCommand, Verifier};
+use crate::watching::{Watching, is_picture};
+use anyhow::Context as _;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use ringwall_host_probes::Observation;
+use ringwall_server_api::{CommandOutcome, CommandResult, SignedCommand};
+use ringwall_server_client::{AgentClient, ClientError};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How long the server may hold a request for commands.
+const COMMAND_WAIT: Duration = Duration::from_secs(25);
+/// The waits between attempts.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_LONGEST: Duration = Duration::from_secs(10);
+/// Where the key is not accepted, trying again soon would help nobody.
+const REFUSED_WAIT: Duration = Duration::from_secs(30);
+/// At the end, so long for what is still to be sent.
+const DRAIN: Duration = Duration::from_secs(4);
+/// Commands that are remembered.
+const COMMANDS_REMEMBERED: usize = 4096;
+/// Commands of one answer that are looked at; the server hands the others out again.
+const COMMANDS_AT_ONCE: usize = 256;
+/// A result that the server would not take in this time is of no use to it any more.
+const RESULT_PATIENCE: Duration = Duration::from_secs(600);
+/// The server takes no longer result, in characters.
+const RESULT_CHARS_MAX: usize = 2000;
+
+/// Runs until asked to stop.
+///
+/// # Errors
+/// Where this host cannot be watched, or the server's address is unusable.
+pub(crate) async fn run(
+    settings: Settings,
+    mut shutdown: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let client =
+        AgentClient::new(&settings.server_url, &settings.agent_name, settings.secret.clone())?;
+    let watching =
+        Watching::start(settings.host.probe()).await.context("cannot watch this host")?;
+    tracing::info!(server = client.url(), agent = settings.agent_name, "host agent started");
+    let outbox = Arc::new(Outbox::new(settings.host.buffer_bytes_max));
+    let sender = Sender {
+        client: client.clone(),
+        outbox: Arc::clone(&outbox),
+        run: run_id()?,
+        hostname: crate::host_name(),
+        sequence: 0,
+    };
+    let commands = Commands {
+        client,
+        verifier: Verifier::new(&settings.agent_name, settings.server_public_key),
+        hands: Hands::new(settings.host.protected, settings.host.patience),
+        memory: Arc::new(Mutex::new(CommandMemory::new(COMMANDS_REMEMBERED))),
+    };
+    let sending = tokio::spawn(sender.run(shutdown.clone()));
+    let obeying = tokio::spawn(commands.run(shutdown.clone()));
+    // Returns when asked to stop; the probe may end before.
+    if let Err(error) = collect(watching, &outbox, &mut shutdown).await {
+        sending.abort();
+        obeying.abort();
+        return Err(error);
+    }
+    // What is under way may end, what waits may be sent; then patience is over.
+    let (sent, obeyed) = tokio::join!(timeout(DRAIN, sending), timeout(DRAIN, obeying));
+    if sent.is_err() || obeyed.is_err() {
+        tracing::warn!("stopped before everything was sent");
+    }
+    Ok(())
+}
+
+/// A name for this run of the agent: with it the server tells its reports from those of earlier runs.
+fn run_id() -> anyhow::Result<String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).context("no randomness")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What waits to be sent.
+struct Outbox {
+    buffer: Mutex<Buffer>,
+    filled: Notify,
+}
+
+impl Outbox {
+    fn new(bytes_max: usize) -> Self {
+        Self { buffer: Mutex::new(Buffer::new(bytes_max)), filled: Notify::new() }
+    }
+
+    fn add(&self, observations: Vec<Observation>) {
+        for observation in observations {
+            let is_picture = is_picture(&observation);
+            let event = report::event(observation);
+            let mut buffer = self.buffer.lock();
+            match event {
+                Some(event) => buffer.push(event, is_picture),
+                None => buffer.count_dropped(1),
+            }
+        }
+        self.filled.notify_one();
+    }
+}
+
+async fn collect(
+    mut watching: Watching,
+    outbox: &Outbox,
+    shutdown: &mut watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            batch = watching.next() => match batch {
+                Some(observations) => outbox.add(observations),
+                None => anyhow::bail!("watching this host has come to an end"),
+            },
+            _ = shutdown.wait_for(|asked| *asked) => return Ok(()),
+        }
+    }
+}
+
+/// Sends what waits, one report after the other.
+struct Sender {
+    client: AgentClient,
+    outbox: Arc<Outbox>,
+    run: String,
+    hostname: String,
+    sequence: u64,
+}
+
+/// What became of a report.
+enum Sent {
+    Taken,
+    /// Too large for this server.
+    TooLarge,
+    /// Nobody will ever take it.
+    Refused,
+    /// Not taken when the time was up.
+    Unsent,
+}
+
+impl Sender {
+    async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let mut parts: VecDeque<Batch> = VecDeque::new();
+        loop {
+            if parts.is_empty() {
+                if self.outbox.buffer.lock().is_empty() {
+                    if *shutdown.borrow() {
+                        return;
+                    }
+                    tokio::select! {
+                        () = self.outbox.filled.notified() => {}
+                        _ = shutdown.wait_for(|asked| *asked) => {}
+                    }
+                    continue;
+                }
+                let (events, bytes) = (report::REPORT_EVENTS_MAX, report::REPORT_BYTES_MAX);
+                parts.push_back(self.outbox.buffer.lock().take(events, bytes));
+            }
+            let Some(batch) = parts.pop_front() else {
+                continue;
+            };
+            match self.send(&batch, &mut shutdown).await {
+                Sent::Taken => {}
+                Sent::TooLarge if batch.events.len() > 1 => {
+                    let (first, second) = halves(batch);
+                    parts.push_front(second);
+                    parts.push_front(first);
+                }
+                Sent::TooLarge | Sent::Refused => {
+                    let lost = batch.dropped + batch.events.len() as u64;
+                    tracing::error!(events = batch.events.len(), "events were refused and dropped");
+                    self.outbox.buffer.lock().count_dropped(lost);
+                }
+                Sent::Unsent => {
+                    let waiting = self.outbox.buffer.lock().len() + batch.events.len();
+                    tracing::warn!(events = waiting, "stopped with events that were not sent");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends a batch until the server has it: the same bytes under the same number each time, so that
+    /// the server knows a report that it took when only its answer was lost.
+    async fn send(&mut self, batch: &Batch, shutdown: &mut watch::Receiver<bool>) -> Sent {
+        self.sequence += 1;
+        let Some(body) = report::body(&self.run, self.sequence, &self.hostname, batch) else {
+            return Sent::Refused;
+        };
+        let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+        loop {
+            let error = match self.client.report(body.clone()).await {
+                Ok(answer) => {
+                    if backoff.failures() > 0 {
+                        tracing::info!("the server takes reports again");
+                    }
+                    tracing::debug!(
+                        sequence = self.sequence,
+                        bytes = body.len(),
+                        accepted = answer.accepted,
+                        duplicates = answer.duplicates,
+                        "report taken"
+                    );
+                    return Sent::Taken;
+                }
+                Err(error) => error,
+            };
+            if error.is_status(413) {
+                return Sent::TooLarge;
+            }
+            if is_final(&error) {
+                tracing::error!(%error, "the server refuses a report for good");
+                return Sent::Refused;
+            }
+            if backoff.failures() == 0 {
+                tell_trouble(&error, "reports cannot be delivered: events are kept");
+            }
+            let wait = wait_after(&error, &mut backoff);
+            if *shutdown.borrow() {
+                return Sent::Unsent;
+            }
+            tokio::select! {
+                () = sleep(wait) => {}
+                _ = shutdown.wait_for(|asked| *asked) => {}
+            }
+        }
+    }
+}
+
+fn halves(mut batch: Batch) -> (Batch, Batch) {
+    let second = batch.events.split_off(batch.events.len() / 2);
+    (batch, Batch { events: second, dropped: 0 })
+}
+
+/// Whether the same bytes will never be taken. A key that is not accepted may be by and by, and
+/// whatever does not speak as our server does may be a proxy whose server is not up yet.
+fn is_final(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused { problem, .. } => {
+            matches!(problem.status, 400..=499) && !matches!(problem.status, 401 | 403 | 404 | 429)
+        }
+        ClientError::Unwritable(_) => true,
+        _ => false,
+    }
+}
+
+fn is_refused_key(error: &ClientError) -> bool {
+    error.is_status(401) || error.is_status(403)
+}
+
+fn wait_after(error: &ClientError, backoff: &mut RetryBackoff) -> Duration {
+    let retry_after = match error {
+        ClientError::Refused { retry_after, .. } => *retry_after,
+        _ => None,
+    };
+    let retry_after = if is_refused_key(error) { Some(REFUSED_WAIT) } else { retry_after };
+    backoff.wait(chance(), retry_after)
+}
+
+fn tell_trouble(error: &ClientError, what: &str) {
+    if is_refused_key(error) {
+        tracing::error!(
+            %error,
+            hint = "is the key of this agent still enrolled, and this host's clock right?",
+            "the server does not accept this agent: events are kept"
+        );
+    } else {
+        tracing::warn!(%error, "{what}");
+    }
+}
+
+/// Fetches commands and carries them out.
+struct Commands {
+    client: AgentClient,
+    verifier: Verifier,
+    hands: Hands,
+    memory: Arc<Mutex<CommandMemory<CommandResult>>>,
+}
+
+impl Commands {
+    async fn run(self, mut shutdown: watch::Receiver<bool>) {
+        let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+        let mut under_way = JoinSet::new();
+        loop {
+            let asked = Instant::now();
+            let answer = tokio::select! {
+                answer = self.client.commands(COMMAND_WAIT) => answer,
+                _ = shutdown.wait_for(|asked| *asked) => break,
+            };
+            while under_way.try_join_next().is_some() {}
+            let wait = match answer {
+                Ok(answer) => {
+                    backoff.reset();
+                    let none = answer.commands.is_empty();
+                    for command in answer.commands.iter().take(COMMANDS_AT_ONCE) {
+                        self.take(command, &mut under_way);
+                    }
+                    // A server that answers at once with nothing must not be asked without end.
+                    let hasty = none && asked.elapsed() < Duration::from_secs(1);
+                    if hasty { Duration::from_secs(1) } else { Duration::ZERO }
+                }
+                Err(error) => {
+                    if backoff.failures() == 0 {
+                        tracing::debug!(%error, "commands cannot be fetched");
+                    }
+                    wait_after(&error, &mut backoff)
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                _ = shutdown.wait_for(|asked| *asked) => break,
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    fn take(&self, command: &SignedCommand, under_way: &mut JoinSet<()>) {
+        let command = match self.verifier.verify(command) {
+            Ok(command) => command,
+            Err(error) => {
+                tracing::error!(%error, "a command is not believed");
+                return;
+            }
+        };
+        let seen = self.memory.lock().begin(command.id());
+        let client = self.client.clone();
+        match seen {
+            Seen::UnderWay => {}
+            Seen::Done(result) => {
+                // The server did not hear of the result.
+                let id = command.id().to_owned();
+                under_way.spawn(async move { report_result(&client, &id, &result).await });
+            }
+            Seen::Never => {
+                let (hands, memory) = (self.hands.clone(), Arc::clone(&self.memory));
+                under_way.spawn(async move {
+                    let result = carry_out(&command, &hands).await;
+                    memory.lock().finish(command.id(), result.clone());
+                    report_result(&client, command.id(), &result).await;
+                });
+            }
+        }
+    }
+}
+
+async fn carry_out(command: &VerifiedCommand, hands: &Hands) -> CommandResult {
+    let (id, reason) = (command.id(), command.reason());
+    let ended = match command.order(crate::now()) {
+        Ok(order) => {
+            tracing::info!(command = id, pid = order.pid, name = ?order.name, reason, "ending a process");
+            let killed = hands.kill(order.clone()).await;
+            killed.map(|killed| kill::describe(&killed)).map_err(|error| error.to_string())
+        }
+        Err(refused) => Err(refused.to_string()),
+    };
+    match ended {
+        Ok(result) => {
+            tracing::info!(command = id, result, "command carried out");
+            CommandResult { state: CommandOutcome::Succeeded, result: bounded(result) }
+        }
+        Err(result) => {
+            tracing::warn!(command = id, result, "command not carried out");
+            CommandResult { state: CommandOutcome::Failed, result: bounded(result) }
+        }
+    }
+}
+
+/// A process chooses its name, and names stand in results.
+fn bounded(result: String) -> String {
+    if result.len() <= RESULT_CHARS_MAX {
+        return result;
+    }
+    result.chars().take(RESULT_CHARS_MAX).collect()
+}
+
+async fn report_result(client: &AgentClient, id: &str, result: &CommandResult) {
+    let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+    let start = Instant::now();
+    loop {
+        let Err(error) = client.command_result(id, result).await else {
+            return;
+        };
+        let is_final = is_final(&error) || error.is_status(404);
+        if is_final || start.elapsed() > RESULT_PATIENCE {
+            tracing::warn!(command = id, %error, "the result of a command was not taken");
+            return;
+        }
+        sleep(wait_after(&error, &mut backoff)).await;
+    }
+}
+
+/// The body of a single report, for the check.
+pub(crate) fn check_report(observation: Observation) -> anyhow::Result<Bytes> {
+    let event = report::event(observation).context("the picture cannot be written")?;
+    let batch = Batch { events: vec![event], dropped: 0 };
+    report::body(&run_id()?, 1, &crate::host_name(), &batch).context("the report cannot be written")
+}

@@ -1,0 +1,48 @@
+//! Carries out an order to end a process, away from the thread that talks to the server.
+
+use ringwall_host_probes::hands::{
+    EndedBy, KillError, KillOrder, Killed, Patience, Protected, kill_process,
+};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Ends processes, a few at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Hands {
+    protected: Arc<Protected>,
+    patience: Patience,
+    places: Arc<Semaphore>,
+}
+
+/// So many processes are ended at the same time; further orders wait.
+pub(crate) const AT_ONCE: usize = 8;
+
+impl Hands {
+    /// Hands that keep off what is protected.
+    pub(crate) fn new(protected: Protected, patience: Patience) -> Self {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Self { protected: Arc::new(protected), patience, places }
+    }
+
+    /// Ends a process, and tells how that went.
+    pub(crate) async fn kill(&self, order: KillOrder) -> Result<Killed, KillError> {
+        // The semaphore is never closed.
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let (protected, patience, pid) = (Arc::clone(&self.protected), self.patience, order.pid);
+        let work = tokio::task::spawn_blocking(move || {
+            let result = kill_process(&order, &protected, patience);
+            drop(place);
+            result
+        });
+        work.await.unwrap_or(Err(KillError::StillRunning(pid)))
+    }
+}
+
+/// One line about an end, for people.
+pub(crate) fn describe(killed: &Killed) -> String {
+    let signal = match killed.by {
+        EndedBy::Kill => "SIGKILL",
+        _ => "SIGTERM",
+    };
+    format!("ended by {signal} after {} ms", killed.after.as_millis())
+}

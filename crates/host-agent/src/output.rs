@@ -1,0 +1,54 @@
+//! What `check` prints, and how an end that is no success is told.
+
+use crate::check::{Checks, Outcome};
+use ringwall_lifecycle::{Exit, Failure};
+use std::io::{self, IsTerminal, Write};
+
+/// Prints the checks: a table for people, JSON for programs.
+pub(crate) fn checks(checks: &Checks, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, checks)?;
+        return writeln!(out);
+    }
+    let colour =
+        out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    for check in &checks.checks {
+        let paint = match check.outcome {
+            _ if !colour => "",
+            Outcome::Passed => "\u{1b}[32m",
+            Outcome::Failed => "\u{1b}[31m",
+            Outcome::Skipped => "\u{1b}[33m",
+        };
+        let plain = if colour { "\u{1b}[0m" } else { "" };
+        let outcome = check.outcome.name();
+        let detail = visible(&check.detail);
+        writeln!(out, "{:<13} {paint}{outcome:<8}{plain} {detail}", check.name)?;
+    }
+    out.flush()
+}
+
+/// Tells an error on stderr; what the program ends with.
+pub fn tell(error: anyhow::Error) -> Exit {
+    let broken_pipe = error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        return Exit::Yes;
+    }
+    let failure =
+        error.downcast::<Failure>().unwrap_or_else(|error| Failure::new(format!("{error:#}")));
+    let mut text = format!("error: {}\n", visible(&failure.message));
+    if let Some(hint) = &failure.hint {
+        text += &format!("hint: {}\n", visible(hint));
+    }
+    // If stderr is gone, the exit code still tells.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+    failure.exit
+}
+
+/// What others wrote must not command the terminal.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

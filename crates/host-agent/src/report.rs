@@ -1,0 +1,132 @@
+//! What goes to a Ringwall server, as JSON.
+
+use crate::buffer::Batch;
+use bytes::Bytes;
+use ringwall_event::{Activity, Inventory};
+use ringwall_host_probes::Observation;
+use ringwall_server_api::AgentEvent;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A single event of more than this many bytes is cut down.
+pub(crate) const EVENT_BYTES_MAX: usize = 2 << 20;
+/// A report has at most this many bytes, but for a single event that is larger.
+pub(crate) const REPORT_BYTES_MAX: usize = 1 << 20;
+/// A report has at most this many events.
+pub(crate) const REPORT_EVENTS_MAX: usize = 2000;
+
+/// An observation as JSON; none where it cannot be written.
+pub(crate) fn event(observation: Observation) -> Option<Box<RawValue>> {
+    let mut event =
+        AgentEvent { time: observation.time, severity: None, activity: observation.activity };
+    // A host may run ten thousand processes with arguments of pages each: first their ends go, then
+    // the arguments, then what is still too much.
+    for characters in [1000, 100, 0] {
+        let text = write(&event)?;
+        if text.get().len() <= EVENT_BYTES_MAX {
+            return Some(text);
+        }
+        if let Activity::Inventory(inventory) = &mut event.activity {
+            cut_command_lines(inventory, characters);
+        }
+    }
+    loop {
+        let text = write(&event)?;
+        if text.get().len() <= EVENT_BYTES_MAX {
+            return Some(text);
+        }
+        let Activity::Inventory(inventory) = &mut event.activity else {
+            tracing::warn!(kind = event.activity.kind(), "an event is too large to be sent");
+            return None;
+        };
+        let (processes, connections) = (inventory.processes.len(), inventory.connections.len());
+        tracing::warn!(processes, connections, "a picture is too large: half of it is left out");
+        inventory.processes.truncate(processes / 2);
+        inventory.connections.truncate(connections / 2);
+    }
+}
+
+fn cut_command_lines(inventory: &mut Inventory, characters: usize) {
+    for process in &mut inventory.processes {
+        if let Some(line) = &mut process.command_line
+            && line.chars().count() > characters
+        {
+            *line = line.chars().take(characters).chain(std::iter::once('…')).collect();
+        }
+    }
+}
+
+fn write(event: &AgentEvent) -> Option<Box<RawValue>> {
+    let text = serde_json::to_string(event).and_then(RawValue::from_string);
+    text.inspect_err(|error| tracing::error!(%error, "an event cannot be written")).ok()
+}
+
+/// The body of a report.
+pub(crate) fn body(run: &str, sequence: u64, hostname: &str, batch: &Batch) -> Option<Bytes> {
+    /// [`ringwall_server_api::AgentReport`] over events that are written already.
+    #[derive(Serialize)]
+    struct Report<'a> {
+        boot_id: &'a str,
+        sequence: u64,
+        hostname: &'a str,
+        dropped: u64,
+        events: &'a [Box<RawValue>],
+    }
+    let report =
+        Report { boot_id: run, sequence, hostname, dropped: batch.dropped, events: &batch.events };
+    let body = serde_json::to_vec(&report);
+    body.inspect_err(|error| tracing::error!(%error, "a report cannot be written"))
+        .ok()
+        .map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_event::{Process, Timestamp};
+    use ringwall_server_api::AgentReport;
+
+    fn picture(processes: usize, line: &str) -> Observation {
+        let process = Process {
+            pid: 7,
+            name: "x".into(),
+            command_line: Some(line.into()),
+            ..Process::default()
+        };
+        let inventory = Inventory { processes: vec![process; processes], ..Inventory::default() };
+        Observation {
+            time: Timestamp::from_micros(5),
+            activity: Activity::Inventory(Box::new(inventory)),
+            system_call: None,
+        }
+    }
+
+    #[test]
+    fn a_report_is_what_the_server_reads() {
+        let event = event(picture(2, "x \u{1b}[31m é \u{0}")).unwrap();
+        let batch = Batch { events: vec![event.clone(), event], dropped: 3 };
+        let body = body("run", 9, "host", &batch).unwrap();
+        let report: AgentReport = serde_json::from_slice(&body).unwrap();
+        assert_eq!((report.sequence, report.dropped, report.events.len()), (9, 3, 2));
+        assert_eq!(report.events[0].activity.kind(), "inventory");
+    }
+
+    #[test]
+    fn a_picture_that_is_too_large_is_cut_down() {
+        check(20, "short", 20, 5);
+        check(1_500, &"x".repeat(4_000), 1_500, 1_001);
+        check(10_000, &"é".repeat(1_000), 10_000, 1);
+        check(40_000, "short", 10_000, 1);
+    }
+
+    #[track_caller]
+    fn check(processes: usize, line: &str, expected: usize, characters: usize) {
+        let text = event(picture(processes, line)).unwrap();
+        assert!(text.get().len() <= EVENT_BYTES_MAX);
+        let event: AgentEvent = serde_json::from_str(text.get()).unwrap();
+        let Activity::Inventory(found) = event.activity else { panic!("no picture") };
+        assert_eq!(found.processes.len(), expected);
+        let line = found.processes[0].command_line.as_ref().unwrap();
+        assert_eq!(line.chars().count(), characters);
+    }
+}

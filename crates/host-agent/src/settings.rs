@@ -1,0 +1,77 @@
+use ringwall_host_probes::ProbeSettings;
+use ringwall_host_probes::hands::{Patience, Protected};
+use ringwall_signing::{PublicKey, Secret};
+use std::time::Duration;
+
+/// How a host agent that speaks to a Ringwall server runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address of the server, as in `http://127.0.0.1:7400`.
+    pub server_url: String,
+    /// The name under which the server knows this agent.
+    pub agent_name: String,
+    /// What its requests are signed with.
+    pub secret: Secret,
+    /// What the server signs commands with.
+    pub server_public_key: PublicKey,
+    /// How this host is watched and acted on.
+    pub host: HostSettings,
+}
+
+/// How a host is watched and acted on, whoever the server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSettings {
+    /// From one full picture to the next.
+    pub collection_interval: Duration,
+    /// Processes that are never ended, beside the first one, the agent and its parent.
+    pub protected: Protected,
+    /// How long a process may take to end after SIGTERM.
+    pub patience: Patience,
+    /// What is held while the server cannot be reached, in bytes; beyond it the oldest is dropped.
+    pub buffer_bytes_max: usize,
+    /// Whether to use the kernel's process connector where it is permitted.
+    pub process_connector: bool,
+    /// Whether to take the SHA-256 of program files.
+    pub executable_digests: bool,
+}
+
+impl Default for HostSettings {
+    fn default() -> Self {
+        Self {
+            collection_interval: Duration::from_secs(15),
+            protected: Protected {
+                system_programs: SYSTEM_PROGRAMS.iter().map(|name| (*name).into()).collect(),
+                ..Protected::default()
+            },
+            patience: Patience::default(),
+            buffer_bytes_max: 8 << 20,
+            process_connector: true,
+            executable_digests: true,
+        }
+    }
+}
+
+impl HostSettings {
+    /// What the probe needs to know.
+    pub(crate) fn probe(&self) -> ProbeSettings {
+        ProbeSettings {
+            collection_interval: self.collection_interval,
+            process_connector: self.process_connector,
+            executable_digests: self.executable_digests,
+            ..ProbeSettings::default()
+        }
+    }
+}
+
+/// Without these a host cannot be reached or does not work any more, or nobody watches it.
+const SYSTEM_PROGRAMS: [&str; 9] = [
+    "dbus-daemon",
+    "init",
+    "ringwall",
+    "ringwall-host-agent",
+    "sshd",
+    "systemd",
+    "systemd-journald",
+    "systemd-logind",
+    "systemd-udevd",
+];

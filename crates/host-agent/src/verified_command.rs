@@ -1,0 +1,198 @@
+//! Commands of a Ringwall server: believed only when signed, bound to this host, and not expired.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringwall_event::{CommandAction, Timestamp};
+use ringwall_host_probes::hands::KillOrder;
+use ringwall_server_api::{CommandPayload, SignedCommand};
+use ringwall_signing::{CommandSignatureError, PublicKey, verify_command};
+
+/// A command that the server signed for this host. Only [`Verifier::verify`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct VerifiedCommand {
+    id: String,
+    order: KillOrder,
+    reason: String,
+    expires: Timestamp,
+}
+
+/// Why a command is not believed. Nobody is told but the log: it may not be the server's at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum VerifyError {
+    /// Longer than any command is.
+    #[error("longer than {PAYLOAD_BYTES_MAX} bytes")]
+    TooLong,
+    /// The payload is not base64.
+    #[error("payload is not base64")]
+    Encoding,
+    /// The server did not sign this.
+    #[error("signature: {0}")]
+    Signature(#[from] CommandSignatureError),
+    /// Signed, but of a form that this version does not know.
+    #[error("payload cannot be read: {0}")]
+    Unreadable(String),
+    /// Signed for another host.
+    #[error("it is for host `{0}`")]
+    OtherHost(String),
+}
+
+/// Why a believed command is not carried out; the server is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RefusedCommand {
+    /// Too late.
+    #[error("it expired at {0}")]
+    Expired(Timestamp),
+    /// It does not pin the process.
+    #[error("it does not say when the process started")]
+    StartTimeMissing,
+}
+
+/// No command has a longer payload.
+const PAYLOAD_BYTES_MAX: usize = 64 << 10;
+
+/// Checks commands for one agent of one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Verifier {
+    host: String,
+    server: PublicKey,
+}
+
+impl Verifier {
+    /// Believes what `server` signs for `host`.
+    pub(crate) fn new(host: &str, server: PublicKey) -> Self {
+        Self { host: host.to_owned(), server }
+    }
+
+    /// Checks the signature over the bytes as they came, before anything of them is read.
+    pub(crate) fn verify(&self, command: &SignedCommand) -> Result<VerifiedCommand, VerifyError> {
+        if command.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(VerifyError::TooLong);
+        }
+        let payload = STANDARD.decode(&command.payload).map_err(|_| VerifyError::Encoding)?;
+        verify_command(&self.server, &payload, &command.signature)?;
+        let payload: CommandPayload = serde_json::from_slice(&payload)
+            .map_err(|error| VerifyError::Unreadable(error.to_string()))?;
+        if payload.host != self.host {
+            return Err(VerifyError::OtherHost(payload.host));
+        }
+        if payload.action != CommandAction::KillProcess {
+            return Err(VerifyError::Unreadable("unknown action".to_owned()));
+        }
+        Ok(VerifiedCommand {
+            id: payload.id,
+            order: KillOrder {
+                pid: payload.target.pid,
+                start_time: payload.target.start_time,
+                name: Some(payload.target.name),
+            },
+            reason: payload.reason,
+            expires: payload.expires,
+        })
+    }
+}
+
+impl VerifiedCommand {
+    /// What names it in the result.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Why it was ordered.
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What to do, where it may be done now.
+    pub(crate) fn order(&self, now: Timestamp) -> Result<&KillOrder, RefusedCommand> {
+        if now > self.expires {
+            return Err(RefusedCommand::Expired(self.expires));
+        }
+        // Without it a reused pid of the same name could be hit.
+        if self.order.start_time.is_none() {
+            return Err(RefusedCommand::StartTimeMissing);
+        }
+        Ok(&self.order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_event::Target;
+    use ringwall_signing::{SigningKey, canonical_json};
+
+    fn server() -> SigningKey {
+        SigningKey::from_seed(&[3; 32])
+    }
+
+    fn payload() -> CommandPayload {
+        CommandPayload {
+            id: "cmd_1".to_owned(),
+            host: "web-1".to_owned(),
+            action: CommandAction::KillProcess,
+            target: Target {
+                pid: 42,
+                start_time: Some(Timestamp::from_micros(7_000_000)),
+                name: "evil.sh".into(),
+            },
+            reason: "indicator `evil.sh`".to_owned(),
+            issued: Timestamp::from_micros(8_000_000),
+            expires: Timestamp::from_micros(9_000_000),
+        }
+    }
+
+    fn signed(payload: &CommandPayload, key: &SigningKey) -> SignedCommand {
+        let text = canonical_json(&serde_json::to_value(payload).unwrap());
+        let signature = key.sign_command(text.as_bytes());
+        SignedCommand { payload: STANDARD.encode(text), signature }
+    }
+
+    fn verify(command: &SignedCommand) -> Result<VerifiedCommand, VerifyError> {
+        Verifier::new("web-1", server().public_key()).verify(command)
+    }
+
+    #[test]
+    fn a_signed_command_for_this_host_is_believed() {
+        let command = verify(&signed(&payload(), &server())).unwrap();
+        assert_eq!(command.id(), "cmd_1");
+        let order = command.order(Timestamp::from_micros(9_000_000)).unwrap();
+        assert_eq!((order.pid, order.name.as_deref()), (42, Some("evil.sh")));
+        let late = Timestamp::from_micros(9_000_001);
+        let expires = Timestamp::from_micros(9_000_000);
+        assert_eq!(command.order(late), Err(RefusedCommand::Expired(expires)));
+    }
+
+    #[test]
+    fn everything_else_is_not() {
+        let other = CommandPayload { host: "web-2".to_owned(), ..payload() };
+        let refused = verify(&signed(&other, &server()));
+        assert_eq!(refused, Err(VerifyError::OtherHost("web-2".to_owned())));
+
+        let stranger = SigningKey::from_seed(&[4; 32]);
+        let mismatch = Err(VerifyError::Signature(CommandSignatureError::Mismatch));
+        assert_eq!(verify(&signed(&payload(), &stranger)), mismatch);
+
+        let mut command = signed(&payload(), &server());
+        let text = String::from_utf8(STANDARD.decode(&command.payload).unwrap()).unwrap();
+        command.payload = STANDARD.encode(text.replace("42", "43"));
+        assert_eq!(verify(&command), mismatch);
+
+        command.payload = "%".to_owned();
+        assert_eq!(verify(&command), Err(VerifyError::Encoding));
+        command.payload = "A".repeat(PAYLOAD_BYTES_MAX + 4);
+        assert_eq!(verify(&command), Err(VerifyError::TooLong));
+
+        let signature = server().sign_command(b"[]");
+        let command = SignedCommand { payload: STANDARD.encode("[]"), signature };
+        assert!(matches!(verify(&command), Err(VerifyError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_command_that_does_not_pin_the_process_is_refused() {
+        let mut loose = payload();
+        loose.target.start_time = None;
+        let command = verify(&signed(&loose, &server())).unwrap();
+        let now = Timestamp::from_micros(8_000_000);
+        assert_eq!(command.order(now), Err(RefusedCommand::StartTimeMissing));
+    }
+}

@@ -1,0 +1,40 @@
+//! `check`.
+
+use crate::agent::output;
+use crate::ringwall_server::RingwallServer;
+use serde_json::Value;
+
+#[tokio::test]
+async fn all_is_well_with_a_server_and_a_key() {
+    let server = RingwallServer::start().await;
+    let key_file = server.key_file();
+    let key_file = key_file.to_str().unwrap();
+    let arguments = ["check", "--json", "--server", &server.url, "--key-file", key_file];
+    let (code, answer, words) = output(&arguments).await;
+    assert_eq!(code, Some(0), "{answer} {words}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["ok"], true);
+    let checks = answer["checks"].as_array().unwrap();
+    let names: Vec<_> = checks.iter().map(|check| check["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["collection", "connectivity", "transmission", "polling", "killing"]);
+    assert!(checks.iter().all(|check| check["outcome"] == "passed"), "{checks:?}");
+    assert_eq!(server.seen(|seen| seen.reports.len()), 1);
+}
+
+#[tokio::test]
+async fn without_a_key_some_checks_are_skipped() {
+    let server = RingwallServer::start().await;
+    let (code, answer, _) = output(&["check", "--server", &server.url]).await;
+    assert_eq!(code, Some(0));
+    assert!(answer.contains("transmission  skipped  no key given"), "{answer}");
+    assert!(answer.contains("killing       passed"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_a_no() {
+    let (code, answer, _) = output(&["check", "--server", "http://127.0.0.1:1"]).await;
+    assert_eq!(code, Some(1));
+    assert!(answer.contains("connectivity  failed   cannot reach http://127.0.0.1:1"), "{answer}");
+    let (code, _, words) = output(&["check", "--server", "nonsense"]).await;
+    assert_eq!(code, Some(2), "{words}");
+}

@@ -1,0 +1,288 @@
+//! Against a Ringwall server.
+
+use crate::agent::{Agent, command, output};
+use crate::ringwall_server::{RingwallServer, activities, kill, signed};
+use crate::suspect::Suspect;
+use axum::http::StatusCode;
+use ringwall_event::{Activity, Timestamp};
+use ringwall_server_api::{AgentReport, CommandOutcome};
+use ringwall_signing::SigningKey;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+fn start(server: &RingwallServer, more: &[&str]) -> Agent {
+    let key_file = server.key_file();
+    let mut arguments = vec!["--server", &server.url, "--key-file", key_file.to_str().unwrap()];
+    arguments.extend(more);
+    Agent::start(&arguments)
+}
+
+async fn first_picture(server: &RingwallServer) {
+    server
+        .until("a picture", |seen| {
+            activities(&seen.reports).find(|activity| activity.kind() == "inventory").map(|_| ())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn changes_are_reported_as_they_happen() {
+    let server = RingwallServer::start().await;
+    let agent = start(&server, &[]);
+    first_picture(&server).await;
+    let began = Instant::now();
+    let mut suspect = Suspect::named("reported");
+    let target = server.until_started(suspect.pid(), "reported").await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+
+    let ordered = Instant::now();
+    server.order(signed(&kill("cmd_1", target)));
+    let result = server.until_result("cmd_1").await;
+    assert!(ordered.elapsed() < Duration::from_secs(2), "{:?}", ordered.elapsed());
+    assert_eq!(result.state, CommandOutcome::Succeeded, "{}", result.result);
+    assert!(result.result.starts_with("ended by SIGTERM"), "{}", result.result);
+    suspect.ends_within(Duration::from_secs(1)).await;
+    server
+        .until("its end", |seen| {
+            activities(&seen.reports).find_map(|activity| match activity {
+                Activity::ProcessEnded { process, .. }
+                    if process.pid == i64::from(suspect.pid()) =>
+                {
+                    Some(())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    assert!(agent.stop().await.success());
+    assert_eq!(server.seen(|seen| seen.bad_signatures), 0);
+}
+
+#[tokio::test]
+async fn a_command_is_carried_out_once_however_often_it_comes() {
+    let server = RingwallServer::start().await;
+    let _agent = start(&server, &[]);
+    first_picture(&server).await;
+    let suspect = Suspect::named("repeated");
+    let target = server.until_started(suspect.pid(), "repeated").await;
+    let command = signed(&kill("cmd_once", target));
+    for _ in 0..3 {
+        server.order(command.clone());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    server.until("its repetition", |seen| (seen.results.len() >= 2).then_some(())).await;
+    server.seen(|seen| {
+        // Carried out again, it would have failed: the process is gone.
+        for (id, result, _) in &seen.results {
+            assert_eq!((id.as_str(), result.state), ("cmd_once", CommandOutcome::Succeeded));
+        }
+    });
+}
+
+#[tokio::test]
+async fn commands_that_are_not_right_are_not_carried_out() {
+    let server = RingwallServer::start().await;
+    let _agent = start(&server, &["--protect", "guarded"]);
+    first_picture(&server).await;
+    let mut suspect = Suspect::named("innocent");
+    let target = server.until_started(suspect.pid(), "innocent").await;
+    let mut guarded = Suspect::named("guarded");
+    let shielded = server.until_started(guarded.pid(), "guarded").await;
+
+    let good = kill("cmd_x", target.clone());
+    // Not believed at all: another signer, another host.
+    let mut forged = signed(&good);
+    forged.signature = SigningKey::from_seed(&[1; 32]).sign_command(b"{}");
+    server.order(forged);
+    let mut elsewhere = good.clone();
+    elsewhere.host = "web-2".to_owned();
+    server.order(signed(&elsewhere));
+    // Believed, and refused.
+    let mut late = good.clone();
+    late.id = "cmd_late".to_owned();
+    late.expires = Timestamp::from_micros(1);
+    server.order(signed(&late));
+    let mut loose = good.clone();
+    loose.id = "cmd_loose".to_owned();
+    loose.target.start_time = None;
+    server.order(signed(&loose));
+    let mut other = good.clone();
+    other.id = "cmd_other".to_owned();
+    other.target.start_time = target.start_time.map(|time| time.plus_micros(10_000));
+    server.order(signed(&other));
+    let mut named = good.clone();
+    named.id = "cmd_named".to_owned();
+    named.target.name = "evil.sh".into();
+    server.order(signed(&named));
+    server.order(signed(&kill("cmd_guarded", shielded)));
+
+    for (id, words) in [
+        ("cmd_late", "expired"),
+        ("cmd_loose", "does not say when"),
+        ("cmd_other", "another one"),
+        ("cmd_named", "named `innocent`"),
+        ("cmd_guarded", "protected"),
+    ] {
+        let result = server.until_result(id).await;
+        assert_eq!(result.state, CommandOutcome::Failed, "{id}");
+        assert!(result.result.contains(words), "{id}: {}", result.result);
+    }
+    assert!(!suspect.has_ended() && !guarded.has_ended());
+    assert!(server.seen(|seen| seen.results.iter().all(|(id, _, _)| id != "cmd_x")));
+}
+
+#[tokio::test]
+async fn a_report_that_was_not_taken_is_repeated_as_it_was() {
+    let server = RingwallServer::start().await;
+    server.seen(|seen| {
+        seen.refusals.push_back((StatusCode::SERVICE_UNAVAILABLE, "1"));
+        seen.refusals.push_back((StatusCode::INTERNAL_SERVER_ERROR, ""));
+    });
+    let _agent = start(&server, &[]);
+    let began = Instant::now();
+    first_picture(&server).await;
+    assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After was not heeded");
+    server.seen(|seen| {
+        assert_eq!(seen.bodies[0], seen.bodies[1]);
+        assert_eq!(seen.bodies[0], seen.bodies[2]);
+        assert_eq!(seen.reports[0].sequence, 1);
+    });
+}
+
+#[tokio::test]
+async fn what_is_too_large_comes_in_halves_and_what_is_refused_is_counted() {
+    let server = RingwallServer::start().await;
+    let agent = start(&server, &[]);
+    first_picture(&server).await;
+    // While this report is put off, others gather behind it.
+    server.seen(|seen| seen.refusals.push_back((StatusCode::SERVICE_UNAVAILABLE, "1")));
+    let suspects: Vec<_> = (0..8).map(|number| Suspect::named(&format!("half-{number}"))).collect();
+    let before = server.seen(|seen| seen.bodies.len());
+    server
+        .until("a report that is put off", |seen| (seen.bodies.len() > before).then_some(()))
+        .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.seen(|seen| seen.refusals.push_back((StatusCode::PAYLOAD_TOO_LARGE, "")));
+    drop(suspects);
+    server
+        .until("the ends", |seen| {
+            let ends = activities(&seen.reports).filter(|activity| match activity {
+                Activity::ProcessEnded { process, .. } => process.name.starts_with("half-"),
+                _ => false,
+            });
+            (ends.count() == 8).then_some(())
+        })
+        .await;
+
+    server.seen(|seen| seen.refusals.push_back((StatusCode::BAD_REQUEST, "")));
+    let lost = Suspect::named("lost");
+    server.until("the refusal", |seen| seen.refusals.is_empty().then_some(())).await;
+    drop(lost);
+    server
+        .until("a count", |seen| seen.reports.iter().find(|report| report.dropped > 0).map(|_| ()))
+        .await;
+    assert!(agent.stop().await.success());
+}
+
+#[tokio::test]
+async fn nothing_is_lost_while_the_server_is_away() {
+    // An address where nobody listens yet.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let away = RingwallServer::start().await;
+    let key_file = away.key_file();
+    let url = format!("http://{address}");
+    let arguments = ["--server", &url, "--key-file", key_file.to_str().unwrap()];
+    let _agent = Agent::start(&arguments);
+    // The connector is on before the first picture is taken, and that takes a moment.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let suspect = Suspect::named("in-between");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let server = RingwallServer::start_on(TcpListener::bind(address).await.unwrap());
+    server.until_started(suspect.pid(), "in-between").await;
+    server.seen(|seen| {
+        let sequences: Vec<_> = seen.reports.iter().map(|report| report.sequence).collect();
+        assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "{sequences:?}");
+        assert_eq!(seen.reports.iter().map(|report| report.dropped).sum::<u64>(), 0);
+    });
+}
+
+#[tokio::test]
+async fn pictures_come_at_the_interval_and_secrets_stay_here() {
+    let server = RingwallServer::start().await;
+    let mut child = command();
+    child.env_clear();
+    let _agent = start(&server, &["--collection-interval", "1"]);
+    let mut teller = tokio::process::Command::new("/usr/bin/tail")
+        .args(["-f", "/dev/null", "--pid=1", "PASSWORD=hunter2-secret"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    server
+        .until("three pictures", |seen| {
+            let pictures = activities(&seen.reports).filter(|it| it.kind() == "inventory");
+            (pictures.count() >= 3).then_some(())
+        })
+        .await;
+    teller.kill().await.unwrap();
+    server.seen(|seen| {
+        let all: Vec<u8> = seen.bodies.concat();
+        let all = String::from_utf8(all).unwrap();
+        assert!(all.contains("PASSWORD=***"));
+        assert!(!all.contains("hunter2-secret"));
+        let reports: &Vec<AgentReport> = &seen.reports;
+        assert!(reports.windows(2).all(|pair| pair[0].boot_id == pair[1].boot_id));
+    });
+}
+
+#[tokio::test]
+async fn it_ends_with_its_parent() {
+    let server = RingwallServer::start().await;
+    let key_file = server.key_file();
+    let script = format!(
+        "{} --server {} --key-file {} --exit-with-parent & echo $!; sleep 1000",
+        env!("CARGO_BIN_EXE_ringwall-host-agent"),
+        server.url,
+        key_file.display()
+    );
+    let mut shell = tokio::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    let stdout = shell.stdout.as_mut().unwrap();
+    let mut lines = tokio::io::BufReader::new(stdout);
+    tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut pid).await.unwrap();
+    first_picture(&server).await;
+    let folder = format!("/proc/{}/exe", pid.trim());
+    assert!(std::fs::read_link(&folder).is_ok());
+    shell.kill().await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::fs::read_link(&folder).is_ok() {
+        assert!(Instant::now() < deadline, "the agent outlives its parent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_told_with_a_way_out() {
+    let (code, _, words) = output(&["--server", "https://x", "--key-file", "/nowhere"]).await;
+    assert_eq!(code, Some(2));
+    assert!(words.contains("error: /nowhere: "), "{words}");
+    let (code, _, words) = output(&[]).await;
+    assert_eq!(code, Some(2));
+    assert!(words.contains("hint: ") && words.contains("--key-file"), "{words}");
+    let server = RingwallServer::start().await;
+    let key_file = server.key_file();
+    let arguments = ["--server", "https://x", "--key-file", key_file.to_str().unwrap()];
+    let (code, _, words) = output(&arguments).await;
+    assert_eq!(code, Some(2));
+    assert!(words.contains("https is not supported yet"), "{words}");
+}

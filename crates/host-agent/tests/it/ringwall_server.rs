@@ -1,0 +1,272 @@
+//! A Ringwall server that does what a test tells it to. It checks every signature.
+
+use crate::suspect::Folder;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringwall_event::{Activity, CommandAction, Target, Timestamp};
+use ringwall_server_api::{
+    AgentReport, CommandPayload, CommandResult, SignedCommand, SignedCommands,
+};
+use ringwall_signing::{Secret, SigningKey, canonical_json, request_mac};
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+pub(crate) const NAME: &str = "web-1";
+pub(crate) const SECRET: &str = "a-long-secret";
+
+/// The server and what it saw.
+#[derive(Clone)]
+pub(crate) struct RingwallServer {
+    pub(crate) url: String,
+    state: Arc<ServerState>,
+    folder: Arc<Folder>,
+}
+
+#[derive(Default)]
+struct ServerState {
+    seen: Mutex<Seen>,
+    /// A report or result came, or commands wait.
+    moved: Notify,
+}
+
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Bodies that were taken.
+    pub(crate) reports: Vec<AgentReport>,
+    /// Bodies that came, taken or not.
+    pub(crate) bodies: Vec<Bytes>,
+    pub(crate) results: Vec<(String, CommandResult, Instant)>,
+    /// How the next reports are answered: status and `Retry-After`.
+    pub(crate) refusals: VecDeque<(StatusCode, &'static str)>,
+    commands: Vec<SignedCommand>,
+    nonces: HashSet<String>,
+    pub(crate) bad_signatures: usize,
+}
+
+pub(crate) fn key() -> SigningKey {
+    SigningKey::from_seed(&[9; 32])
+}
+
+impl RingwallServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub(crate) fn start_on(listener: TcpListener) -> Self {
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(ServerState::default());
+        let router = Router::new()
+            .route("/api/v1/health", get(async || "{}"))
+            .route("/api/v1/agent/reports", post(report))
+            .route("/api/v1/agent/commands", get(commands))
+            .route("/api/v1/agent/commands/{id}/result", post(result))
+            .with_state(Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, state, folder: Arc::new(Folder::new()) }
+    }
+
+    /// A file with the key of the agent.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        let public = key().public_key().to_base64();
+        let text = format!(
+            r#"{{"name": "{NAME}", "secret": "{SECRET}", "server_public_key": "{public}"}}"#
+        );
+        self.folder.secret("key.json", &text)
+    }
+
+    pub(crate) fn seen<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+        look(&mut self.state.seen.lock().unwrap())
+    }
+
+    /// Hands a command out at the next poll, or at the one that is held open.
+    pub(crate) fn order(&self, command: SignedCommand) {
+        self.seen(|seen| seen.commands.push(command));
+        self.state.moved.notify_waiters();
+    }
+
+    /// Waits until `wanted` finds what it looks for.
+    pub(crate) async fn until<T>(&self, what: &str, wanted: impl Fn(&Seen) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Some(found) = self.seen(|seen| wanted(seen)) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "waited in vain: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits for the report of a start of this process; gives what names it.
+    pub(crate) async fn until_started(&self, pid: u32, name: &str) -> Target {
+        self.until(name, |seen| {
+            activities(&seen.reports).find_map(|activity| match activity {
+                Activity::ProcessStarted(process)
+                    if process.pid == i64::from(pid) && &*process.name == name =>
+                {
+                    Some(Target {
+                        pid: process.pid,
+                        start_time: process.start_time,
+                        name: process.name.clone(),
+                    })
+                }
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    /// Waits for the result of a command.
+    pub(crate) async fn until_result(&self, id: &str) -> CommandResult {
+        self.until(id, |seen| {
+            let result = seen.results.iter().find(|(found, _, _)| found == id);
+            result.map(|(_, result, _)| result.clone())
+        })
+        .await
+    }
+}
+
+pub(crate) fn activities(reports: &[AgentReport]) -> impl Iterator<Item = &Activity> {
+    reports.iter().flat_map(|report| &report.events).map(|event| &event.activity)
+}
+
+pub(crate) fn kill(id: &str, target: Target) -> CommandPayload {
+    let now = Timestamp::from_millis(now_ms());
+    CommandPayload {
+        id: id.to_owned(),
+        host: NAME.to_owned(),
+        action: CommandAction::KillProcess,
+        target,
+        reason: "a test".to_owned(),
+        issued: now,
+        expires: now.plus_seconds(60),
+    }
+}
+
+pub(crate) fn signed(payload: &CommandPayload) -> SignedCommand {
+    let text = canonical_json(&serde_json::to_value(payload).unwrap());
+    let signature = key().sign_command(text.as_bytes());
+    SignedCommand { payload: STANDARD.encode(text), signature }
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_millis().try_into().unwrap()
+}
+
+/// Whether the request is signed as it should be, with a nonce that was never used.
+fn is_genuine(
+    seen: &mut Seen,
+    method: &Method,
+    uri: &OriginalUri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> bool {
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+    let genuine = (|| {
+        let nonce = header(request_mac::NONCE_HEADER)?;
+        let time: i64 = header(request_mac::TIME_HEADER)?.parse().ok()?;
+        let signature = header(request_mac::SIGNATURE_HEADER)?;
+        let secret = Secret::from(SECRET);
+        let target = uri.0.path_and_query()?.as_str();
+        let verified = request_mac::verify_agent_request(
+            &secret,
+            method.as_str(),
+            target,
+            time,
+            nonce,
+            body,
+            signature,
+        );
+        let is_fresh = (time - now_ms()).abs() < 10_000 && seen.nonces.insert(nonce.to_owned());
+        (verified.is_ok() && is_fresh && header(request_mac::AGENT_HEADER)? == NAME).then_some(())
+    })();
+    seen.bad_signatures += usize::from(genuine.is_none());
+    genuine.is_some()
+}
+
+fn refuse(status: StatusCode, retry_after: &str) -> Response {
+    let body = serde_json::json!({
+        "type": "about:blank", "title": "no", "status": status.as_u16(), "detail": "no",
+    });
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/problem+json".parse().unwrap());
+    if !retry_after.is_empty() {
+        headers.insert("retry-after", retry_after.parse().unwrap());
+    }
+    (status, headers, body.to_string()).into_response()
+}
+
+fn json(value: &impl serde::Serialize) -> Response {
+    let headers = [("content-type", "application/json")];
+    (headers, serde_json::to_string(value).unwrap()).into_response()
+}
+
+async fn report(
+    State(state): State<Arc<ServerState>>,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut seen = state.seen.lock().unwrap();
+    if !is_genuine(&mut seen, &method, &uri, &headers, &body) {
+        return refuse(StatusCode::UNAUTHORIZED, "");
+    }
+    seen.bodies.push(body.clone());
+    if let Some((status, retry_after)) = seen.refusals.pop_front() {
+        return refuse(status, retry_after);
+    }
+    let report: AgentReport = serde_json::from_slice(&body).unwrap();
+    let accepted = report.events.len();
+    seen.reports.push(report);
+    json(&serde_json::json!({"accepted": accepted, "duplicates": 0}))
+}
+
+async fn commands(
+    State(state): State<Arc<ServerState>>,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    if !is_genuine(&mut state.seen.lock().unwrap(), &method, &uri, &headers, b"") {
+        return refuse(StatusCode::UNAUTHORIZED, "");
+    }
+    let waits = uri.0.query().is_some_and(|query| query != "wait=0");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(if waits { 5 } else { 0 });
+    loop {
+        let mut moved = std::pin::pin!(state.moved.notified());
+        moved.as_mut().enable();
+        let commands = std::mem::take(&mut state.seen.lock().unwrap().commands);
+        if !commands.is_empty() || tokio::time::Instant::now() >= deadline {
+            return json(&SignedCommands { commands });
+        }
+        drop(tokio::time::timeout_at(deadline, moved).await);
+    }
+}
+
+async fn result(
+    State(state): State<Arc<ServerState>>,
+    Path(id): Path<String>,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut seen = state.seen.lock().unwrap();
+    if !is_genuine(&mut seen, &method, &uri, &headers, &body) {
+        return refuse(StatusCode::UNAUTHORIZED, "");
+    }
+    let result = serde_json::from_slice(&body).unwrap();
+    seen.results.push((id, result, Instant::now()));
+    StatusCode::NO_CONTENT.into_response()
+}
