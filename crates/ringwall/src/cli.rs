@@ -50,6 +50,7 @@ could be had.";
 pub(crate) enum Part {
     Up(up::Arguments),
     Server(server::Arguments),
+    HostAgent(ringwall_host_agent::Arguments),
     #[command(flatten)]
     Tool(tool::Part),
     Config(tool::config::Arguments),

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let ended = match cli.part {
         Part::Up(arguments) => programs::up::run(arguments),
         Part::Server(arguments) => programs::server::run(arguments),
+        Part::HostAgent(arguments) => ringwall_host_agent::run(arguments),
         Part::Config(arguments) => tool::config::run(arguments),
         Part::Completions(arguments) => tool::completions::run(&arguments),
         Part::Tool(part) => tool::run(part),

@@ -8,7 +8,7 @@ mod table;
 mod visible;
 
 pub(crate) use fields::Fields;
-pub(crate) use measures::{ago, bytes, clock, count, duration};
+pub(crate) use measures::{ago, bytes, clock, clock_today, count, duration};
 pub(crate) use paint::{Paint, Style};
 pub(crate) use table::{Cell, Column, Table};
 pub(crate) use visible::visible;

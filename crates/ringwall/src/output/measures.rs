@@ -27,6 +27,15 @@ pub(crate) fn clock(moment: Timestamp) -> String {
     text
 }
 
+/// The time of day in UTC, with the date where it is another day than today.
+pub(crate) fn clock_today(now: Timestamp, moment: Timestamp) -> String {
+    let text = clock(moment);
+    match text.strip_prefix(clock(now).split(' ').next().unwrap_or_default()) {
+        Some(time) => time.trim_start().to_owned(),
+        None => text,
+    }
+}
+
 /// A number with commas: `48,211`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -71,6 +80,8 @@ mod tests {
         check(&ago(now, now.plus_seconds(-200_000)), "2 d");
         check(&ago(now, now.plus_seconds(300)), "in 5 min");
         check(&clock(now), "2026-10-20 08:00:00");
+        check(&clock_today(now, now.plus_seconds(-60)), "07:59:00");
+        check(&clock_today(now, now.plus_seconds(-86_400)), "2026-10-19 08:00:00");
         check(&clock(Timestamp::from_micros(0)), "1970-01-01 00:00:00");
     }
 

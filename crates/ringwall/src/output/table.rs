@@ -27,7 +27,7 @@ pub(crate) struct Cell {
 
 const GAP: &str = "  ";
 /// A flexible column is not cut below this.
-const FLEXIBLE_MIN: usize = 12;
+const FLEXIBLE_MIN: usize = 8;
 
 impl Column {
     pub(crate) const fn new(title: &'static str) -> Self {

@@ -1,13 +1,15 @@
 use super::follow::{Came, Following};
 use super::{Asking, Limit, commands, pick};
 use crate::discovery::Connect;
-use crate::output::{Cell, Column, Fields, Output, Style, Table, ago, clock, now, say};
+use crate::output::{
+    Cell, Column, Fields, Output, Style, Table, ago, clock_today, count, now, say,
+};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use ringwall_event::{AlertState, Severity, Timestamp};
+use ringwall_event::{AlertState, CommandState, Severity, Timestamp};
 use ringwall_lifecycle::Exit;
 use ringwall_server_api::{
-    AlertQuery, AlertRow, KillRequest, NoteRequest, StreamEvent, StreamQuery,
+    AlertQuery, AlertRow, CommandRow, KillRequest, NoteRequest, StreamEvent, StreamQuery,
 };
 
 /// What was concluded, and what is done about it
@@ -167,7 +169,8 @@ const FOLLOW_ROWS_MAX: usize = 10;
 const GAP_ROWS_MAX: usize = 1000;
 
 async fn follow(asking: &Asking, query: AlertQuery, first: usize) -> Result<Exit> {
-    let topics = StreamQuery { topics: Some("alerts".to_owned()), host: query.host.clone() };
+    let topics =
+        StreamQuery { topics: Some("alerts,commands".to_owned()), host: query.host.clone() };
     let mut following = Following::open(asking, topics).await?;
     let mut rows = asking.client.alerts(query.clone()).take(first).await?;
     if rows.is_empty() && !asking.out.json {
@@ -186,6 +189,13 @@ async fn follow(asking: &Asking, query: AlertQuery, first: usize) -> Result<Exit
         newest = rows.iter().map(|row| row.last_seen).chain(newest).max();
         rows = match following.next().await? {
             Came::Event(StreamEvent::Alert(row)) => vec![*row],
+            // For people the end of the story; programs follow the stream themselves.
+            Came::Event(StreamEvent::Command(command)) if !asking.out.json => {
+                if command.alert.is_some() && !command.state.is_open() {
+                    asking.out.text(&end_line(&command, &asking.out))?;
+                }
+                Vec::new()
+            }
             Came::Event(_) => Vec::new(),
             Came::Gap => {
                 let mut rows = asking.client.alerts(query.clone()).take(GAP_ROWS_MAX).await?;
@@ -205,7 +215,6 @@ fn table(rows: &[AlertRow], now: Timestamp) -> Table {
         Column::new("SEVERITY"),
         Column::new("STATE"),
         Column::new("HOST").flexible(),
-        Column::new("COUNT").right(),
         Column::new("WHAT").flexible(),
         Column::new("ACTION"),
     ];
@@ -217,25 +226,29 @@ fn table(rows: &[AlertRow], now: Timestamp) -> Table {
             Cell::styled(row.severity.name(), row.severity),
             Cell::styled(row.state.name(), row.state),
             Cell::new(row.source.to_string()),
-            Cell::new(row.count.to_string()),
             Cell::new(title(row)),
             action(row),
         ]
     })
 }
 
-fn line(row: &AlertRow, out: &Output) -> String {
-    let mut table = Table::new(vec![
-        Column::new("").at_least(19),
+/// A table of one line, of which many stand below each other.
+fn one_line() -> Table {
+    let columns = vec![
+        Column::new(""),
         Column::new("").at_least(8),
-        Column::new("").at_least(12),
+        Column::new("").at_least(9),
         Column::new("").at_least(18),
         Column::new("").flexible(),
         Column::new(""),
-    ])
-    .bare();
+    ];
+    Table::new(columns).bare()
+}
+
+fn line(row: &AlertRow, out: &Output) -> String {
+    let mut table = one_line();
     table.row([
-        Cell::styled(clock(row.last_seen), Style::Faint),
+        Cell::styled(clock_today(now(), row.last_seen), Style::Faint),
         Cell::styled(row.severity.name(), row.severity),
         Cell::styled(row.state.name(), row.state),
         Cell::new(row.source.to_string()),
@@ -245,18 +258,41 @@ fn line(row: &AlertRow, out: &Output) -> String {
     table.render(out.paint, out.width)
 }
 
+/// What became of a command that answers an alert.
+fn end_line(command: &CommandRow, out: &Output) -> String {
+    let target = &command.target;
+    let result = command.result.as_deref().unwrap_or("no word");
+    let mut table = one_line();
+    table.row([
+        Cell::styled(clock_today(now(), command.finished.unwrap_or(command.created)), Style::Faint),
+        Cell::new(""),
+        Cell::styled(command.state.name(), command.state),
+        Cell::new(command.source.to_string()),
+        Cell::new(format!("kill {} (pid {}): {result}", target.name, target.pid)),
+        Cell::new(""),
+    ]);
+    table.render(out.paint, out.width)
+}
+
 fn title(row: &AlertRow) -> String {
-    match &row.process {
-        Some(process) if !row.title.contains("pid ") => {
-            format!("{} (pid {})", row.title, process.pid)
-        }
-        _ => row.title.clone(),
+    let mut title = row.title.clone();
+    if let Some(process) = &row.process
+        && !title.contains("pid ")
+    {
+        title += &format!(" (pid {})", process.pid);
     }
+    if row.count > 1 {
+        title += &format!(", {} times", count(row.count));
+    }
+    title
 }
 
 /// What is done about it: the newest command, or what is offered.
 fn action(row: &AlertRow) -> Cell {
     match row.commands.first() {
+        Some(command) if command.state == CommandState::Succeeded => {
+            Cell::styled("killed", command.state)
+        }
         Some(command) => Cell::styled(format!("kill {}", command.state.name()), command.state),
         None if row.kill_offered && row.state != AlertState::Resolved => {
             Cell::styled("kill offered", Style::Accent)

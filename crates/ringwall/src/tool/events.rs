@@ -1,10 +1,10 @@
 use super::follow::{Came, Following};
 use super::{Asking, Limit, pick};
 use crate::discovery::Connect;
-use crate::output::{Cell, Column, Fields, Output, Style, Table, clock, now, say};
+use crate::output::{Cell, Column, Fields, Output, Style, Table, clock_today, now, say};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use ringwall_event::{Activity, Severity};
+use ringwall_event::{Activity, Severity, Timestamp};
 use ringwall_lifecycle::{Exit, Failure, nearest};
 use ringwall_server_api::{EventQuery, EventRow, StreamEvent, StreamQuery};
 
@@ -97,7 +97,7 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         return follow(asking, query, list.limit.limit.min(FOLLOW_ROWS_MAX)).await;
     }
     let rows = asking.client.events(query).take(list.limit.limit).await?;
-    asking.out.list(&rows, table, "no events")?;
+    asking.out.list(&rows, |rows| table(rows, now()), "no events")?;
     Ok(Exit::Yes)
 }
 
@@ -143,32 +143,28 @@ async fn follow(asking: &Asking, query: EventQuery, first: usize) -> Result<Exit
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::new("TIME (UTC)").at_least(19),
+        Column::new("TIME (UTC)"),
         Column::new("HOST").at_least(18),
-        Column::new("KIND").at_least(17),
-        Column::new("PID").right().at_least(7),
         Column::new("WHAT").flexible(),
     ]
 }
 
-fn cells(row: &EventRow) -> Vec<Cell> {
+fn cells(row: &EventRow, now: Timestamp) -> Vec<Cell> {
     let style = if row.severity >= Severity::Medium { row.severity.into() } else { Style::Plain };
     vec![
-        Cell::styled(clock(row.time), Style::Faint),
+        Cell::styled(clock_today(now, row.time), Style::Faint),
         Cell::new(row.source.to_string()),
-        Cell::new(&row.kind),
-        Cell::maybe(row.pid.map(|pid| pid.to_string())),
         Cell::styled(&row.summary, style),
     ]
 }
 
-fn table(rows: &[EventRow]) -> Table {
-    Table::of(columns(), rows, cells)
+fn table(rows: &[EventRow], now: Timestamp) -> Table {
+    Table::of(columns(), rows, |row| cells(row, now))
 }
 
 fn line(row: &EventRow, out: &Output) -> String {
     let mut table = Table::new(columns()).bare();
-    table.row(cells(row));
+    table.row(cells(row, now()));
     table.render(out.paint, out.width)
 }
 
