@@ -108,9 +108,10 @@ pub(super) fn row(
         first_seen: host.first_seen,
         last_seen: host.last_seen,
         // Agents that only tell system calls tell no more of processes than their scores.
-        processes: count(
-            host.detection.table.processes().len().max(live_scores(host, now).count()),
-        ),
+        processes: count(match host.detection.table.processes().len() {
+            0 => live_scores(host, now).count(),
+            listed => listed,
+        }),
         connections: count(host.detection.table.connections().len()),
         open_alerts: open_alerts.get(&id.to_string()).copied().unwrap_or(0),
         risk_max: live_scores(host, now).max_by(f64::total_cmp),
