@@ -36,6 +36,11 @@ impl Suspect {
         &self.0
     }
 
+    /// The name of the copy.
+    pub fn name(&self) -> &str {
+        self.0.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
     /// Starts one that would sleep for ten minutes.
     ///
     /// # Errors

@@ -64,25 +64,36 @@ pub fn sysscore_reader(server: &Server) -> Result<Http> {
     Ok(Http::new(server.dialect("sysscore")?).bearer(&server.ready().admin_token))
 }
 
+/// A program under a name that is on the list of this server alone.
+///
+/// A name on everybody's list, such as `evil.sh`, would be ended by any host agent of this machine.
+///
+/// # Errors
+///
+/// When it cannot be made or listed.
+pub async fn listed_suspect(server: &Server, folder: &Path) -> Result<Suspect> {
+    let name = format!("rw-{:08x}", getrandom::u32()?);
+    server.ringwall(&["indicators", "add", "process", &name]).await?;
+    std::fs::create_dir_all(folder)?;
+    Suspect::new(folder, &name)
+}
+
 /// A Watcher agent reports a process whose name is listed, gets the order, kills it; its next
 /// report confirms.
-///
-/// The name is one of our own, so that no process of the machine is hit.
 ///
 /// # Errors
 ///
 /// When it went otherwise.
 pub async fn watcher_cycle(server: &Server) -> Result<()> {
-    let name = format!("rw-{:08x}", getrandom::u32()?);
-    server.ringwall(&["indicators", "add", "process", &name]).await?;
     let folder = server.folder().join("watcher");
-    std::fs::create_dir_all(&folder)?;
+    let suspect = listed_suspect(server, &folder).await?;
+    let name = suspect.name();
     let agent = WatcherAgent {
         url: server.dialect("watcher")?.to_owned(),
         hostname: format!("watched-{name}"),
         folder: folder.clone(),
     };
-    let mut process = Suspect::new(&folder, &name)?.start()?;
+    let mut process = suspect.start()?;
     let pid = process.pid();
     let answer = agent.collect().await?;
     ensure!(answer.get("status") == Some(&json!("processed")), "collect answered {answer}");

@@ -37,14 +37,12 @@ async fn check_tells_what_works_here() -> Result<()> {
 async fn it_obeys_a_watcher_server() -> Result<()> {
     let _machine = machine::alone().await?;
     let server = Setup::new()?.start().await?;
-    let name = format!("rw-{:08x}", getrandom::u32()?);
-    server.ringwall(&["indicators", "add", "process", &name]).await?;
+    let suspect = tour::listed_suspect(&server, &server.folder().join("suspect")).await?;
     let watcher = server.dialect("watcher")?.to_owned();
     let intervals = ["--collection-interval", "1", "--command-poll-interval", "1"];
     let dialect = ["--dialect", "watcher", "--server", &watcher, "--name", NAME];
     let _agent = start(&server, &[dialect.as_slice(), &intervals].concat())?;
-    let mut suspect = Suspect::new(server.folder(), &name)?.start()?;
-    suspect.gone(tour::SOON).await?;
+    suspect.start()?.gone(tour::SOON).await?;
     tour::until(tour::SOON, async || {
         let commands = pages::of_api(&server.api(), "/api/v1/commands").await?;
         let state = commands.first().map(|command| &command["state"]);

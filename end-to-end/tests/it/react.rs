@@ -12,9 +12,9 @@ async fn a_known_bad_process_is_found_and_ended() -> Result<()> {
     let host = tour::this_machine_is_seen(&server).await?;
     let mut stream = server.api().stream("/api/v1/stream?topics=alerts,commands").await?;
 
-    let suspect = Suspect::new(server.folder(), "evil.sh")?;
+    let suspect = tour::listed_suspect(&server, &server.folder().join("suspect")).await?;
     let (_, alert) = tour::suspect_found_and_ended(&mut stream, &suspect).await?;
-    assert_eq!(alert["process"]["name"], "evil.sh", "{alert}");
+    assert_eq!(alert["process"]["name"], suspect.name(), "{alert}");
     assert_eq!(alert["source"], host.as_str(), "{alert}");
     let pid = &alert["process"]["pid"];
 

@@ -4,7 +4,6 @@ use crate::percentile;
 use anyhow::{Result, ensure};
 use ringwall_end_to_end::machine;
 use ringwall_end_to_end::server::Setup;
-use ringwall_end_to_end::suspect::Suspect;
 use ringwall_end_to_end::tour;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ pub(crate) async fn run(runs: u64) -> Result<()> {
     let server = Setup::new()?.with_host_agent().start().await?;
     tour::this_machine_is_seen(&server).await?;
     let mut stream = server.api().stream("/api/v1/stream?topics=alerts").await?;
-    let suspect = Suspect::new(server.folder(), "evil.sh")?;
+    let suspect = tour::listed_suspect(&server, &server.folder().join("suspect")).await?;
     let mut found = Vec::new();
     let mut ended = Vec::new();
     for _ in 0..runs {
