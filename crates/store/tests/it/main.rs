@@ -1,4 +1,5 @@
 //! The public face of the store, on real files.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod events;
 mod group_commit;
