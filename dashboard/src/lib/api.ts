@@ -44,6 +44,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What to tell the reader about `cause`. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof ApiError ? cause.message : String(cause);
+}
+
 type Query = Record<string, string | number | null | undefined>;
 
 let csrf: string | null = null;

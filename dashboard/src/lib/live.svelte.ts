@@ -38,6 +38,13 @@ export const onHosts = hosts.add;
 /** Something was missed: read again. */
 export const onReload = reloads.add;
 
+/** One function that calls each of `stops`. */
+export function together(...stops: (() => void)[]): () => void {
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
 /** Hosts report often: what they say is told twice a second, the latest of each. */
 const GATHER_MS = 500;
 const gathered = new Map<string, Host>();

@@ -12,35 +12,35 @@ function isAbort(cause: unknown): boolean {
   return cause instanceof DOMException && cause.name === "AbortError";
 }
 
-/** One thing. While it is read again the old value stays. */
-export class Resource<T> {
+/** Something that is read from the server, at most once at a time. While it is, the old value stays. */
+export abstract class Reading<T> {
   value = $state.raw<T | null>(null);
   error = $state.raw<ApiError | null>(null);
   loading = $state(false);
   #running: AbortController | null = null;
-
-  constructor(private readonly read: (signal: AbortSignal) => Promise<T>) {}
-
-  /** Reads it; with `fresh` what was there before is dropped first. */
-  load(fresh = false): Promise<void> {
-    return untrack(() => this.#load(fresh));
-  }
 
   cancel(): void {
     this.#running?.abort();
     this.#running = null;
   }
 
-  async #load(fresh: boolean): Promise<void> {
+  protected get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Asks, and takes the answer, unless a later question or `cancel` came first. */
+  protected async ask<A>(
+    question: (signal: AbortSignal) => Promise<A>,
+    take: (answer: A) => void,
+  ): Promise<void> {
     this.cancel();
     const running = new AbortController();
     this.#running = running;
-    if (fresh) this.value = null;
     this.loading = true;
     try {
-      const value = await this.read(running.signal);
+      const answer = await question(running.signal);
       if (running.signal.aborted) return;
-      this.value = value;
+      take(answer);
       this.error = null;
     } catch (cause) {
       if (isAbort(cause) || running.signal.aborted) return;
@@ -51,6 +51,23 @@ export class Resource<T> {
         this.loading = false;
       }
     }
+  }
+}
+
+/** One thing. */
+export class Resource<T> extends Reading<T> {
+  constructor(private readonly read: (signal: AbortSignal) => Promise<T>) {
+    super();
+  }
+
+  /** Reads it; with `fresh` what was there before is dropped first. */
+  load(fresh = false): Promise<void> {
+    return untrack(() => {
+      if (fresh) this.value = null;
+      return this.ask(this.read, (value) => {
+        this.value = value;
+      });
+    });
   }
 }
 
@@ -85,30 +102,34 @@ export function withChanges<T extends { id: string }>(
 }
 
 /** A list in pages, newest first, that live rows join. */
-export class PagedList<T extends { id: string }> {
-  rows = $state.raw<T[] | null>(null);
-  error = $state.raw<ApiError | null>(null);
-  loading = $state(false);
+export class PagedList<T extends { id: string }> extends Reading<T[]> {
+  /** Where the next page begins; null where the list is whole. */
   cursor = $state<string | null>(null);
-  #running: AbortController | null = null;
   #arrived: Change<T>[] = [];
 
   constructor(
     private readonly read: (query: PageQuery, signal: AbortSignal) => Promise<Page<T>>,
     private readonly limit = 100,
-  ) {}
+  ) {
+    super();
+  }
 
   /** Reads the first page; with `fresh` the rows before go first. */
   load(query: PageQuery, fresh = true): Promise<void> {
-    return untrack(() => this.#load(query, fresh));
+    return untrack(() => {
+      if (fresh) this.value = null;
+      return this.#askPage(query, (page) => {
+        this.value = page.data;
+      });
+    });
   }
 
   /** Reads the next page behind what is there. */
   async more(query: PageQuery): Promise<void> {
     if (this.cursor === null || this.loading) return;
-    await this.#run({ ...query, cursor: this.cursor }, (page) => {
-      const known = new Set(this.rows?.map((row) => row.id));
-      this.rows = [...(this.rows ?? []), ...page.data.filter((row) => !known.has(row.id))];
+    await this.#askPage({ ...query, cursor: this.cursor }, (page) => {
+      const known = new Set(this.value?.map((row) => row.id));
+      this.value = [...(this.value ?? []), ...page.data.filter((row) => !known.has(row.id))];
     });
   }
 
@@ -128,49 +149,21 @@ export class PagedList<T extends { id: string }> {
     this.#change(rows.map((row) => ({ row, how })));
   }
 
-  remove(id: string): void {
-    this.rows = this.rows?.filter((row) => row.id !== id) ?? null;
-  }
-
-  cancel(): void {
-    this.#running?.abort();
-    this.#running = null;
-  }
-
   #change(changes: readonly Change<T>[], rowsMax = ROWS_MAX): void {
     // What arrives while a page is on its way may be newer than that page: it is put again after.
-    if (this.#running !== null) this.#arrived = [...this.#arrived, ...changes].slice(-ROWS_MAX);
-    if (this.rows !== null) this.rows = withChanges(this.rows, changes).slice(0, rowsMax);
+    if (this.isRunning) this.#arrived = [...this.#arrived, ...changes].slice(-ROWS_MAX);
+    if (this.value !== null) this.value = withChanges(this.value, changes).slice(0, rowsMax);
   }
 
-  async #load(query: PageQuery, fresh: boolean): Promise<void> {
-    if (fresh) this.rows = null;
-    await this.#run(query, (page) => {
-      this.rows = page.data;
-    });
-  }
-
-  async #run(query: PageQuery, take: (page: Page<T>) => void): Promise<void> {
-    this.cancel();
-    const running = new AbortController();
-    this.#running = running;
+  async #askPage(query: PageQuery, take: (page: Page<T>) => void): Promise<void> {
     this.#arrived = [];
-    this.loading = true;
-    try {
-      const page = await this.read({ limit: this.limit, ...query }, running.signal);
-      if (running.signal.aborted) return;
-      take(page);
-      if (this.rows !== null) this.rows = withChanges(this.rows, this.#arrived);
-      this.cursor = page.next_cursor ?? null;
-      this.error = null;
-    } catch (cause) {
-      if (isAbort(cause) || running.signal.aborted) return;
-      this.error = asApiError(cause);
-    } finally {
-      if (this.#running === running) {
-        this.#running = null;
-        this.loading = false;
-      }
-    }
+    await this.ask(
+      (signal) => this.read({ limit: this.limit, ...query }, signal),
+      (page) => {
+        take(page);
+        if (this.value !== null) this.value = withChanges(this.value, this.#arrived);
+        this.cursor = page.next_cursor ?? null;
+      },
+    );
   }
 }
