@@ -131,7 +131,8 @@ fn start_logging(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The name that this host gives itself: the kernel's node name.
 pub(crate) fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
 /// The present moment.

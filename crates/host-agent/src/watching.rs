@@ -84,7 +84,7 @@ fn run(
         }
         let losses = std::mem::take(&mut batch.losses);
         if losses > 0 {
-            tracing::warn!(losses, "the kernel lost notices of processes: all were looked at anew");
+            tracing::info!(losses, "the kernel lost notices of processes: all were looked at anew");
         }
         if batch.observations.is_empty() {
             continue;

@@ -6,6 +6,7 @@
 
 use crate::boot_clock::BootClock;
 use crate::procfs::{ProcReader, ProcessStat, short_name};
+use crate::program_file::Mounts;
 use ringwall_event::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
@@ -275,6 +276,5 @@ impl PinnedProcess {
 fn is_of_the_system(reader: &mut ProcReader, pid: u32, name: &str) -> bool {
     let link = reader.link_of(pid, "exe").unwrap_or_default();
     let is_named_so = link.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
-    let file = reader.open_executable(pid).and_then(rustix::fs::fstat);
-    is_named_so && file.is_ok_and(|file| file.st_uid == 0 && file.st_mode & 0o022 == 0)
+    is_named_so && Mounts::default().program_file(reader, pid).is_some_and(|file| file.is_roots)
 }

@@ -39,6 +39,8 @@ pub mod process_connector;
 #[cfg(target_os = "linux")]
 pub mod procfs;
 #[cfg(target_os = "linux")]
+mod program_file;
+#[cfg(target_os = "linux")]
 pub mod user_names;
 
 #[cfg(target_os = "linux")]

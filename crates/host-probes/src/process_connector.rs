@@ -94,6 +94,8 @@ pub struct ProcessConnector {
     socket: OwnedFd,
     /// The next number expected from each processor.
     expected: HashMap<u32, u32>,
+    /// The notice that showed a loss, to be handed out after the word of it.
+    held: Option<ProcessNotice>,
 }
 
 /// Why the process connector cannot be used.
@@ -139,7 +141,7 @@ impl ProcessConnector {
         }
         bind(&socket, &SocketAddrNetlink::new(0, CONNECTOR_INDEX))
             .map_err(ConnectorError::Refused)?;
-        let mut connector = Self { socket, expected: HashMap::new() };
+        let mut connector = Self { socket, expected: HashMap::new(), held: None };
         connector.control(LISTEN).map_err(ConnectorError::Refused)?;
         connector.await_acknowledgement()?;
         Ok(connector)
@@ -150,6 +152,9 @@ impl ProcessConnector {
     /// # Errors
     /// What the kernel said; the subscription is of no use then.
     pub fn receive(&mut self) -> Result<Received, Errno> {
+        if let Some(notice) = self.held.take() {
+            return Ok(Received::Notice(notice));
+        }
         let mut buffer = [0u8; 512];
         loop {
             let (length, from) = match recvfrom(&self.socket, &mut buffer, RecvFlags::empty()) {
@@ -176,7 +181,9 @@ impl ProcessConnector {
             let next = numbered.sequence.wrapping_add(1);
             let expected = self.expected.insert(numbered.cpu, next);
             let lost = expected.map_or(0, |expected| numbered.sequence.wrapping_sub(expected));
+            // The kernel numbers a notice, and drops it where it has no memory for it at that moment.
             if lost > 0 {
+                self.held = Some(numbered.notice);
                 return Ok(Received::Lost(lost));
             }
             return Ok(Received::Notice(numbered.notice));

@@ -12,6 +12,7 @@
 //! ```
 
 mod digits;
+mod mount_table;
 mod net_table;
 mod process_stat;
 mod reader;
@@ -19,8 +20,11 @@ mod short_name;
 mod system_files;
 
 pub(crate) use digits::decimal;
+pub use mount_table::MountLine;
 pub use net_table::{NetLine, SocketState};
 pub use process_stat::{ProcessStat, ProcessStatError};
 pub use reader::ProcReader;
 pub use short_name::short_name;
-pub use system_files::{boot_seconds, last_pid, memory, pretty_name, processors, real_user};
+pub use system_files::{
+    boot_seconds, last_pid, may_see_all, memory, pretty_name, processors, real_user,
+};

@@ -7,11 +7,11 @@ use crate::syscall_view::{Load, SyscallView};
 use crate::watching::Watching;
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ringwall_event::{Activity, Connection, Timestamp};
 use ringwall_host_probes::{Observation, ProbeSettings};
-use ringwall_server_client::{ClientError, HttpClient};
+use ringwall_server_client::{ClientError, HttpAnswer, HttpClient};
 use ringwall_signing::{Secret, mac_base64};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
@@ -80,11 +80,15 @@ pub(crate) async fn run(
                             backoff.reset();
                             queue.repeat(failed);
                         }
+                        Err(error) if error.is_final() => {
+                            let events = batch.items.len();
+                            tracing::error!(%error, events, "events were refused and dropped");
+                        }
                         Err(error) => {
                             if backoff.failures() == 0 {
                                 tracing::warn!(%error, "events cannot be delivered: they are kept");
                             }
-                            due = Instant::now() + backoff.wait(chance(), None);
+                            due = Instant::now() + backoff.wait(chance(), error.retry_after());
                             under_way = Some(batch);
                         }
                     }
@@ -102,6 +106,7 @@ pub(crate) async fn run(
             };
             match server.post(&batch).await {
                 Ok(failed) => queue.repeat(failed),
+                Err(error) if error.is_final() => {}
                 Err(_) => {
                     under_way = Some(batch);
                     sleep(RETRY_FIRST).await;
@@ -295,12 +300,44 @@ pub(crate) enum SysscoreError {
     /// There was no answer.
     #[error(transparent)]
     NoAnswer(#[from] ClientError),
-    /// The server refused: its status.
-    #[error("the server answers {0}")]
-    Status(u16),
+    /// The server refused.
+    #[error("the server answers {status}")]
+    Refused {
+        /// With this HTTP status.
+        status: u16,
+        /// When it is worth trying again.
+        retry_after: Option<Duration>,
+    },
     /// The batch cannot be written.
     #[error("batch cannot be written: {0}")]
     Unwritable(String),
+}
+
+impl SysscoreError {
+    fn of(answer: &HttpAnswer) -> Self {
+        let retry_after = answer.headers.get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        Self::Refused {
+            status: answer.status.as_u16(),
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the same batch will never be taken. A key that is not accepted may be by and by.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => matches!(status, 400 | 409 | 413 | 422),
+            Self::Unwritable(_) => true,
+            Self::NoAnswer(_) => false,
+        }
+    }
 }
 
 impl SysscoreServer {
@@ -322,7 +359,7 @@ impl SysscoreServer {
         if answer.status.is_success() {
             return Ok(());
         }
-        Err(SysscoreError::Status(answer.status.as_u16()))
+        Err(SysscoreError::of(&answer))
     }
 
     /// Posts what a picture shows, for the check: how many events it was.
@@ -358,7 +395,7 @@ impl SysscoreServer {
         }
         let answer = self.http.send(Method::POST, "/events", headers, body).await?;
         if !answer.status.is_success() {
-            return Err(SysscoreError::Status(answer.status.as_u16()));
+            return Err(SysscoreError::of(&answer));
         }
         Ok(not_stored(&batch.items, &answer.body))
     }

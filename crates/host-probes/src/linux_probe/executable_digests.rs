@@ -1,6 +1,6 @@
 use crate::procfs::ProcReader;
+use crate::program_file::{FileIdentity, Mounts};
 use rustix::fd::OwnedFd;
-use rustix::fs::{FileType, fstat};
 use rustix::io::retry_on_intr;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
@@ -13,22 +13,13 @@ use std::time::Duration;
 /// start still gets its own digest.
 #[derive(Debug, Default)]
 pub(super) struct ExecutableDigests {
+    mounts: Mounts,
     known: HashMap<FileIdentity, [u8; 32]>,
     order: VecDeque<FileIdentity>,
     buffer: Vec<u8>,
     /// How many bytes may still be read before [`ExecutableDigests::allow`] is called again.
     allowance: u64,
     cost: Duration,
-}
-
-/// What tells one state of one file from all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct FileIdentity {
-    device: u64,
-    inode: u64,
-    size: i64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 /// Files that are remembered; the oldest is forgotten first.
@@ -49,42 +40,29 @@ impl ExecutableDigests {
         self.cost
     }
 
-    /// The digest of the program that the process runs; none where it cannot be read, is too large, or
-    /// the allowance is used up.
+    /// The digest of the program that the process runs; none where it cannot be read, does not lie on
+    /// this host, is too large, or the allowance is used up.
     pub(super) fn of_process(&mut self, reader: &mut ProcReader, pid: u32) -> Option<Box<str>> {
-        let file = reader.open_executable(pid).ok()?;
-        let status = fstat(&file).ok()?;
-        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        let file = self.mounts.program_file(reader, pid)?;
+        if let Some(digest) = self.known.get(&file.identity) {
+            return hexadecimal(digest);
+        }
+        if file.size > FILE_BYTES_MAX || file.size > self.allowance {
             return None;
         }
-        let identity = FileIdentity {
-            device: status.st_dev,
-            inode: status.st_ino,
-            size: status.st_size,
-            modified: (status.st_mtime as i64, status.st_mtime_nsec as i64),
-            changed: (status.st_ctime as i64, status.st_ctime_nsec as i64),
-        };
-        let digest = match self.known.get(&identity) {
-            Some(digest) => *digest,
-            None => {
-                let size = u64::try_from(status.st_size).ok()?;
-                if size > FILE_BYTES_MAX || size > self.allowance {
-                    return None;
-                }
-                self.allowance -= size;
-                let began = super::processor_time();
-                let digest = self.read(&file, size);
-                self.cost += super::processor_time().saturating_sub(began);
-                let digest = digest?;
-                self.remember(identity, digest);
-                digest
-            }
-        };
-        let mut text = String::with_capacity(64);
-        for byte in digest {
-            write!(text, "{byte:02x}").ok()?;
+        self.allowance -= file.size;
+        let began = super::processor_time();
+        let opened = reader.open_executable(pid).ok()?;
+        let digest = self.read(&opened, file.size);
+        self.cost += super::processor_time().saturating_sub(began);
+        let digest = digest?;
+        // The process may have ended, and its number may have gone to another, or it runs another
+        // file by now: the digest is of the file that was looked at only where it still runs that.
+        if self.mounts.program_file(reader, pid)?.identity != file.identity {
+            return None;
         }
-        Some(text.into())
+        self.remember(file.identity, digest);
+        hexadecimal(&digest)
     }
 
     fn read(&mut self, file: &OwnedFd, size: u64) -> Option<[u8; 32]> {
@@ -112,6 +90,14 @@ impl ExecutableDigests {
         self.order.push_back(identity);
         self.known.insert(identity, digest);
     }
+}
+
+fn hexadecimal(digest: &[u8; 32]) -> Option<Box<str>> {
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        write!(text, "{byte:02x}").ok()?;
+    }
+    Some(text.into())
 }
 
 #[cfg(test)]

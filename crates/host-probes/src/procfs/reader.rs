@@ -76,6 +76,16 @@ impl ProcReader {
         openat(&self.root, self.path.as_str(), flags, Mode::empty())
     }
 
+    /// Calls `look` with the open root and the path below it of the link to the program file.
+    pub(crate) fn with_executable<T>(
+        &mut self,
+        pid: u32,
+        look: impl FnOnce(&OwnedFd, &str) -> T,
+    ) -> T {
+        self.set_path(pid, "exe");
+        look(&self.root, &self.path)
+    }
+
     /// Calls `line` with each line of the file `name`, however long the file is.
     ///
     /// # Errors

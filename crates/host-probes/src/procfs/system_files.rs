@@ -1,10 +1,19 @@
-use super::digits::{decimal, labelled, words};
+use super::digits::{decimal, hexadecimal, labelled, words};
 
 /// The number of the real user in `/proc/PID/status`.
 ///
 /// Not the owner of the directory `/proc/PID`: that is root for a process that must not be dumped.
 pub fn real_user(status: &[u8]) -> Option<u32> {
     u32::try_from(labelled(status, b"Uid:")?).ok()
+}
+
+/// Whether the process may look into those of all users: `CAP_SYS_PTRACE` in `/proc/PID/status`.
+pub fn may_see_all(status: &[u8]) -> bool {
+    const SYS_PTRACE: u64 = 1 << 19;
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let capabilities = lines.find_map(|line| line.strip_prefix(b"CapEff:"));
+    let capabilities = capabilities.and_then(|line| hexadecimal(words(line).next()?));
+    capabilities.is_some_and(|capabilities| capabilities & SYS_PTRACE != 0)
 }
 
 /// Seconds since 1970 at which the host started: `btime` of `/proc/stat`.
@@ -55,6 +64,8 @@ mod tests {
     fn the_kernels_files_are_read() {
         let status = b"Name:\tUid:9\nUmask:\t0022\nPid:\t7\nUid:\t1000\t0\t0\t0\nGid:\t1\n";
         assert_eq!(real_user(status), Some(1000));
+        assert!(may_see_all(b"CapPrm:\t0\nCapEff:\t0000000000080000\n"));
+        assert!(!may_see_all(b"CapPrm:\t0000000000080000\nCapEff:\t0000000000000000\n"));
         let stat = b"cpu  1 2 3\ncpu0 1 2\ncpu1 3 4\nintr 5 6\nctxt 9\nbtime 1795251904\n";
         assert_eq!(boot_seconds(stat), Some(1_795_251_904));
         assert_eq!(processors(stat), Some(2));
@@ -84,7 +95,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = (real_user(&bytes), boot_seconds(&bytes), processors(&bytes));
-            let _ = (memory(&bytes), last_pid(&bytes), pretty_name(&bytes));
+            let _ = (may_see_all(&bytes), memory(&bytes), last_pid(&bytes), pretty_name(&bytes));
         }
     }
 }
