@@ -12,11 +12,21 @@ mod react;
 use anyhow::{Context, Result, bail};
 use ringwall_end_to_end::environment;
 use ringwall_end_to_end::process_stat;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match bench().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bench() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, options)) = words.split_first() else { bail!("which bench?") };
     println!("machine   {}", process_stat::machine());

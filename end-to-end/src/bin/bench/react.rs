@@ -1,11 +1,14 @@
 //! How fast the loop closes: a bad process starts, its alert is on the stream, it is gone.
 
 use crate::percentile;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use ringwall_end_to_end::machine;
 use ringwall_end_to_end::server::Setup;
 use ringwall_end_to_end::tour;
 use std::time::Duration;
+
+/// A source that raises more than 120 new alerts a minute gets them counted under one.
+const BETWEEN_STARTS: Duration = Duration::from_millis(550);
 
 pub(crate) async fn run(runs: u64) -> Result<()> {
     ensure!(runs > 0, "at least one run");
@@ -16,13 +19,17 @@ pub(crate) async fn run(runs: u64) -> Result<()> {
     let suspect = tour::listed_suspect(&server, &server.folder().join("suspect")).await?;
     let mut found = Vec::new();
     let mut ended = Vec::new();
-    for _ in 0..runs {
-        let (reaction, _) = tour::suspect_found_and_ended(&mut stream, &suspect).await?;
+    let mut starts = tokio::time::interval(BETWEEN_STARTS);
+    for run in 0..runs {
+        starts.tick().await;
+        let (reaction, _) = tour::suspect_found_and_ended(&mut stream, &suspect)
+            .await
+            .with_context(|| format!("run {run}"))?;
         found.push(reaction.found);
         ended.push(reaction.ended);
     }
     server.stop().await?;
-    println!("load      {runs} runs, one after the other");
+    println!("load      {runs} runs, one every {} ms", BETWEEN_STARTS.as_millis());
     print("process start -> alert on the stream", found);
     print("alert on the stream -> process gone ", ended);
     Ok(())
