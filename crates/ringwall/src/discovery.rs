@@ -64,7 +64,7 @@ pub(crate) fn find(
 
 fn in_data_dir(data_dir: &Path) -> Result<Found, Failure> {
     match ReadyFile::read(&data_dir.join(ReadyFile::NAME)) {
-        Ok(ready) if !is_running(ready.pid) => Err(Failure::new(format!(
+        Ok(ready) if !is_running(data_dir) => Err(Failure::new(format!(
             "the server of {} is gone: process {} ended without a word",
             data_dir.display(),
             ready.pid
@@ -90,9 +90,11 @@ fn in_data_dir(data_dir: &Path) -> Result<Found, Failure> {
     }
 }
 
-/// Whether a process of this number runs; where that cannot be known, the connection will tell.
-fn is_running(pid: u32) -> bool {
-    !Path::new("/proc/self").exists() || Path::new(&format!("/proc/{pid}")).exists()
+/// Whether a server holds this data directory. Its ready file may be left over: then somebody else may
+/// listen on the port by now, and must not be shown the token.
+fn is_running(data_dir: &Path) -> bool {
+    std::fs::File::open(data_dir.join("lock"))
+        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]
@@ -115,9 +117,12 @@ mod tests {
                 pid: std::process::id(),
             };
             ready.write(&data_dir.join("ready.json")).unwrap();
-            data_dir
+            let lock = std::fs::File::create(data_dir.join("lock")).unwrap();
+            lock.lock().unwrap();
+            (data_dir, lock)
         };
-        let (given, environment) = (ready("given"), ready("environment"));
+        // As long as the locks are held, their servers run.
+        let ((given, _one), (environment, _other)) = (ready("given"), ready("environment"));
         let set = [
             ("RINGWALL_URL", "http://elsewhere".into()),
             ("RINGWALL_TOKEN", " rwt_elsewhere\n".into()),
@@ -143,12 +148,15 @@ mod tests {
             admin_token: String::new(),
             admin_password: String::new(),
             data_dir: folder.0.clone(),
-            pid: u32::MAX,
+            // Another process has its number by now: what counts is that nobody holds the lock.
+            pid: std::process::id(),
         };
         ready.write(&folder.0.join("ready.json")).unwrap();
+        std::fs::write(folder.0.join("lock"), "").unwrap();
         let expected = format!(
-            "the server of {} is gone: process 4294967295 ended without a word",
-            folder.0.display()
+            "the server of {} is gone: process {} ended without a word",
+            folder.0.display(),
+            std::process::id()
         );
         check(Some(&folder.0), &[], Err(&expected));
     }

@@ -4,7 +4,7 @@ use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +42,10 @@ pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, BodyErro
 /// Takes room for each frame as it comes, and gives it back when the body is whole: from then on the
 /// bound of the write queue holds.
 async fn collect(mut body: Limited<Body>, bytes_max: usize) -> Result<Bytes, BodyError> {
-    let mut held = Vec::new();
+    let mut held: Option<SemaphorePermit<'_>> = None;
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
+    let mut total = 0usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             if error.is::<LengthLimitError>() {
@@ -54,8 +55,16 @@ async fn collect(mut body: Limited<Body>, bytes_max: usize) -> Result<Bytes, Bod
             }
         })?;
         let Ok(data) = frame.into_data() else { continue };
-        let kibibytes = u32::try_from(data.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
-        held.push(ROOM.try_acquire_many(kibibytes).map_err(|_| BodyError::NoRoom)?);
+        // Charged for the total: charged for each frame, single bytes would cost a kibibyte each.
+        total = total.saturating_add(data.len());
+        let have = held.as_ref().map_or(0, SemaphorePermit::num_permits);
+        if let Ok(more @ 1..) = u32::try_from(total.div_ceil(1024).saturating_sub(have)) {
+            let more = ROOM.try_acquire_many(more).map_err(|_| BodyError::NoRoom)?;
+            match &mut held {
+                Some(held) => held.merge(more),
+                None => held = Some(more),
+            }
+        }
         match (first.take(), whole.is_empty()) {
             // Most bodies are one frame, which need not be copied.
             (None, true) => first = Some(data),
@@ -71,6 +80,7 @@ async fn collect(mut body: Limited<Body>, bytes_max: usize) -> Result<Bytes, Bod
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::StreamExt;
     use http_body_util::StreamBody;
     use hyper::body::Frame;
 
@@ -86,5 +96,19 @@ mod tests {
         }
         assert_eq!(read(Body::from("1234567"), 6).await, Err(BodyError::TooLarge(6)));
         assert_eq!(ROOM.available_permits(), ARRIVING_KIBIBYTES_MAX, "all room is given back");
+    }
+
+    /// Three megabytes of single bytes once took all the room there is.
+    #[tokio::test]
+    async fn single_bytes_take_no_more_room_than_they_are() {
+        let frames =
+            (0..3000).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"x"))));
+        let last = futures_util::stream::once(async {
+            assert!(ROOM.available_permits() >= ARRIVING_KIBIBYTES_MAX - 64);
+            Ok(Frame::data(Bytes::new()))
+        });
+        let body = futures_util::stream::iter(frames).chain(last);
+        let body = read(Body::new(StreamBody::new(Box::pin(body))), 1 << 20).await.unwrap();
+        assert_eq!(body.len(), 3000);
     }
 }

@@ -157,7 +157,15 @@ fn lock(data_dir: &Path) -> anyhow::Result<std::fs::File> {
     let path = data_dir.join("lock");
     let file = std::fs::File::create(&path)
         .with_context(|| format!("cannot create {}", path.display()))?;
-    match file.try_lock() {
+    // Whoever looks whether a server runs holds the lock for an instant.
+    let locked = match file.try_lock() {
+        Err(std::fs::TryLockError::WouldBlock) => {
+            std::thread::sleep(Duration::from_millis(50));
+            file.try_lock()
+        }
+        other => other,
+    };
+    match locked {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
             bail!("another server is running on {}", data_dir.display())

@@ -38,11 +38,19 @@ pub(super) async fn sign_in(
         server.engine.read(move |session| session.document(USERS, &user)).await?
     };
     let password = Secret::from(request.password.expose());
-    let hash = record.as_ref().map(|record| record.password_hash.clone());
-    let is_right = check_password(&server, password, hash).await?;
-    let record = record.filter(|_| is_right);
-    let outcome = if record.is_some() { Outcome::Permitted } else { Outcome::Refused };
-    remember(&server, &user, "sign_in", address, outcome).await?;
+    // On a task of its own: who hangs up is checked and remembered all the same.
+    let attempt = {
+        let (server, user) = (Arc::clone(&server), user.clone());
+        tokio::spawn(async move {
+            let hash = record.as_ref().map(|record| record.password_hash.clone());
+            let is_right = check_password(&server, password, hash).await?;
+            let record = record.filter(|_| is_right);
+            let outcome = if record.is_some() { Outcome::Permitted } else { Outcome::Refused };
+            remember(&server, &user, "sign_in", address, outcome).await?;
+            Ok::<_, ApiError>(record)
+        })
+    };
+    let record = attempt.await.map_err(|error| ApiError::internal(&error))??;
     let Some(record) = record else {
         return Err(ApiError::new(ProblemKind::Unauthenticated, "wrong user or password"));
     };
@@ -104,13 +112,18 @@ async fn check_password(
     password: Secret,
     hash: Option<String>,
 ) -> Result<bool, ApiError> {
-    let place = tokio::time::timeout(PASSWORD_WAIT, server.sign_in.passwords.acquire()).await;
-    let Ok(Ok(_place)) = place else {
+    let places = Arc::clone(&server.sign_in.passwords);
+    let place = tokio::time::timeout(PASSWORD_WAIT, places.acquire_owned()).await;
+    let Ok(Ok(place)) = place else {
         return Err(ApiError::new(ProblemKind::Busy, "too many people sign in at once").after(1));
     };
-    tokio::task::spawn_blocking(move || verify_password(&password, hash.as_deref()))
-        .await
-        .map_err(|error| ApiError::internal(&error))
+    // The place is given back when the work is done, not when nobody waits for it any more.
+    let work = move || {
+        let is_right = verify_password(&password, hash.as_deref());
+        drop(place);
+        is_right
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal(&error))
 }
 
 async fn remember(

@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use ringwall_access::{ReplayWindow, Session, SessionError, Sessions, SignInLimit};
 use ringwall_event::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 const SESSIONS_MAX: usize = 10_000;
@@ -22,8 +23,8 @@ pub(crate) struct SignInState {
     pub(super) replays: Mutex<ReplayWindow>,
     /// When each token was last used, by its id.
     pub(super) tokens_used: Mutex<HashMap<String, Timestamp>>,
-    pub(super) passwords: Semaphore,
-    pub(super) streams: std::sync::Arc<Semaphore>,
+    pub(super) passwords: Arc<Semaphore>,
+    pub(super) streams: Arc<Semaphore>,
 }
 
 impl SignInState {
@@ -39,8 +40,8 @@ impl Default for SignInState {
             limit: Mutex::new(SignInLimit::new(GUESSERS_MAX)),
             replays: Mutex::new(ReplayWindow::new(HOST_AGENTS_MAX, NONCES_MAX)),
             tokens_used: Mutex::new(HashMap::new()),
-            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
-            streams: std::sync::Arc::new(Semaphore::new(STREAMS_MAX)),
+            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
     }
 }

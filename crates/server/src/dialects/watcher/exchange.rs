@@ -30,6 +30,9 @@ pub(super) async fn exchange(
     } else if is_rebound(peer, request.headers()) {
         Refusal::Plain(StatusCode::FORBIDDEN, "This server does not go by that name")
             .into_response()
+    } else if is_of_another_site(request.headers()) && !origin.as_ref().is_some_and(is_listed) {
+        Refusal::Plain(StatusCode::FORBIDDEN, "Pages of other sites are not admitted")
+            .into_response()
     } else if is_preflight(&request) {
         preflight(request.headers(), origin.as_ref().is_some_and(is_listed))
     } else {
@@ -52,6 +55,14 @@ pub(super) async fn exchange(
         "watcher request"
     );
     response
+}
+
+/// Whether a browser says that a page of another site asks. It shows such a page no answer, but to ask
+/// for commands is to take them: the agent would not get them.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
 /// Whether a browser on this machine was led here by a public name that was made to point at it: to

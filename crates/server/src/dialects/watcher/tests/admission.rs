@@ -1,6 +1,6 @@
 //! Who is let in: these clients cannot say who they are.
 
-use super::fixture::{Answer, Fixture};
+use super::fixture::{Answer, Fixture, HOST};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{Method, Request};
@@ -104,4 +104,27 @@ async fn preflight(fixture: &Fixture, origin: &str) -> Answer {
 async fn simple(fixture: &Fixture, origin: &str) -> Answer {
     let request = Request::get("/api/v1/alerts").header("origin", origin);
     fixture.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// To ask for commands is to take them, so a page must not be able to ask, even without an answer.
+#[tokio::test]
+async fn a_page_of_another_site_does_not_swallow_commands() {
+    let fixture = Fixture::new();
+    fixture.report(&[(4242, "evil.sh")]).await;
+    let path = format!("/api/v1/commands?host={HOST}");
+    for (site, origin, expected) in [
+        ("cross-site", None, 403),
+        ("same-site", Some("http://localhost:1234"), 403),
+        ("cross-site", Some("http://localhost:5173"), 200),
+    ] {
+        let mut request = Request::get(&path).header("sec-fetch-site", site);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let answer = fixture.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, expected, "{site} {origin:?}");
+        if expected == 200 {
+            assert_eq!(answer.json().as_array().map(Vec::len), Some(1), "still there");
+        }
+    }
 }
