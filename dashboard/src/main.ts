@@ -1,6 +1,7 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import "./app.css";
+import "./table.css";
 
 const RELOADED = "ringwall.reloaded";
 const RELOAD_AGAIN_MS = 30_000;
