@@ -9,7 +9,7 @@ use crate::procfs::{ProcReader, ProcessStat, short_name};
 use crate::program_file::Mounts;
 use ringwall_event::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::time::{Duration, Instant};
@@ -117,6 +117,10 @@ pub enum KillError {
         /// What the kernel said.
         error: Errno,
     },
+    /// The `/proc` that is mounted here numbers processes otherwise than the kernel does for this
+    /// program: what stands there under the number may be about another process.
+    #[error("process {0} cannot be identified: /proc is of another pid namespace")]
+    OtherNamespace(i64),
     /// Both signals were sent, and it still runs: most likely it waits for a device.
     #[error("process {0} still runs after SIGKILL")]
     StillRunning(i64),
@@ -203,7 +207,22 @@ impl PinnedProcess {
         if pinned.ends_within(Duration::ZERO)? {
             return Err(not_running());
         }
+        pinned.must_be_what_was_read(&mut reader)?;
         Ok(pinned)
+    }
+
+    /// The handle was opened by a number of this program's own pid namespace; `/proc` may have been
+    /// mounted in another one. So the same tree is asked which number the handle has there.
+    fn must_be_what_was_read(&self, reader: &mut ProcReader) -> Result<(), KillError> {
+        let pid = i64::from(self.pid);
+        let file = format!("self/fdinfo/{}", self.handle.as_raw_fd());
+        let text = reader.read(&file, 4096).map_err(|_| KillError::OtherNamespace(pid))?;
+        match pid_of_handle(text) {
+            Some(found) if found == pid => Ok(()),
+            // It ended in between.
+            Some(-1) => Err(KillError::NotRunning(pid)),
+            _ => Err(KillError::OtherNamespace(pid)),
+        }
     }
 
     fn must_be(&self, order: &KillOrder) -> Result<(), KillError> {
@@ -272,9 +291,38 @@ impl PinnedProcess {
     }
 }
 
+/// The process behind a pidfd, from its `fdinfo`: zero where the tree's namespace does not have it, -1
+/// where it has ended.
+fn pid_of_handle(fdinfo: &[u8]) -> Option<i64> {
+    let line = fdinfo.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Pid:"))?;
+    std::str::from_utf8(line).ok()?.trim().parse().ok()
+}
+
 /// Whether the process runs a file of this name which belongs to root and only root can write.
 fn is_of_the_system(reader: &mut ProcReader, pid: u32, name: &str) -> bool {
     let link = reader.link_of(pid, "exe").unwrap_or_default();
     let is_named_so = link.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
     is_named_so && Mounts::default().program_file(reader, pid).is_some_and(|file| file.is_roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_tells_its_process() {
+        check(
+            "pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t7\nPid:\t42\nNSpid:\t42\t7\n",
+            Some(42),
+        );
+        check("Pid:\t-1\nNSpid:\t-1\n", Some(-1));
+        check("NSpid:\t42\n", None);
+        check("Pid:\tx\n", None);
+        check("", None);
+    }
+
+    #[track_caller]
+    fn check(fdinfo: &str, expected: Option<i64>) {
+        assert_eq!(pid_of_handle(fdinfo.as_bytes()), expected, "{fdinfo:?}");
+    }
 }

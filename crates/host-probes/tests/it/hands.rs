@@ -113,6 +113,39 @@ fn a_name_of_the_system_is_no_shield_for_a_file_that_others_can_write() {
     assert!(program.has_ended());
 }
 
+/// In a fresh pid namespace this program is the first process, and `/proc` still tells of another one
+/// under that number.
+#[test]
+fn in_another_pid_namespace_nobody_is_taken_for_somebody_else() {
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork"]);
+        command
+    };
+    if !unshare().arg("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no pid namespace can be made here");
+        return;
+    }
+    let mut inside = unshare();
+    inside.arg(std::env::current_exe().unwrap());
+    let output =
+        inside.args(["--ignored", "--exact", INSIDE, "--test-threads=1"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+const INSIDE: &str = "hands::inside_another_pid_namespace";
+
+#[test]
+#[ignore = "started by the test above, inside the namespace"]
+fn inside_another_pid_namespace() {
+    assert_eq!(std::process::id(), 1);
+    let order = KillOrder { pid: 1, start_time: None, name: None };
+    let result = kill_process(&order, &Protected::default(), HASTE);
+    assert_eq!(result, Err(KillError::OtherNamespace(1)));
+    assert_eq!(identity(1), None);
+}
+
 #[track_caller]
 fn check(pid: u32, protected: &Protected, reason: &str) {
     match kill_process(&order(pid), protected, HASTE) {
