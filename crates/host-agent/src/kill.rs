@@ -4,7 +4,7 @@ use ringwall_host_probes::hands::{
     EndedBy, KillError, KillOrder, Killed, Patience, Protected, kill_process,
 };
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Ends processes, a few at a time.
 #[derive(Clone, Debug)]
@@ -24,14 +24,37 @@ impl Hands {
         Self { protected: Arc::new(protected), patience, places }
     }
 
-    /// Ends a process, and tells how that went.
+    /// Waits for a place. What makes an order void with time is to be checked after that.
+    pub(crate) async fn place(&self) -> Place {
+        Place {
+            // The semaphore is never closed.
+            permit: Arc::clone(&self.places).acquire_owned().await.ok(),
+            protected: Arc::clone(&self.protected),
+            patience: self.patience,
+        }
+    }
+
+    /// Ends a process once there is a place, and tells how that went.
     pub(crate) async fn kill(&self, order: KillOrder) -> Result<Killed, KillError> {
-        // The semaphore is never closed.
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let (protected, patience, pid) = (Arc::clone(&self.protected), self.patience, order.pid);
+        self.place().await.kill(order).await
+    }
+}
+
+/// The right to end one process now.
+#[derive(Debug)]
+pub(crate) struct Place {
+    permit: Option<OwnedSemaphorePermit>,
+    protected: Arc<Protected>,
+    patience: Patience,
+}
+
+impl Place {
+    /// Ends a process, and tells how that went.
+    pub(crate) async fn kill(self, order: KillOrder) -> Result<Killed, KillError> {
+        let pid = order.pid;
         let work = tokio::task::spawn_blocking(move || {
-            let result = kill_process(&order, &protected, patience);
-            drop(place);
+            let result = kill_process(&order, &self.protected, self.patience);
+            drop(self.permit);
             result
         });
         work.await.unwrap_or(Err(KillError::StillRunning(pid)))

@@ -13,6 +13,7 @@ pub(crate) struct VerifiedCommand {
     id: String,
     order: KillOrder,
     reason: String,
+    issued: Timestamp,
     expires: Timestamp,
 }
 
@@ -42,6 +43,9 @@ pub(crate) enum RefusedCommand {
     /// Too late.
     #[error("it expired at {0}")]
     Expired(Timestamp),
+    /// No honest command is good for so long.
+    #[error("it is valid for more than {} s", VALID_SECONDS_MAX)]
+    ValidTooLong,
     /// It does not pin the process.
     #[error("it does not say when the process started")]
     StartTimeMissing,
@@ -49,6 +53,9 @@ pub(crate) enum RefusedCommand {
 
 /// No command has a longer payload.
 const PAYLOAD_BYTES_MAX: usize = 64 << 10;
+
+/// No command is valid for longer, in seconds: by then its reason is history.
+const VALID_SECONDS_MAX: i64 = 86_400;
 
 /// Checks commands for one agent of one server.
 #[derive(Clone, Debug)]
@@ -86,6 +93,7 @@ impl Verifier {
                 name: Some(payload.target.name),
             },
             reason: payload.reason,
+            issued: payload.issued,
             expires: payload.expires,
         })
     }
@@ -106,6 +114,9 @@ impl VerifiedCommand {
     pub(crate) fn order(&self, now: Timestamp) -> Result<&KillOrder, RefusedCommand> {
         if now > self.expires {
             return Err(RefusedCommand::Expired(self.expires));
+        }
+        if self.expires > self.issued.plus_seconds(VALID_SECONDS_MAX) {
+            return Err(RefusedCommand::ValidTooLong);
         }
         // Without it a reused pid of the same name could be hit.
         if self.order.start_time.is_none() {
@@ -185,6 +196,23 @@ mod tests {
         let signature = server().sign_command(b"[]");
         let command = SignedCommand { payload: STANDARD.encode("[]"), signature };
         assert!(matches!(verify(&command), Err(VerifyError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_command_is_valid_for_a_day_at_most() {
+        let day = VALID_SECONDS_MAX * 1_000_000;
+        check_validity(0, Ok(()));
+        check_validity(day, Ok(()));
+        check_validity(day + 1, Err(RefusedCommand::ValidTooLong));
+        check_validity(i64::MAX - 8_000_000, Err(RefusedCommand::ValidTooLong));
+    }
+
+    #[track_caller]
+    fn check_validity(micros: i64, expected: Result<(), RefusedCommand>) {
+        let issued = payload().issued;
+        let lasting = CommandPayload { expires: issued.plus_micros(micros), ..payload() };
+        let command = verify(&signed(&lasting, &server())).unwrap();
+        assert_eq!(command.order(issued).map(drop), expected, "{micros} µs");
     }
 
     #[test]

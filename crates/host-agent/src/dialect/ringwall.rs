@@ -357,10 +357,12 @@ impl Commands {
 
 async fn carry_out(command: &VerifiedCommand, hands: &Hands) -> CommandResult {
     let (id, reason) = (command.id(), command.reason());
+    // It may wait long for the place, and must not be carried out when it has expired by then.
+    let place = hands.place().await;
     let ended = match command.order(crate::now()) {
         Ok(order) => {
             tracing::info!(command = id, pid = order.pid, name = ?order.name, reason, "ending a process");
-            let killed = hands.kill(order.clone()).await;
+            let killed = place.kill(order.clone()).await;
             killed.map(|killed| kill::describe(&killed)).map_err(|error| error.to_string())
         }
         Err(refused) => Err(refused.to_string()),
@@ -406,4 +408,47 @@ pub(crate) fn check_report(observation: Observation) -> anyhow::Result<Bytes> {
     let event = report::event(observation).context("the picture cannot be written")?;
     let batch = Batch { events: vec![event], dropped: 0 };
     report::body(&run_id()?, 1, &crate::host_name(), &batch).context("the report cannot be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use ringwall_event::{CommandAction, Target};
+    use ringwall_host_probes::hands::{Patience, Protected};
+    use ringwall_server_api::CommandPayload;
+    use ringwall_signing::{SigningKey, canonical_json};
+
+    #[tokio::test]
+    async fn a_command_that_expires_while_it_waits_is_not_carried_out() {
+        let now = crate::now();
+        let payload = CommandPayload {
+            id: "cmd_1".to_owned(),
+            host: "web-1".to_owned(),
+            action: CommandAction::KillProcess,
+            target: Target { pid: i64::MAX, start_time: Some(now), name: "x".into() },
+            reason: "a test".to_owned(),
+            issued: now,
+            expires: now.plus_micros(100_000),
+        };
+        let key = SigningKey::from_seed(&[3; 32]);
+        let text = canonical_json(&serde_json::to_value(&payload).unwrap());
+        let signature = key.sign_command(text.as_bytes());
+        let command = SignedCommand { payload: STANDARD.encode(text), signature };
+        let command = Verifier::new("web-1", key.public_key()).verify(&command).unwrap();
+
+        let hands = Hands::new(Protected::default(), Patience::default());
+        let mut places = Vec::new();
+        for _ in 0..kill::AT_ONCE {
+            places.push(hands.place().await);
+        }
+        let waiting = tokio::spawn(async move { carry_out(&command, &hands).await });
+        sleep(Duration::from_millis(200)).await;
+        assert!(!waiting.is_finished());
+        drop(places);
+        let result = waiting.await.unwrap();
+        assert_eq!(result.state, CommandOutcome::Failed);
+        assert!(result.result.contains("expired"), "{}", result.result);
+    }
 }
