@@ -142,16 +142,13 @@ impl Reported {
         self.before = std::mem::replace(&mut self.latest, processes.collect());
     }
 
-    /// What to end: the process that was reported under this number, where it was.
-    fn order(&self, pid: i64, name: Option<Box<str>>) -> KillOrder {
-        let agrees = |known: &&(Timestamp, Box<str>)| name.as_ref().is_none_or(|it| *it == known.1);
+    /// What to end: the process that was reported under this number, and under this name where the
+    /// command has one. None where there was no such process: what bears the number by now is another.
+    fn order(&self, pid: i64, name: Option<&str>) -> Option<KillOrder> {
+        let agrees = |known: &&(Timestamp, Box<str>)| name.is_none_or(|name| *name == *known.1);
         let known = self.latest.get(&pid).filter(agrees);
-        let known = known.or_else(|| self.before.get(&pid).filter(agrees));
-        KillOrder {
-            pid,
-            start_time: known.map(|(start_time, _)| *start_time),
-            name: name.or_else(|| known.map(|(_, name)| name.clone())),
-        }
+        let (start_time, name) = known.or_else(|| self.before.get(&pid).filter(agrees))?;
+        Some(KillOrder { pid, start_time: Some(*start_time), name: Some(name.clone()) })
     }
 }
 
@@ -186,30 +183,44 @@ impl Commands {
         }
     }
 
-    fn take(&mut self, command: Command) {
-        let id = command.command_id;
+    /// What a command orders, where it is to be carried out.
+    fn accept(&mut self, command: Command) -> Option<KillOrder> {
+        let id = command.command_id.as_deref();
         if command.action.as_deref() != Some("kill_process") {
             tracing::warn!(command = id, action = ?command.action, "unknown action");
-            return;
+            return None;
         }
         let Some(pid) = command.target.as_ref().and_then(Target::pid) else {
             tracing::warn!(command = id, "the target of a command is no process id");
-            return;
+            return None;
         };
-        let name = command.parameters.and_then(|parameters| parameters.process_name);
-        let order = self.reported.lock().order(pid, name.map(String::into_boxed_str));
-        if order.name.is_none() {
-            tracing::warn!(command = id, pid, "a command names a process that was never reported");
-            return;
-        }
+        let name = command.parameters.as_ref().and_then(|it| it.process_name.as_deref());
+        let Some(order) = self.reported.lock().order(pid, name) else {
+            tracing::warn!(
+                command = id,
+                pid,
+                name,
+                "a command is about a process that was not reported of late"
+            );
+            return None;
+        };
         // The original server repeats a command for each picture in which the process still stood.
         let repeat = format!("{pid} {:?}", order.start_time);
-        let is_new = self.memory.begin(&format!("id {id}")) == Seen::Never;
-        let is_first = order.start_time.is_none() || self.memory.begin(&repeat) == Seen::Never;
+        let is_new = id.is_none_or(|id| self.memory.begin(&format!("id {id}")) == Seen::Never);
+        let is_first = self.memory.begin(&repeat) == Seen::Never;
         if !is_new || !is_first {
             tracing::debug!(command = id, pid, "a command was repeated");
-            return;
+            return None;
         }
+        Some(order)
+    }
+
+    fn take(&mut self, command: Command) {
+        let id = command.command_id.clone();
+        let Some(order) = self.accept(command) else {
+            return;
+        };
+        let pid = order.pid;
         let hands = self.hands.clone();
         self.under_way.spawn(async move {
             match hands.kill(order).await {
@@ -252,15 +263,10 @@ pub(crate) enum WatcherError {
 /// A command as the server hands it out.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Command {
-    #[serde(default = "unknown")]
-    command_id: String,
+    command_id: Option<String>,
     action: Option<String>,
     target: Option<Target>,
     parameters: Option<Parameters>,
-}
-
-fn unknown() -> String {
-    "unknown".to_owned()
 }
 
 /// The target of a command: a number, as text.
@@ -414,6 +420,7 @@ impl<'a> Payload<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringwall_host_probes::hands::{Patience, Protected};
     use serde_json::{Value, json};
 
     fn picture() -> Inventory {
@@ -465,18 +472,49 @@ mod tests {
         reported.note(&picture());
         let start = Timestamp::parse("2026-01-01T00:00:07Z").ok();
         let order = |reported: &Reported, pid, name: Option<&str>| {
-            let order = reported.order(pid, name.map(Into::into));
-            (order.start_time, order.name.map(String::from))
+            reported.order(pid, name).map(|order| (order.start_time, order.name.map(String::from)))
         };
-        let evil = Some("evil.sh".to_owned());
-        assert_eq!(order(&reported, 7, Some("evil.sh")), (start, evil.clone()));
-        assert_eq!(order(&reported, 7, None), (start, evil.clone()));
-        assert_eq!(order(&reported, 7, Some("x")), (None, Some("x".to_owned())));
-        assert_eq!(order(&reported, 9, None), (None, None));
+        let evil = Some((start, Some("evil.sh".to_owned())));
+        assert_eq!(order(&reported, 7, Some("evil.sh")), evil);
+        assert_eq!(order(&reported, 7, None), evil);
+        assert_eq!(order(&reported, 7, Some("x")), None);
+        assert_eq!(order(&reported, 9, None), None);
+        assert_eq!(order(&reported, 9, Some("evil.sh")), None);
         reported.note(&Inventory::default());
-        assert_eq!(order(&reported, 7, Some("evil.sh")), (start, evil));
+        assert_eq!(order(&reported, 7, Some("evil.sh")), evil);
         reported.note(&Inventory::default());
-        assert_eq!(order(&reported, 7, None), (None, None));
+        assert_eq!(order(&reported, 7, Some("evil.sh")), None);
+        assert_eq!(order(&reported, 7, None), None);
+    }
+
+    #[test]
+    fn a_command_is_accepted_once_for_each_process_that_was_reported() {
+        let mut reported = Reported::default();
+        reported.note(&picture());
+        let mut commands = Commands {
+            server: WatcherServer::new("http://127.0.0.1:1").unwrap(),
+            hostname: "host".to_owned(),
+            hands: Hands::new(Protected::default(), Patience::default()),
+            memory: CommandMemory::new(16),
+            reported: Arc::new(Mutex::new(reported)),
+            under_way: JoinSet::new(),
+        };
+        let mut accepts = |id: Option<&str>, pid: i64, name: &str| {
+            let command = json!({
+                "command_id": id, "action": "kill_process", "target": pid.to_string(),
+                "parameters": {"process_name": name},
+            });
+            let order = commands.accept(serde_json::from_value(command).unwrap());
+            order.map(|order| (order.pid, order.start_time.is_some()))
+        };
+        // Never reported, or not under this name: whatever runs there now was not meant.
+        assert_eq!(accepts(Some("cmd_1"), 9, "evil.sh"), None);
+        assert_eq!(accepts(Some("cmd_2"), 7, "other"), None);
+        // Commands without an id are no repetitions of each other.
+        assert_eq!(accepts(None, 7, "evil.sh"), Some((7, true)));
+        assert_eq!(accepts(None, 8, ""), Some((8, true)));
+        assert_eq!(accepts(None, 8, ""), None);
+        assert_eq!(accepts(Some("cmd_3"), 7, "evil.sh"), None);
     }
 
     #[test]
