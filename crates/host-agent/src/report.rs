@@ -41,8 +41,10 @@ pub(crate) fn event(observation: Observation) -> Option<Box<RawValue>> {
         };
         let (processes, connections) = (inventory.processes.len(), inventory.connections.len());
         tracing::warn!(processes, connections, "a picture is too large: half of it is left out");
-        inventory.processes.truncate(processes / 2);
-        inventory.connections.truncate(connections / 2);
+        // The newest stay: what began long ago was told before.
+        inventory.processes.sort_by_key(|process| process.start_time);
+        inventory.processes.drain(..processes - processes / 2);
+        inventory.connections.drain(..connections - connections / 2);
     }
 }
 
@@ -117,6 +119,23 @@ mod tests {
         check(1_500, &"x".repeat(4_000), 1_500, 1_001);
         check(10_000, &"é".repeat(1_000), 10_000, 1);
         check(40_000, "short", 10_000, 1);
+    }
+
+    #[test]
+    fn the_newest_processes_stay_in_a_picture_that_is_cut() {
+        let mut observation = picture(40_000, "short");
+        let Activity::Inventory(inventory) = &mut observation.activity else {
+            panic!("no picture")
+        };
+        for (second, process) in (0..).zip(inventory.processes.iter_mut().rev()) {
+            process.start_time = Some(Timestamp::from_micros(second * 1_000_000));
+        }
+        let text = event(observation).unwrap();
+        let event: AgentEvent = serde_json::from_str(text.get()).unwrap();
+        let Activity::Inventory(found) = event.activity else { panic!("no picture") };
+        let kept = found.processes.len() as i64;
+        let oldest = found.processes.iter().filter_map(|process| process.start_time).min();
+        assert_eq!(oldest, Some(Timestamp::from_micros((40_000 - kept) * 1_000_000)));
     }
 
     #[track_caller]
