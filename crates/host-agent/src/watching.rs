@@ -9,6 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// So many looks in a row may fail before watching ends: a host that is out of memory or descriptors
+/// may well recover.
+const FAILURES_MAX: u32 = 60;
+/// After a failed look.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
 /// A running probe.
 #[derive(Debug)]
 pub(crate) struct Watching {
@@ -76,11 +82,31 @@ fn run(
         }
     };
     drop(started.send(Ok(probe.capabilities().clone())));
+    watch(&mut probe, stop, batches, FAILURE_PAUSE);
+}
+
+/// Hands over what the probe sees until asked to stop, nobody takes it, or looking fails for good.
+fn watch(
+    probe: &mut impl Probe,
+    stop: &AtomicBool,
+    batches: &mpsc::Sender<Vec<Observation>>,
+    failure_pause: Duration,
+) {
     let mut batch = Batch::default();
+    let mut failures = 0;
     while !stop.load(Ordering::Relaxed) {
-        if let Err(error) = probe.next_batch(STOP_WITHIN, &mut batch) {
-            tracing::error!(%error, "watching has come to an end");
-            return;
+        match probe.next_batch(STOP_WITHIN, &mut batch) {
+            Ok(()) => failures = 0,
+            Err(error) => {
+                failures += 1;
+                if failures > FAILURES_MAX {
+                    tracing::error!(%error, failures, "watching has come to an end");
+                    return;
+                }
+                tracing::warn!(%error, failures, "a look at this host failed; it is repeated");
+                std::thread::sleep(failure_pause);
+                continue;
+            }
         }
         let losses = std::mem::take(&mut batch.losses);
         if losses > 0 {
@@ -110,4 +136,63 @@ fn tell(capabilities: &Capabilities) {
 /// Whether it is a full picture of the host.
 pub(crate) fn is_picture(observation: &Observation) -> bool {
     matches!(observation.activity, Activity::Inventory(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_event::{Inventory, Timestamp};
+
+    /// Fails so often before each look that succeeds.
+    struct Flaky {
+        capabilities: Capabilities,
+        rows: std::vec::IntoIter<u32>,
+        failures_left: u32,
+    }
+
+    impl Probe for Flaky {
+        fn start(&mut self) -> Result<(), ProbeError> {
+            Ok(())
+        }
+
+        fn next_batch(&mut self, _: Duration, batch: &mut Batch) -> Result<(), ProbeError> {
+            if self.failures_left > 0 {
+                self.failures_left -= 1;
+                return Err(ProbeError::Procfs("too many open files".to_owned()));
+            }
+            self.failures_left = self.rows.next().unwrap_or(u32::MAX);
+            batch.observations.push(Observation {
+                time: Timestamp::from_micros(1),
+                activity: Activity::Inventory(Box::new(Inventory::default())),
+                system_call: None,
+            });
+            Ok(())
+        }
+
+        fn capabilities(&self) -> &Capabilities {
+            &self.capabilities
+        }
+    }
+
+    #[test]
+    fn looks_may_fail_but_not_for_ever() {
+        check(&[], 1);
+        check(&[1, FAILURES_MAX, FAILURES_MAX], 4);
+        check(&[1, FAILURES_MAX + 1, 1], 2);
+    }
+
+    #[track_caller]
+    fn check(rows: &[u32], expected: usize) {
+        let probe = LinuxProbe::new(ProbeSettings::default()).unwrap();
+        let capabilities = probe.capabilities().clone();
+        let mut probe = Flaky { capabilities, rows: rows.to_vec().into_iter(), failures_left: 0 };
+        let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
+        watch(&mut probe, &AtomicBool::new(false), &sender, Duration::ZERO);
+        drop(sender);
+        let mut found = 0;
+        while batches.try_recv().is_ok() {
+            found += 1;
+        }
+        assert_eq!(found, expected, "rows of failures {rows:?}");
+    }
 }

@@ -66,20 +66,19 @@ pub(crate) async fn run(
         hands: Hands::new(settings.host.protected, settings.host.patience),
         memory: Arc::new(Mutex::new(CommandMemory::new(COMMANDS_REMEMBERED))),
     };
-    let sending = tokio::spawn(sender.run(shutdown.clone()));
-    let obeying = tokio::spawn(commands.run(shutdown.clone()));
+    let (end, ended) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(sender.run(ended.clone()));
+    tasks.spawn(commands.run(ended));
     // Returns when asked to stop; the probe may end before.
-    if let Err(error) = collect(watching, &outbox, &mut shutdown).await {
-        sending.abort();
-        obeying.abort();
-        return Err(error);
-    }
+    let collected = collect(watching, &outbox, &mut shutdown).await;
     // What is under way may end, what waits may be sent; then patience is over.
-    let (sent, obeyed) = tokio::join!(timeout(DRAIN, sending), timeout(DRAIN, obeying));
-    if sent.is_err() || obeyed.is_err() {
+    end.send_replace(true);
+    let drained = timeout(DRAIN, async { while tasks.join_next().await.is_some() {} });
+    if drained.await.is_err() {
         tracing::warn!("stopped before everything was sent");
     }
-    Ok(())
+    collected
 }
 
 /// A name for this run of the agent: with it the server tells its reports from those of earlier runs.

@@ -56,7 +56,7 @@ pub(crate) async fn run(
     let mut under_way: Option<Batch> = None;
     let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
     let mut due = Instant::now();
-    loop {
+    let collected = loop {
         if under_way.is_none() && !queue.items.is_empty() {
             under_way = Some(Batch { key: keys.next(), items: queue.take() });
             due = due.max(Instant::now());
@@ -71,7 +71,7 @@ pub(crate) async fn run(
                         queue.add(view.items(observation));
                     }
                 }
-                None => anyhow::bail!("watching this host has come to an end"),
+                None => break Err(anyhow::anyhow!("watching this host has come to an end")),
             },
             () = tokio::time::sleep_until(due), if under_way.is_some() => {
                 if let Some(batch) = under_way.take() {
@@ -94,9 +94,9 @@ pub(crate) async fn run(
                     }
                 }
             }
-            _ = shutdown.wait_for(|asked| *asked) => break,
+            _ = shutdown.wait_for(|asked| *asked) => break Ok(()),
         }
-    }
+    };
     let drained = timeout(DRAIN, async {
         loop {
             let batch = match under_way.take() {
@@ -117,7 +117,7 @@ pub(crate) async fn run(
     if drained.await.is_err() {
         tracing::warn!("stopped before everything was sent");
     }
-    Ok(())
+    collected
 }
 
 /// Keys that no other batch of any agent has: the original server knows one space of keys for all.
