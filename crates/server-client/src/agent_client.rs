@@ -10,6 +10,9 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// The largest answer that is read, in bytes: commands and counts. Whoever answers in the server's place
+/// must not fill the memory of the host.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Speaks to a server as a host agent: each request is signed. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +34,8 @@ impl AgentClient {
                 name.escape_debug()
             )));
         }
-        Ok(Self { http: HttpClient::new(url, TIMEOUT)?, name: name.to_owned(), secret })
+        let http = HttpClient::new(url, TIMEOUT)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
+        Ok(Self { http, name: name.to_owned(), secret })
     }
 
     /// The address of the server.

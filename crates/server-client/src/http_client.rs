@@ -15,7 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// The largest answer that is read, in bytes. A page of 1,000 rows stays far below.
+/// The largest answer that is read where nothing else is said, in bytes. A page of 1,000 rows stays far
+/// below.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections are kept for the next request.
@@ -30,6 +31,7 @@ pub struct HttpClient {
     prefix: String,
     url: String,
     timeout: Duration,
+    answer_bytes_max: usize,
 }
 
 impl HttpClient {
@@ -68,7 +70,14 @@ impl HttpClient {
             url: format!("http://{authority}"),
             authority,
             timeout,
+            answer_bytes_max: ANSWER_BYTES_MAX,
         })
+    }
+
+    /// The same client, which reads no answer of more than this many bytes.
+    #[must_use]
+    pub fn with_answer_bytes_max(self, answer_bytes_max: usize) -> Self {
+        Self { answer_bytes_max, ..self }
     }
 
     /// The address of the server, without a path.
@@ -160,9 +169,10 @@ impl HttpClient {
         response: Response<Incoming>,
     ) -> Result<HttpAnswer, ClientError> {
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {
+        let bytes_max = self.answer_bytes_max;
+        let body = Limited::new(body, bytes_max).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                ClientError::AnswerTooLarge { bytes_max: ANSWER_BYTES_MAX }
+                ClientError::AnswerTooLarge { bytes_max }
             } else {
                 ClientError::Broken { url: self.url.clone(), why: innermost(error.as_ref()) }
             }

@@ -302,12 +302,12 @@ impl Commands {
             let wait = match answer {
                 Ok(answer) => {
                     backoff.reset();
-                    let none = answer.commands.is_empty();
+                    let mut began_any = false;
                     for command in answer.commands.iter().take(COMMANDS_AT_ONCE) {
-                        self.take(command, &mut under_way);
+                        began_any |= self.take(command, &mut under_way);
                     }
-                    // A server that answers at once with nothing must not be asked without end.
-                    let hasty = none && asked.elapsed() < Duration::from_secs(1);
+                    // Who answers at once with nothing new must not be asked without end.
+                    let hasty = !began_any && asked.elapsed() < Duration::from_secs(1);
                     if hasty { Duration::from_secs(1) } else { Duration::ZERO }
                 }
                 Err(error) => {
@@ -325,22 +325,26 @@ impl Commands {
         while under_way.join_next().await.is_some() {}
     }
 
-    fn take(&self, command: &SignedCommand, under_way: &mut JoinSet<()>) {
+    /// Begins what a command orders; whether it was a new one.
+    fn take(&self, command: &SignedCommand, under_way: &mut JoinSet<()>) -> bool {
         let command = match self.verifier.verify(command) {
             Ok(command) => command,
             Err(error) => {
                 tracing::error!(%error, "a command is not believed");
-                return;
+                return false;
             }
         };
         let seen = self.memory.lock().begin(command.id());
         let client = self.client.clone();
         match seen {
-            Seen::UnderWay => {}
+            Seen::UnderWay => false,
+            // Whoever repeats a command without end must not fill the memory with answers to it.
+            Seen::Done(_) if under_way.len() >= COMMANDS_AT_ONCE => false,
             Seen::Done(result) => {
                 // The server did not hear of the result.
                 let id = command.id().to_owned();
                 under_way.spawn(async move { report_result(&client, &id, &result).await });
+                false
             }
             Seen::Never => {
                 let (hands, memory) = (self.hands.clone(), Arc::clone(&self.memory));
@@ -349,6 +353,7 @@ impl Commands {
                     memory.lock().finish(command.id(), result.clone());
                     report_result(&client, command.id(), &result).await;
                 });
+                true
             }
         }
     }

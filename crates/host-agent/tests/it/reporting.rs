@@ -4,8 +4,9 @@ use crate::agent::{Agent, command, output};
 use crate::ringwall_server::{RingwallServer, activities, kill, signed};
 use crate::suspect::Suspect;
 use axum::http::StatusCode;
-use ringwall_event::{Activity, Timestamp};
+use ringwall_event::{Activity, Target, Timestamp};
 use ringwall_server_api::{AgentReport, CommandOutcome};
+use ringwall_server_client::{AgentClient, ClientError};
 use ringwall_signing::SigningKey;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -78,6 +79,36 @@ async fn a_command_is_carried_out_once_however_often_it_comes() {
             assert_eq!((id.as_str(), result.state), ("cmd_once", CommandOutcome::Succeeded));
         }
     });
+}
+
+#[tokio::test]
+async fn who_repeats_a_command_without_end_is_not_asked_without_end() {
+    let server = RingwallServer::start().await;
+    let _agent = start(&server, &[]);
+    first_picture(&server).await;
+    let target = Target {
+        pid: i64::from(i32::MAX),
+        start_time: Some(Timestamp::from_micros(1)),
+        name: "x".into(),
+    };
+    server.seen(|seen| seen.repeats_commands = true);
+    server.order(signed(&kill("cmd_again", target)));
+    server.until_result("cmd_again").await;
+    let before = server.seen(|seen| seen.polls);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let polls = server.seen(|seen| seen.polls) - before;
+    assert!((1..=4).contains(&polls), "{polls} polls");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_far_too_large_is_not_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(async || vec![b' '; (4 << 20) + 1]);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = AgentClient::new(&url, "web-1", "secret".into()).unwrap();
+    let error = client.commands(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, ClientError::AnswerTooLarge { bytes_max } if bytes_max == 4 << 20));
 }
 
 #[tokio::test]

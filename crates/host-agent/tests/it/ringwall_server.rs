@@ -49,6 +49,10 @@ pub(crate) struct Seen {
     /// How the next reports are answered: status and `Retry-After`.
     pub(crate) refusals: VecDeque<(StatusCode, &'static str)>,
     commands: Vec<SignedCommand>,
+    /// Whether commands are handed out again and again, and at once.
+    pub(crate) repeats_commands: bool,
+    /// How often commands were asked for.
+    pub(crate) polls: usize,
     nonces: HashSet<String>,
     pub(crate) bad_signatures: usize,
 }
@@ -241,12 +245,17 @@ async fn commands(
     if !is_genuine(&mut state.seen.lock().unwrap(), &method, &uri, &headers, b"") {
         return refuse(StatusCode::UNAUTHORIZED, "");
     }
+    state.seen.lock().unwrap().polls += 1;
     let waits = uri.0.query().is_some_and(|query| query != "wait=0");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(if waits { 5 } else { 0 });
     loop {
         let mut moved = std::pin::pin!(state.moved.notified());
         moved.as_mut().enable();
-        let commands = std::mem::take(&mut state.seen.lock().unwrap().commands);
+        let commands = {
+            let mut seen = state.seen.lock().unwrap();
+            let kept = if seen.repeats_commands { seen.commands.clone() } else { Vec::new() };
+            std::mem::replace(&mut seen.commands, kept)
+        };
         if !commands.is_empty() || tokio::time::Instant::now() >= deadline {
             return json(&SignedCommands { commands });
         }
