@@ -301,8 +301,19 @@ fn pid_of_handle(fdinfo: &[u8]) -> Option<i64> {
 /// Whether the process runs a file of this name which belongs to root and only root can write.
 fn is_of_the_system(reader: &mut ProcReader, pid: u32, name: &str) -> bool {
     let link = reader.link_of(pid, "exe").unwrap_or_default();
-    let is_named_so = link.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
-    is_named_so && Mounts::default().program_file(reader, pid).is_some_and(|file| file.is_roots)
+    is_file_of(link, name)
+        && Mounts::default().program_file(reader, pid).is_some_and(|file| file.is_roots)
+}
+
+/// Programs that run a file of another name: the program, its file.
+const OTHER_FILES: [(&str, &[u8]); 1] = [("systemd-udevd", b"udevadm")];
+
+/// Whether this is the target of the `exe` link of a program of this name; an upgrade may have put
+/// another file in the place of the one that it runs.
+fn is_file_of(link: &[u8], name: &str) -> bool {
+    let path = link.strip_suffix(b" (deleted)").unwrap_or(link);
+    let file = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    file == name.as_bytes() || OTHER_FILES.contains(&(name, file))
 }
 
 #[cfg(test)]
@@ -324,5 +335,23 @@ mod tests {
     #[track_caller]
     fn check(fdinfo: &str, expected: Option<i64>) {
         assert_eq!(pid_of_handle(fdinfo.as_bytes()), expected, "{fdinfo:?}");
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_file() {
+        check_file("/usr/sbin/sshd", "sshd", true);
+        check_file("/usr/sbin/sshd (deleted)", "sshd", true);
+        check_file("/usr/bin/udevadm", "systemd-udevd", true);
+        check_file("/usr/bin/udevadm (deleted)", "systemd-udevd", true);
+        check_file("/usr/bin/udevadm", "sshd", false);
+        check_file("/usr/bin/systemd-udevd", "udevadm", false);
+        check_file("/usr/bin/python3", "sshd", false);
+        check_file("/tmp/sshd/x", "sshd", false);
+        check_file("", "sshd", false);
+    }
+
+    #[track_caller]
+    fn check_file(link: &str, name: &str, expected: bool) {
+        assert_eq!(is_file_of(link.as_bytes(), name), expected, "{link:?} {name:?}");
     }
 }
