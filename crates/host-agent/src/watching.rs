@@ -141,16 +141,16 @@ pub(crate) fn is_picture(observation: &Observation) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringwall_event::{Inventory, Timestamp};
+    use ringwall_event::Timestamp;
 
     /// Fails so often before each look that succeeds.
-    struct Flaky {
+    struct Flaky<'a> {
         capabilities: Capabilities,
-        rows: std::vec::IntoIter<u32>,
+        rows: std::slice::Iter<'a, u32>,
         failures_left: u32,
     }
 
-    impl Probe for Flaky {
+    impl Probe for Flaky<'_> {
         fn start(&mut self) -> Result<(), ProbeError> {
             Ok(())
         }
@@ -160,10 +160,10 @@ mod tests {
                 self.failures_left -= 1;
                 return Err(ProbeError::Procfs("too many open files".to_owned()));
             }
-            self.failures_left = self.rows.next().unwrap_or(u32::MAX);
+            self.failures_left = self.rows.next().copied().unwrap_or(u32::MAX);
             batch.observations.push(Observation {
                 time: Timestamp::from_micros(1),
-                activity: Activity::Inventory(Box::new(Inventory::default())),
+                activity: Activity::Inventory(Box::default()),
                 system_call: None,
             });
             Ok(())
@@ -185,7 +185,7 @@ mod tests {
     fn check(rows: &[u32], expected: usize) {
         let probe = LinuxProbe::new(ProbeSettings::default()).unwrap();
         let capabilities = probe.capabilities().clone();
-        let mut probe = Flaky { capabilities, rows: rows.to_vec().into_iter(), failures_left: 0 };
+        let mut probe = Flaky { capabilities, rows: rows.iter(), failures_left: 0 };
         let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
         watch(&mut probe, &AtomicBool::new(false), &sender, Duration::ZERO);
         drop(sender);
