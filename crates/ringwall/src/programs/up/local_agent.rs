@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, bail};
 use ringwall_lifecycle::{ReadyFile, Shutdown, private_file};
 use ringwall_server_api::{KeyKind, KeyRequest};
-use ringwall_server_client::Client;
+use ringwall_server_client::{AgentClient, Client};
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -20,6 +21,8 @@ pub(super) struct LocalAgent {
     key_file: PathBuf,
 }
 
+/// No name of a host agent is longer, in characters.
+const NAME_CHARS_MAX: usize = 128;
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_LAST: Duration = Duration::from_secs(30);
 /// Whoever lived so long is started again at once.
@@ -45,7 +48,7 @@ impl LocalAgent {
             .to_string_lossy()
             .chars()
             .filter(|c| !c.is_control() && !c.is_whitespace())
-            .take(128)
+            .take(NAME_CHARS_MAX)
             .collect();
         if name.is_empty() { "localhost".to_owned() } else { name }
     }
@@ -78,10 +81,10 @@ impl LocalAgent {
     }
 
     async fn start(&self) -> Result<Child> {
-        self.enrol().await.context("no key for the host agent")?;
+        let name = self.enrol().await.context("no key for the host agent")?;
         let program = std::env::current_exe().context("own program not found")?;
         let mut command = Command::new(program);
-        command.arg("host-agent").args(["--server", &self.server, "--name", &self.name]);
+        command.arg("host-agent").args(["--server", &self.server, "--name", &name]);
         // Also where `up` is killed the hard way, nothing of it stays behind.
         command.arg("--key-file").arg(&self.key_file).arg("--exit-with-parent");
         // What opens the server to people and agents is none of its business.
@@ -96,37 +99,112 @@ impl LocalAgent {
         command.spawn().context("cannot run")
     }
 
-    /// Makes sure that there is a key, and that the server knows it.
-    async fn enrol(&self) -> Result<()> {
+    /// Makes sure that there is a key, and that the server accepts it. Under which name.
+    async fn enrol(&self) -> Result<String> {
         let client = Client::new(&self.server, &self.token)?;
-        let known = client
-            .keys()
-            .take(usize::MAX)
-            .await?
-            .iter()
-            .any(|key| key.kind == KeyKind::HostAgent && key.name == self.name);
-        if known && self.key_file.exists() {
-            return Ok(());
+        let enrolment = match self.kept_key()? {
+            Some(key) if self.is_accepted(&key).await? => return Ok(key.name),
+            Some(key) if key.name != self.name && key.name != local_name(&self.name) => bail!(
+                "{}: the server does not accept the key of host agent `{}`; remove the file to have \
+                 a new one made",
+                self.key_file.display(),
+                key.name
+            ),
+            // The key was removed, or made anew without this file.
+            Some(key) => {
+                Enrolment { replaces: is_known(&client, &key.name).await?, name: key.name }
+            }
+            None => {
+                let local_name = local_name(&self.name);
+                Enrolment::without_file(
+                    &self.name,
+                    is_known(&client, &self.name).await?,
+                    is_known(&client, &local_name).await?,
+                )
+            }
+        };
+        let name = enrolment.name;
+        if enrolment.replaces {
+            tracing::warn!(%name, "host agent's key is lost; a new one is made in its place");
+            client.delete_key(KeyKind::HostAgent, &name).await?;
         }
-        if known {
-            // Its secret is lost: the file was removed, or another agent took this machine's name.
-            tracing::warn!(name = %self.name, "host agent's key file is missing; making a new key");
-            client.delete_key(KeyKind::HostAgent, &self.name).await?;
-        }
-        let request =
-            KeyRequest { kind: KeyKind::HostAgent, name: self.name.clone(), secret: None };
+        let request = KeyRequest { kind: KeyKind::HostAgent, name: name.clone(), secret: None };
         let key = client.create_key(&request).await?;
         let Some(server_public_key) = key.server_public_key else {
             bail!("the server did not tell its public key");
         };
         let text = serde_json::to_vec_pretty(&json!({
-            "name": self.name,
+            "name": name,
             "secret": key.secret,
             "server_public_key": server_public_key,
         }))?;
         private_file::write(&self.key_file, &text)
-            .with_context(|| format!("cannot write {}", self.key_file.display()))
+            .with_context(|| format!("cannot write {}", self.key_file.display()))?;
+        Ok(name)
     }
+
+    /// The key of an earlier run.
+    fn kept_key(&self) -> Result<Option<KeptKey>> {
+        if !self.key_file.exists() {
+            return Ok(None);
+        }
+        let text = private_file::read(&self.key_file, KEY_FILE_BYTES_MAX)?;
+        let key = serde_json::from_slice(&text)
+            .with_context(|| format!("cannot read {}", self.key_file.display()))?;
+        Ok(Some(key))
+    }
+
+    async fn is_accepted(&self, key: &KeptKey) -> Result<bool> {
+        let agent = AgentClient::new(&self.server, &key.name, key.secret.as_str().into())?;
+        match agent.commands(Duration::ZERO).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_status(401) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What is needed of the key file.
+#[derive(Deserialize)]
+struct KeptKey {
+    name: String,
+    secret: String,
+}
+
+/// No key file is longer.
+const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// The name of a key that is to be made.
+#[derive(Debug, PartialEq, Eq)]
+struct Enrolment {
+    name: String,
+    /// Whether the key that has the name goes.
+    replaces: bool,
+}
+
+impl Enrolment {
+    /// Where there is no file: a key that has this machine's name may be that of a host elsewhere, and
+    /// stays. Only this program makes keys of the local name.
+    fn without_file(name: &str, is_taken: bool, is_local_taken: bool) -> Self {
+        if is_taken {
+            Self { name: local_name(name), replaces: is_local_taken }
+        } else {
+            Self { name: name.to_owned(), replaces: false }
+        }
+    }
+}
+
+/// The name of this machine where another host has the one that it would have.
+fn local_name(name: &str) -> String {
+    const SUFFIX: &str = "-local";
+    // The server takes no longer name.
+    let room = NAME_CHARS_MAX - SUFFIX.len();
+    name.chars().take(room).chain(SUFFIX.chars()).collect()
+}
+
+async fn is_known(client: &Client, name: &str) -> Result<bool> {
+    let keys = client.keys().take(usize::MAX).await?;
+    Ok(keys.iter().any(|key| key.kind == KeyKind::HostAgent && key.name == name))
 }
 
 async fn end(mut child: Child) {
@@ -145,5 +223,31 @@ async fn end(mut child: Child) {
                 tracing::warn!(%error, "host agent cannot be killed");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_another_host_is_never_replaced() {
+        check(false, false, "web-1", false);
+        check(false, true, "web-1", false);
+        check(true, false, "web-1-local", false);
+        check(true, true, "web-1-local", true);
+    }
+
+    #[track_caller]
+    fn check(is_taken: bool, is_local_taken: bool, name: &str, replaces: bool) {
+        let expected = Enrolment { name: name.to_owned(), replaces };
+        assert_eq!(Enrolment::without_file("web-1", is_taken, is_local_taken), expected);
+    }
+
+    #[test]
+    fn a_local_name_is_no_longer_than_names_may_be() {
+        let name = local_name(&"é".repeat(NAME_CHARS_MAX));
+        assert_eq!(name.chars().count(), NAME_CHARS_MAX);
+        assert!(name.ends_with("é-local"));
     }
 }
