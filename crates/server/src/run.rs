@@ -54,8 +54,9 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let data_dir = prepare_data_dir(&config.server.data_dir)?;
     let _lock = lock(&data_dir)?;
+    // The own one first: whoever sees the other may use the tool at once, which looks for this one.
     let ready_files: Vec<PathBuf> =
-        options.ready_file.iter().cloned().chain([data_dir.join(ReadyFile::NAME)]).collect();
+        [data_dir.join(ReadyFile::NAME)].into_iter().chain(options.ready_file.clone()).collect();
     // What a killed server left behind would say that this one is ready.
     remove_all(&ready_files)?;
     let environment = Environment::read(&options.env)?;
