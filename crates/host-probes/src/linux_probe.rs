@@ -64,6 +64,7 @@ pub struct LinuxProbe {
 #[derive(Clone, Copy, Debug)]
 struct Due {
     picture: Instant,
+    /// A glance at the counts of connections; a look where they moved.
     connections: Instant,
     /// A look at all process ids, where the kernel does not tell of changes or has lost some.
     scan: Instant,
@@ -74,14 +75,14 @@ struct Due {
 
 /// Changes are handed over at the latest when there are so many.
 const CHANGES_MAX: usize = 512;
-/// Connections are looked at so often, or more seldom where a look takes long.
-const CONNECTION_INTERVAL: Duration = Duration::from_secs(1);
+/// Connections are looked for so often, or more seldom where a look takes long.
+const CONNECTION_INTERVAL: Duration = Duration::from_millis(250);
 /// Ends of processes are looked for so often where the kernel does not tell of them.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// Starts of processes are looked for so often where the kernel does not tell of them.
 const GLANCE_INTERVAL: Duration = Duration::from_millis(50);
 /// A repeated look may take one part of so many of the time.
-const COST_FACTOR: u32 = 100;
+const COST_FACTOR: u32 = 200;
 /// No look is put off for longer than this.
 const INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Bytes of program files read for digests in a second of changes, and in one full picture.
@@ -203,7 +204,10 @@ impl LinuxProbe {
             self.due.glance = self.next_look(began, GLANCE_INTERVAL);
         }
         if self.due.connections <= now {
-            self.look_at_connections();
+            self.due.connections = now + CONNECTION_INTERVAL;
+            if self.connections.is_moving(&mut self.reader) {
+                self.look_at_connections();
+            }
         }
         if self.due.picture <= now {
             self.due.picture = now + self.settings.collection_interval;

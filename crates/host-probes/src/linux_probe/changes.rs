@@ -114,7 +114,8 @@ impl LinuxProbe {
         let call = self.starting_call(&process, start);
         let mut known = KnownProcess::new(process.clone(), mark, &vital, now, self.look);
         // The load since the last picture: a process from before it is not charged its whole life.
-        known.cpu_ticks = self.processes.get(pid).map_or(0, |before| before.cpu_ticks);
+        known.cpu_ticks_pictured =
+            self.processes.get(pid).map_or(0, |before| before.cpu_ticks_pictured);
         self.processes.insert(pid, known);
         self.observe(Activity::ProcessStarted(process), call);
     }

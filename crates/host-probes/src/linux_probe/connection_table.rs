@@ -1,5 +1,5 @@
 use super::process_table::ProcessTable;
-use crate::procfs::{NetLine, ProcReader, SocketState};
+use crate::procfs::{NetLine, ProcReader, SocketState, sockets_in_use, tcp_counts};
 use ringwall_event::Connection;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -11,6 +11,26 @@ pub(super) struct ConnectionTable {
     look: u64,
     /// Where the search for the holders of sockets goes on.
     unsearched: Vec<u32>,
+    mark: Option<Mark>,
+}
+
+/// Counts that move whenever a connection comes or goes: reading them costs a hundredth of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    tcp: (u64, u64, u64),
+    in_use: [Option<u64>; 4],
+}
+
+impl Mark {
+    fn read(reader: &mut ProcReader) -> Option<Self> {
+        let tcp = tcp_counts(reader.read("net/snmp", 16 << 10).ok()?)?;
+        let four = reader.read("net/sockstat", 4096).ok()?;
+        let (tcp_4, udp_4) = (sockets_in_use(four, b"TCP:"), sockets_in_use(four, b"UDP:"));
+        // Without IPv6 in the kernel there is no such file.
+        let six = reader.read("net/sockstat6", 4096).unwrap_or_default();
+        let (tcp_6, udp_6) = (sockets_in_use(six, b"TCP6:"), sockets_in_use(six, b"UDP6:"));
+        Some(Self { tcp, in_use: [tcp_4, udp_4, tcp_6, udp_6] })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +80,12 @@ const FILES: [(&str, Protocol); 4] = [
 ];
 
 impl ConnectionTable {
+    /// Whether a look would show anything new, or may yet find a holder that is not known.
+    pub(super) fn is_moving(&self, reader: &mut ProcReader) -> bool {
+        let mark = Mark::read(reader);
+        mark.is_none() || mark != self.mark || self.known.values().any(Known::is_unclaimed)
+    }
+
     /// Looks at all sockets and says what changed.
     pub(super) fn look(
         &mut self,
@@ -67,6 +93,8 @@ impl ConnectionTable {
         processes: &ProcessTable,
     ) -> ConnectionChanges {
         self.look += 1;
+        // Read before the sockets are: what comes in between shows at the next glance.
+        self.mark = Mark::read(reader);
         let mut fresh = Vec::new();
         for (file, protocol) in FILES {
             let read = reader.lines(file, |line| {
@@ -92,7 +120,7 @@ impl ConnectionTable {
         let listening: HashSet<u16> = if fresh.is_empty() {
             HashSet::new()
         } else {
-            let listeners = self.known.iter().filter(|(_, known)| is_listening(known));
+            let listeners = self.known.iter().filter(|(_, known)| known.is_listening());
             listeners.map(|(key, _)| key.local.port()).collect()
         };
         for key in fresh {
@@ -144,7 +172,7 @@ impl ConnectionTable {
         let mut wanted: HashMap<u64, Option<u32>> = self
             .known
             .values()
-            .filter(|known| known.pid.is_none() && known.searches < SEARCHES_MAX)
+            .filter(|known| known.is_unclaimed())
             .map(|known| (known.inode, None))
             .collect();
         if wanted.is_empty() {
@@ -184,8 +212,15 @@ impl ConnectionTable {
     }
 }
 
-fn is_listening(known: &Known) -> bool {
-    known.state == SocketState::Listen
+impl Known {
+    fn is_listening(&self) -> bool {
+        self.state == SocketState::Listen
+    }
+
+    /// Whether its holder is still to be searched for.
+    fn is_unclaimed(&self) -> bool {
+        self.pid.is_none() && self.searches < SEARCHES_MAX
+    }
 }
 
 fn connection(key: &Key, known: &Known, processes: &ProcessTable) -> Connection {
@@ -236,6 +271,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let server = listener.accept().unwrap();
+        assert!(table.is_moving(&mut reader));
         let changes = table.look(&mut reader, &processes);
         let mut calls: Vec<_> = changes
             .opened
@@ -256,6 +292,7 @@ mod tests {
         assert!(table.all(&processes).iter().any(|found| found.remote_port == Some(port)));
 
         drop((client, server, listener));
+        assert!(table.is_moving(&mut reader));
         let changes = table.look(&mut reader, &processes);
         let closed = changes
             .closed

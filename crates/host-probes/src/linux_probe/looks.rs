@@ -77,7 +77,7 @@ impl LinuxProbe {
         let (process, mark) =
             describe(&mut self.reader, &mut self.users, &self.clock, None, &vital);
         let mut known = KnownProcess::new(process, mark, &vital, now, self.look);
-        known.cpu_ticks = vital.cpu_ticks;
+        known.cpu_ticks_pictured = vital.cpu_ticks;
         self.processes.insert(pid, known);
     }
 
@@ -95,6 +95,8 @@ impl LinuxProbe {
             self.see_start(pid, None, Start::Scan, now);
             return;
         }
+        known.cpu_ticks = vital.cpu_ticks;
+        known.resident_pages = vital.resident_pages;
         known.process.parent_pid = (vital.parent_pid != 0).then(|| i64::from(vital.parent_pid));
         let mark = arguments_mark(&mut self.reader, pid);
         let changed = known.kernel_name != vital.kernel_name || known.arguments_mark != mark;
@@ -121,18 +123,16 @@ impl LinuxProbe {
         let pids: Vec<u32> = self.processes.youngest_first();
         let mut measured = Vec::with_capacity(self.processes.len());
         for pid in pids.into_iter().rev() {
-            let Some(vital) = vital(&mut self.reader, pid) else {
-                continue;
-            };
             let digest = self.missing_digest(pid);
-            let Some(known) = self.processes.get_mut(pid) else {
+            let Some(known) = self.processes.get_mut(pid).filter(|known| !known.has_vanished())
+            else {
                 continue;
             };
             if digest.is_some() {
                 known.process.executable_sha256 = digest;
             }
-            let ticks = vital.cpu_ticks.saturating_sub(known.cpu_ticks);
-            known.cpu_ticks = vital.cpu_ticks;
+            let ticks = known.cpu_ticks.saturating_sub(known.cpu_ticks_pictured);
+            known.cpu_ticks_pictured = known.cpu_ticks;
             let mut process = known.process.clone();
             process.cpu_percent = seconds.map(|seconds| {
                 let age = process
@@ -141,7 +141,7 @@ impl LinuxProbe {
                 percent(self.clock.seconds(ticks), seconds.min(age).max(0.01))
             });
             if self.memory_total > 0 {
-                let resident = vital.resident_pages as f64 * page_size;
+                let resident = known.resident_pages as f64 * page_size;
                 process.memory_percent = Some(percent(resident, self.memory_total as f64));
             }
             measured.push(process);

@@ -18,7 +18,10 @@ pub(super) struct KnownProcess {
     pub(super) kernel_name: KernelName,
     pub(super) arguments_mark: u64,
     /// Processor time at the last full picture.
+    pub(super) cpu_ticks_pictured: u64,
+    /// Processor time and memory when it was last looked at.
     pub(super) cpu_ticks: u64,
+    pub(super) resident_pages: u64,
     /// When its start was reported.
     pub(super) announced: Instant,
     /// The look at all processes that saw it last.
@@ -39,7 +42,9 @@ impl KnownProcess {
             start_ticks: vital.start_ticks,
             kernel_name: vital.kernel_name,
             arguments_mark: mark,
-            cpu_ticks: 0,
+            cpu_ticks_pictured: 0,
+            cpu_ticks: vital.cpu_ticks,
+            resident_pages: vital.resident_pages,
             announced: now,
             look,
             young_looks: 0,
@@ -54,7 +59,9 @@ impl KnownProcess {
             start_ticks: u64::MAX,
             kernel_name: KernelName::new(b""),
             arguments_mark: 0,
+            cpu_ticks_pictured: 0,
             cpu_ticks: 0,
+            resident_pages: 0,
             announced: now,
             look,
             young_looks: YOUNG_LOOKS,
@@ -66,6 +73,11 @@ impl KnownProcess {
         let young = self.young_looks < YOUNG_LOOKS || now.duration_since(self.announced) < YOUNG;
         self.young_looks = self.young_looks.saturating_add(1);
         young
+    }
+
+    /// Whether it was gone before anything could be learned of it.
+    pub(super) fn has_vanished(&self) -> bool {
+        self.start_ticks == u64::MAX
     }
 
     /// Whether another process bears the number by now.

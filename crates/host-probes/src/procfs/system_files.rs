@@ -45,6 +45,25 @@ pub fn last_pid(loadavg: &[u8]) -> Option<u64> {
     decimal(words(loadavg).nth(4)?)
 }
 
+/// TCP's counts of connections that were asked for, that were accepted, and that are open now
+/// (`/proc/net/snmp`).
+pub fn tcp_counts(snmp: &[u8]) -> Option<(u64, u64, u64)> {
+    let mut lines = snmp.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"Tcp:"));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let value = |wanted: &[u8]| {
+        let at = words(names).position(|name| name == wanted)?;
+        decimal(words(values).nth(at)?)
+    };
+    Some((value(b"ActiveOpens")?, value(b"PassiveOpens")?, value(b"CurrEstab")?))
+}
+
+/// How many sockets of a protocol (`TCP:`, `UDP6:`, …) are in use (`/proc/net/sockstat{,6}`).
+pub fn sockets_in_use(sockstat: &[u8], protocol: &[u8]) -> Option<u64> {
+    let mut lines = sockstat.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(protocol))?;
+    decimal(words(line).nth(1)?)
+}
+
 /// `PRETTY_NAME` of os-release(5), without its quotes; at most 128 characters.
 pub fn pretty_name(os_release: &[u8]) -> Option<Box<str>> {
     let line = os_release
@@ -76,6 +95,18 @@ mod tests {
     }
 
     #[test]
+    fn counts_of_sockets_are_found_by_their_names() {
+        let snmp = b"Ip: Forwarding\nIp: 1\nTcp: MaxConn ActiveOpens PassiveOpens X CurrEstab\n\
+                     Tcp: -1 32116 24928 7 3\nUdp: InDatagrams\nUdp: 5\n";
+        assert_eq!(tcp_counts(snmp), Some((32116, 24928, 3)));
+        assert_eq!(tcp_counts(b"Tcp: ActiveOpens\nTcp: 5\n"), None);
+        let sockstat = b"sockets: used 11\nTCP: inuse 1 orphan 0 tw 562\nUDP: inuse 4 mem 0\n";
+        assert_eq!(sockets_in_use(sockstat, b"TCP:"), Some(1));
+        assert_eq!(sockets_in_use(sockstat, b"UDP:"), Some(4));
+        assert_eq!(sockets_in_use(sockstat, b"TCP6:"), None);
+    }
+
+    #[test]
     fn the_name_of_the_distribution_is_unquoted() {
         check(
             "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
@@ -95,6 +126,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = (real_user(&bytes), boot_seconds(&bytes), processors(&bytes));
+            let _ = (tcp_counts(&bytes), sockets_in_use(&bytes, b"TCP:"));
             let _ = (may_see_all(&bytes), memory(&bytes), last_pid(&bytes), pretty_name(&bytes));
         }
     }
