@@ -148,6 +148,9 @@ const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
+/// Host agents take no command that is good for longer than a day.
+const COMMAND_SECONDS_MAX: i64 = 86_400;
+
 impl Config {
     /// Reads and checks a file; without one, all is at its default.
     ///
@@ -214,6 +217,12 @@ impl Config {
             if value < min {
                 return refuse(field, &format!("less than {min}"));
             }
+        }
+        if config.detection.command_seconds > COMMAND_SECONDS_MAX {
+            return refuse(
+                "detection.command_seconds",
+                &format!("more than {COMMAND_SECONDS_MAX}: host agents refuse such commands"),
+            );
         }
         if limits.queue_bytes_max < limits.body_bytes_max {
             return refuse("limits.queue_bytes_max", "less than `body_bytes_max`");
@@ -374,6 +383,7 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused() {
         check("[detection]\nrisk_threshold = 100", Ok(()));
+        check("[detection]\ncommand_seconds = 86400", Ok(()));
         check(
             "[detection]\nrisk_threshold = nan",
             Err("detection.risk_threshold: not within 0 and 100"),
