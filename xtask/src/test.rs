@@ -32,10 +32,9 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
         let chosen = ["--workspace", "--exclude", "ringwall-end-to-end"];
         runner(place, &ringwall, &chosen, None)
     })?;
-    steps.suite("examples in the documentation", || {
+    steps.step("examples in the documentation", || {
         let arguments = ["test", "--locked", "--doc", "--workspace", "-q"];
-        keeping_lines(&mut command("cargo", arguments, &place.root), "cargo test --doc", closing)
-            .map(drop_empty)
+        quietly_named(&mut command("cargo", arguments, &place.root), "cargo test --doc")
     })?;
     steps.step("dashboard tests", || build::npm_run(place, "test"))?;
     steps.suite("end to end", || {
