@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Watch this host, report to a server, and carry out its commands
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Arguments {
     /// What to do instead of watching
     #[command(subcommand)]

@@ -125,10 +125,14 @@ fn describe(picture: &Inventory, capabilities: &ringwall_host_probes::Capabiliti
     };
     let users = if capabilities.other_users { "all users" } else { "own user only in full" };
     format!(
-        "{} processes, {} connections; {changes}; {users}",
-        picture.processes.len(),
-        picture.connections.len()
+        "{}, {}; {changes}; {users}",
+        counted(picture.processes.len(), "process", "processes"),
+        counted(picture.connections.len(), "connection", "connections")
     )
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Starts a process and ends it as a command would.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 /// Watch this host, report to a server, and carry out its commands
 #[derive(Debug, Parser)]
-#[command(name = "ringwall-host-agent", version, about, max_term_width = 100)]
+#[command(name = "ringwall-host-agent", version, max_term_width = 100)]
 struct Program {
     #[command(flatten)]
     arguments: Arguments,

@@ -70,7 +70,6 @@ struct Due {
     scan: Instant,
     /// A look at the id given out last, which shows cheaply whether a scan is due.
     glance: Instant,
-    allowance: Instant,
 }
 
 /// Changes are handed over at the latest when there are so many.
@@ -85,9 +84,6 @@ const GLANCE_INTERVAL: Duration = Duration::from_millis(50);
 const COST_FACTOR: u32 = 200;
 /// No look is put off for longer than this.
 const INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// Bytes of program files read for digests in a second of changes, and in one full picture.
-const DIGEST_BYTES_PER_SECOND: u64 = 24 << 20;
-const DIGEST_BYTES_PER_PICTURE: u64 = 8 << 20;
 
 impl LinuxProbe {
     /// A probe that has not yet looked at anything.
@@ -122,13 +118,7 @@ impl LinuxProbe {
             changes: Vec::new(),
             changed: None,
             losses: 0,
-            due: Due {
-                picture: start,
-                connections: start,
-                scan: start,
-                glance: start,
-                allowance: start,
-            },
+            due: Due { picture: start, connections: start, scan: start, glance: start },
             pictured: None,
         })
     }
@@ -211,8 +201,6 @@ impl LinuxProbe {
         }
         if self.due.picture <= now {
             self.due.picture = now + self.settings.collection_interval;
-            self.digests.allow(DIGEST_BYTES_PER_PICTURE);
-            self.due.allowance = now + Duration::from_secs(1);
             let inventory = self.picture()?;
             self.observe(Activity::Inventory(Box::new(inventory)), None);
         }
@@ -274,7 +262,6 @@ impl Probe for LinuxProbe {
             connections: after + CONNECTION_INTERVAL,
             scan: after + SCAN_INTERVAL,
             glance: after + GLANCE_INTERVAL,
-            allowance: after,
         };
         Ok(())
     }
@@ -283,10 +270,6 @@ impl Probe for LinuxProbe {
         let deadline = Instant::now() + wait;
         loop {
             let now = Instant::now();
-            if self.due.allowance <= now {
-                self.digests.allow(DIGEST_BYTES_PER_SECOND);
-                self.due.allowance = now + Duration::from_secs(1);
-            }
             let more = self.take_notices(now);
             self.work(now)?;
             let now = Instant::now();

@@ -28,7 +28,7 @@ impl Agent {
 
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringwall-host-agent"));
-    command.kill_on_drop(true).env("RINGWALL_LOG", "debug");
+    command.kill_on_drop(true).env("RINGWALL_LOG", "debug").env_remove("COLUMNS");
     command
 }
 

@@ -5,7 +5,7 @@ use rustix::io::retry_on_intr;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// SHA-256 of program files, each file read once.
 ///
@@ -17,11 +17,47 @@ pub(super) struct ExecutableDigests {
     known: HashMap<FileIdentity, [u8; 32]>,
     order: VecDeque<FileIdentity>,
     buffer: Vec<u8>,
-    /// How many bytes may still be read before [`ExecutableDigests::allow`] is called again.
-    allowance: u64,
+    allowance: Allowance,
     cost: Duration,
 }
 
+/// How many bytes may be read. It grows with time; a large file may overdraw it, and the next one waits
+/// until that is made good.
+#[derive(Debug)]
+struct Allowance {
+    bytes: i64,
+    since: Instant,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { bytes: ALLOWANCE_BYTES_MAX, since: Instant::now() }
+    }
+}
+
+impl Allowance {
+    fn grow(&mut self, now: Instant) {
+        let millis = now.saturating_duration_since(self.since).as_millis();
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        let bytes = millis.saturating_mul(ALLOWANCE_BYTES_PER_MILLI);
+        self.bytes = self.bytes.saturating_add(bytes).min(ALLOWANCE_BYTES_MAX);
+        self.since = now;
+    }
+}
+
+/// Who asks for a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A process that starts: its digest may decide what becomes of it.
+    Now,
+    /// A picture, for a process that has none yet: half of the allowance is left for those that start.
+    Sometime,
+}
+
+/// Reading goes on at this rate on average: below one percent of a core.
+const ALLOWANCE_BYTES_PER_MILLI: i64 = 4 << 10;
+/// So much can be read at once after a quiet time.
+const ALLOWANCE_BYTES_MAX: i64 = 32 << 20;
 /// Files that are remembered; the oldest is forgotten first.
 const FILES_MAX: usize = 2048;
 /// Larger program files have no digest: reading them would hold up what else is to be seen.
@@ -30,11 +66,6 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 const CHUNK_BYTES: usize = 32 << 10;
 
 impl ExecutableDigests {
-    /// Grants so many bytes to be read from now on; what was left before is forfeit.
-    pub(super) fn allow(&mut self, bytes: u64) {
-        self.allowance = bytes;
-    }
-
     /// The processor time that reading files has taken so far.
     pub(super) fn cost(&self) -> Duration {
         self.cost
@@ -42,15 +73,22 @@ impl ExecutableDigests {
 
     /// The digest of the program that the process runs; none where it cannot be read, does not lie on
     /// this host, is too large, or the allowance is used up.
-    pub(super) fn of_process(&mut self, reader: &mut ProcReader, pid: u32) -> Option<Box<str>> {
+    pub(super) fn of_process(
+        &mut self,
+        reader: &mut ProcReader,
+        pid: u32,
+        wanted: Wanted,
+    ) -> Option<Box<str>> {
         let file = self.mounts.program_file(reader, pid)?;
         if let Some(digest) = self.known.get(&file.identity) {
             return hexadecimal(digest);
         }
-        if file.size > FILE_BYTES_MAX || file.size > self.allowance {
+        self.allowance.grow(Instant::now());
+        let reserve = if wanted == Wanted::Now { 0 } else { ALLOWANCE_BYTES_MAX / 2 };
+        if file.size > FILE_BYTES_MAX || self.allowance.bytes <= reserve {
             return None;
         }
-        self.allowance -= file.size;
+        self.allowance.bytes -= i64::try_from(file.size).ok()?;
         let began = super::processor_time();
         let opened = reader.open_executable(pid).ok()?;
         let digest = self.read(&opened, file.size);
@@ -105,21 +143,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_is_that_of_the_file_and_the_allowance_is_kept() {
+    fn the_digest_is_that_of_the_file() {
         let mut reader = ProcReader::open().unwrap();
-        let own = std::process::id();
         let mut digests = ExecutableDigests::default();
-        assert_eq!(digests.of_process(&mut reader, own), None);
         let mut sleep = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
         let wanted = std::fs::canonicalize("/bin/sleep").unwrap();
         // Right after the fork the child still runs this test's own program.
         while reader.link_of(sleep.id(), "exe") != Some(wanted.as_os_str().as_encoded_bytes()) {
             std::thread::yield_now();
         }
-        digests.allow(64 << 20);
-        let found = digests.of_process(&mut reader, sleep.id());
-        digests.allow(0);
-        let again = digests.of_process(&mut reader, sleep.id());
+        let found = digests.of_process(&mut reader, sleep.id(), Wanted::Now);
+        // What is known needs no allowance.
+        digests.allowance.bytes = i64::MIN;
+        let again = digests.of_process(&mut reader, sleep.id(), Wanted::Sometime);
+        let other = digests.of_process(&mut reader, std::process::id(), Wanted::Now);
         sleep.kill().unwrap();
         sleep.wait().unwrap();
         let expected: String = Sha256::digest(std::fs::read(wanted).unwrap())
@@ -128,5 +165,18 @@ mod tests {
             .collect();
         assert_eq!(found.as_deref(), Some(&*expected));
         assert_eq!(again, found);
+        assert_eq!(other, None);
+    }
+
+    #[test]
+    fn the_allowance_grows_to_its_limit_and_debts_are_made_good() {
+        let start = Instant::now();
+        let mut allowance = Allowance { bytes: -(8 << 20), since: start };
+        allowance.grow(start + Duration::from_secs(1));
+        assert_eq!(allowance.bytes, ALLOWANCE_BYTES_PER_MILLI * 1000 - (8 << 20));
+        allowance.grow(start + Duration::from_secs(86_400));
+        assert_eq!(allowance.bytes, ALLOWANCE_BYTES_MAX);
+        allowance.grow(start);
+        assert_eq!(allowance.bytes, ALLOWANCE_BYTES_MAX);
     }
 }

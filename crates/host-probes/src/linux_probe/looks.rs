@@ -2,6 +2,7 @@
 
 use super::LinuxProbe;
 use super::changes::Start;
+use super::executable_digests::Wanted;
 use super::process_reader::{arguments_mark, describe, vital};
 use super::process_table::KnownProcess;
 use crate::boot_clock::now;
@@ -156,7 +157,7 @@ impl LinuxProbe {
         if !missing || !self.settings.executable_digests || self.pictured.is_none() {
             return None;
         }
-        self.digests.of_process(&mut self.reader, pid)
+        self.digests.of_process(&mut self.reader, pid, Wanted::Sometime)
     }
 
     pub(super) fn look_at_memory(&mut self) {

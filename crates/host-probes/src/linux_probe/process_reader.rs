@@ -1,4 +1,4 @@
-use super::executable_digests::ExecutableDigests;
+use super::executable_digests::{ExecutableDigests, Wanted};
 use crate::boot_clock::BootClock;
 use crate::procfs::{ProcReader, ProcessStat, real_user, short_name};
 use crate::secret_mask::mask_command_line;
@@ -102,7 +102,7 @@ pub(super) fn describe(
     let command_line = mask_command_line(arguments).map(String::into_boxed_str);
     let executable = reader.link_of(vital.pid, "exe").map(executable_path);
     let executable_sha256 = match digests {
-        Some(digests) if executable.is_some() => digests.of_process(reader, vital.pid),
+        Some(digests) if executable.is_some() => digests.of_process(reader, vital.pid, Wanted::Now),
         _ => None,
     };
     let process = Process {
