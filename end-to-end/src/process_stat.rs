@@ -37,6 +37,17 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
     Ok(kib.parse::<u64>()? * 1024)
 }
 
+/// How many processes and threads were ever started on this machine: `processes` of `/proc/stat`.
+///
+/// # Errors
+///
+/// When the kernel does not tell.
+pub fn started() -> Result<u64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let count = stat.lines().find_map(|line| line.strip_prefix("processes "));
+    Ok(count.context("no processes in /proc/stat")?.trim().parse()?)
+}
+
 /// The name of the processor and the number of its logical cores.
 pub fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

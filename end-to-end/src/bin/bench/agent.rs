@@ -38,6 +38,7 @@ pub(crate) async fn run(duration: Duration, processes: u64) -> Result<()> {
     // The first picture hashes program files and fills caches; what is asked is the time after it.
     sleep(Duration::from_secs(5)).await;
 
+    let started_before = process_stat::started()?;
     let before = process_stat::cpu_time(pid)?;
     let start = Instant::now();
     let mut resident_max = 0;
@@ -47,6 +48,7 @@ pub(crate) async fn run(duration: Duration, processes: u64) -> Result<()> {
     }
     let cpu = process_stat::cpu_time(pid)? - before;
     let share = 100.0 * cpu.as_secs_f64() / start.elapsed().as_secs_f64();
+    let started = process_stat::started()? - started_before;
     let processes = running_processes()?;
     if let Some(status) = agent.try_wait()? {
         bail!("the host agent ended with {status}");
@@ -55,7 +57,8 @@ pub(crate) async fn run(duration: Duration, processes: u64) -> Result<()> {
     server.stop().await?;
     drop(crowd);
 
-    println!("load      idle, {processes} processes, {:.0} s", duration.as_secs_f64());
+    let seconds = duration.as_secs_f64();
+    println!("load      {processes} processes, {started} starts by others in {seconds:.0} s");
     println!("resident  {:.1} MiB at most", resident_max as f64 / 1048576.0);
     println!("processor {share:.2} % of a core");
     Ok(())
