@@ -31,6 +31,10 @@ pub enum Activity {
     },
     /// Everything that runs on a host at one moment: OCSF device inventory info 5001, collect.
     Inventory(Box<Inventory>),
+    /// A web server or application answered a request: OCSF HTTP activity 4002.
+    HttpRequest(Box<HttpRequest>),
+    /// Somebody tried to sign in: OCSF authentication 3002, logon.
+    SignIn(Box<SignIn>),
 }
 
 impl Activity {
@@ -44,7 +48,8 @@ impl Activity {
             Self::ConnectionOpened(connection) | Self::ConnectionClosed(connection) => {
                 connection.pid
             }
-            Self::Inventory(_) => None,
+            Self::Inventory(_) | Self::HttpRequest(_) => None,
+            Self::SignIn(sign_in) => sign_in.pid,
         }
     }
 
@@ -76,6 +81,8 @@ impl Activity {
                     shorten_optional(text, NAME_BYTES_MAX);
                 }
             }
+            Self::HttpRequest(request) => request.shorten_texts(),
+            Self::SignIn(sign_in) => sign_in.shorten_texts(),
         }
     }
 
@@ -88,17 +95,21 @@ impl Activity {
             Self::ConnectionClosed(_) => "connection_closed",
             Self::SystemCall { .. } => "system_call",
             Self::Inventory(_) => "inventory",
+            Self::HttpRequest(_) => "http_request",
+            Self::SignIn(_) => "sign_in",
         }
     }
 
     /// Every name that [`Activity::kind`] gives.
-    pub const KINDS: [&'static str; 6] = [
+    pub const KINDS: [&'static str; 8] = [
         "process_started",
         "process_ended",
         "connection_opened",
         "connection_closed",
         "system_call",
         "inventory",
+        "http_request",
+        "sign_in",
     ];
 }
 
@@ -159,6 +170,30 @@ impl Connection {
     }
 }
 
+impl HttpRequest {
+    fn shorten_texts(&mut self) {
+        shorten(&mut self.method, NAME_BYTES_MAX);
+        shorten(&mut self.path, COMMAND_LINE_BYTES_MAX);
+        for text in [&mut self.hostname, &mut self.client_address, &mut self.user] {
+            shorten_optional(text, NAME_BYTES_MAX);
+        }
+        for text in [&mut self.user_agent, &mut self.referrer] {
+            shorten_optional(text, PATH_BYTES_MAX);
+        }
+    }
+}
+
+impl SignIn {
+    fn shorten_texts(&mut self) {
+        shorten(&mut self.user, NAME_BYTES_MAX);
+        for text in
+            [&mut self.service, &mut self.protocol, &mut self.client_address, &mut self.detail]
+        {
+            shorten_optional(text, NAME_BYTES_MAX);
+        }
+    }
+}
+
 fn shorten_optional(text: &mut Option<Box<str>>, bytes_max: usize) {
     if let Some(text) = text {
         shorten(text, bytes_max);
@@ -216,6 +251,70 @@ pub struct Connection {
     /// The name of that process, where known.
     #[serde(default)]
     pub process_name: Option<Box<str>>,
+}
+
+/// A request to a web server or application, and its answer. Fields that the sender does not know are
+/// none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRequest {
+    /// The method in the words of the sender: `GET`, `POST`, ….
+    pub method: Box<str>,
+    /// The path with its query, as requested.
+    pub path: Box<str>,
+    /// The host name that was asked for.
+    #[serde(default)]
+    pub hostname: Option<Box<str>>,
+    /// The address that the request came from.
+    #[serde(default)]
+    pub client_address: Option<Box<str>>,
+    /// The port that the request came from.
+    #[serde(default)]
+    pub client_port: Option<u16>,
+    /// What the client calls itself.
+    #[serde(default)]
+    pub user_agent: Option<Box<str>>,
+    /// The page that the client says it came from.
+    #[serde(default)]
+    pub referrer: Option<Box<str>>,
+    /// The user who was signed in.
+    #[serde(default)]
+    pub user: Option<Box<str>>,
+    /// The status code of the answer.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// The size of the answer's body in bytes.
+    #[serde(default)]
+    pub response_bytes: Option<u64>,
+    /// How long the answer took, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+}
+
+/// An attempt to sign in. Fields that the sender does not know are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The name that was given.
+    pub user: Box<str>,
+    /// Whether it was let in.
+    pub success: bool,
+    /// The program that decided: `sshd`, `sudo`, the name of an application.
+    #[serde(default)]
+    pub service: Option<Box<str>>,
+    /// How the user proved itself: `password`, `publickey`, ….
+    #[serde(default)]
+    pub protocol: Option<Box<str>>,
+    /// The address that the attempt came from; none for a local one.
+    #[serde(default)]
+    pub client_address: Option<Box<str>>,
+    /// The port that the attempt came from.
+    #[serde(default)]
+    pub client_port: Option<u16>,
+    /// The process that decided, where known.
+    #[serde(default)]
+    pub pid: Option<i64>,
+    /// Why it was refused, in the words of the sender.
+    #[serde(default)]
+    pub detail: Option<Box<str>>,
 }
 
 /// All processes and connections of a host at one moment.

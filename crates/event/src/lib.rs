@@ -28,7 +28,9 @@ mod severity;
 mod source;
 mod timestamp;
 
-pub use activity::{Activity, Connection, Inventory, Process, ProcessRef, SystemInfo};
+pub use activity::{
+    Activity, Connection, HttpRequest, Inventory, Process, ProcessRef, SignIn, SystemInfo,
+};
 pub use alert::{Alert, AlertState, Finding};
 pub use command::{Command, CommandAction, CommandState, Target};
 pub use event_id::{EventId, EventIdError};

@@ -1,6 +1,6 @@
 //! The JSON face: OCSF 1.x class, activity and field names.
 
-use crate::{Activity, Connection, Event, Inventory, Process, ProcessRef};
+use crate::{Activity, Connection, Event, HttpRequest, Inventory, Process, ProcessRef, SignIn};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn event(event: &Event) -> Value {
@@ -41,6 +41,11 @@ fn class(activity: &Activity) -> (u32, &'static str, u32, u32, &'static str) {
         Activity::ConnectionClosed(_) => (4001, "Network Activity", 4, 2, "Close"),
         Activity::SystemCall { .. } => (1003, "Kernel Activity", 1, 4, "Invoke"),
         Activity::Inventory(_) => (5001, "Device Inventory Info", 5, 2, "Collect"),
+        Activity::HttpRequest(request) => {
+            let (activity_id, activity_name) = http_activity(&request.method);
+            (4002, "HTTP Activity", 4, activity_id, activity_name)
+        }
+        Activity::SignIn(_) => (3002, "Authentication", 3, 1, "Logon"),
     }
 }
 
@@ -72,6 +77,25 @@ fn add_activity(fields: &mut Map<String, Value>, activity: &Activity) {
             }
         }
         Activity::Inventory(inventory) => add_inventory(fields, inventory),
+        Activity::HttpRequest(request) => add_http_request(fields, request),
+        Activity::SignIn(sign_in) => add_sign_in(fields, sign_in),
+    }
+}
+
+/// OCSF HTTP activity, `activity_id`.
+fn http_activity(method: &str) -> (u32, &'static str) {
+    match method {
+        "CONNECT" => (1, "Connect"),
+        "DELETE" => (2, "Delete"),
+        "GET" => (3, "Get"),
+        "HEAD" => (4, "Head"),
+        "OPTIONS" => (5, "Options"),
+        "POST" => (6, "Post"),
+        "PUT" => (7, "Put"),
+        "TRACE" => (8, "Trace"),
+        "PATCH" => (9, "Patch"),
+        "" => (0, "Unknown"),
+        _ => (99, "Other"),
     }
 }
 
@@ -138,6 +162,67 @@ fn add_connection(fields: &mut Map<String, Value>, connection: &Connection) {
             process.insert("name".into(), json!(name));
         }
         fields.insert("actor".into(), json!({ "process": process }));
+    }
+}
+
+fn add_http_request(fields: &mut Map<String, Value>, request: &HttpRequest) {
+    let mut url = json!({ "path": request.path });
+    if let (Value::Object(url), Some(hostname)) = (&mut url, &request.hostname) {
+        url.insert("hostname".into(), json!(hostname));
+    }
+    let mut asked = json!({ "http_method": request.method, "url": url });
+    if let Value::Object(asked) = &mut asked {
+        if let Some(agent) = &request.user_agent {
+            asked.insert("user_agent".into(), json!(agent));
+        }
+        if let Some(referrer) = &request.referrer {
+            asked.insert("referrer".into(), json!(referrer));
+        }
+    }
+    fields.insert("http_request".into(), asked);
+    if let Some(status) = request.status {
+        let mut answer = json!({ "code": status });
+        if let (Value::Object(answer), Some(bytes)) = (&mut answer, request.response_bytes) {
+            answer.insert("length".into(), json!(bytes));
+        }
+        fields.insert("http_response".into(), answer);
+    }
+    add_client(fields, request.client_address.as_deref(), request.client_port);
+    if let Some(user) = &request.user {
+        fields.insert("actor".into(), json!({ "user": { "name": user } }));
+    }
+    if let Some(duration) = request.duration_ms {
+        fields.insert("duration".into(), json!(duration));
+    }
+}
+
+fn add_sign_in(fields: &mut Map<String, Value>, sign_in: &SignIn) {
+    fields.insert("user".into(), json!({ "name": sign_in.user }));
+    let (status_id, status) = if sign_in.success { (1, "Success") } else { (2, "Failure") };
+    fields.insert("status_id".into(), json!(status_id));
+    fields.insert("status".into(), json!(status));
+    if let Some(service) = &sign_in.service {
+        fields.insert("service".into(), json!({ "name": service }));
+    }
+    if let Some(protocol) = &sign_in.protocol {
+        fields.insert("auth_protocol".into(), json!(protocol));
+    }
+    if let Some(detail) = &sign_in.detail {
+        fields.insert("status_detail".into(), json!(detail));
+    }
+    if let Some(pid) = sign_in.pid {
+        fields.insert("actor".into(), json!({ "process": { "pid": pid } }));
+    }
+    add_client(fields, sign_in.client_address.as_deref(), sign_in.client_port);
+}
+
+fn add_client(fields: &mut Map<String, Value>, address: Option<&str>, port: Option<u16>) {
+    if let Some(address) = address {
+        let mut endpoint = json!({ "ip": address });
+        if let (Value::Object(endpoint), Some(port)) = (&mut endpoint, port) {
+            endpoint.insert("port".into(), json!(port));
+        }
+        fields.insert("src_endpoint".into(), endpoint);
     }
 }
 

@@ -120,8 +120,12 @@ impl EventStore for Session<'_> {
         let source = self.source_id(source)?;
         self.connection
             .prepare_cached(
-                "INSERT INTO batch (source, received, time_min, time_max, events, base, keys, body)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                // The newest batches may be archived already: numbers never go back all the same.
+                "INSERT INTO batch
+                     (seq, source, received, time_min, time_max, events, base, keys, body)
+                 VALUES (1 + max(coalesce((SELECT max(seq) FROM batch), 0),
+                                 coalesce((SELECT value FROM meta WHERE name = 'archived_seq'), 0)),
+                         ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 source,

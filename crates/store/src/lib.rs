@@ -22,6 +22,7 @@
 //! # Ok(()) }
 //! ```
 
+mod archive;
 mod batch;
 mod database;
 mod error;
@@ -30,6 +31,7 @@ mod group_commit;
 mod schema;
 mod state;
 
+pub use archive::columns::{Column, ColumnKind};
 pub use batch::{BatchError, EncodedBatch};
 pub use database::{Database, Session};
 pub use error::StoreError;

@@ -4,7 +4,8 @@ use crate::StoreError;
 use rusqlite::Connection;
 
 /// One entry a version; a file at version N has had the first N entries.
-const MIGRATIONS: &[&str] = &[r"
+const MIGRATIONS: &[&str] = &[
+    r"
 CREATE TABLE source (
     id INTEGER PRIMARY KEY,
     dialect TEXT NOT NULL,
@@ -92,7 +93,57 @@ CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
-"];
+",
+    ARCHIVE,
+];
+
+/// The archive: which Parquet files hold what, what must be kept, and the counts by minute.
+const ARCHIVE: &str = r"
+-- A row refers to a file in the archive folder. State 0: live; 1: replaced or retired, to be
+-- unlinked once no reader from before is left, and only then is the row deleted.
+CREATE TABLE archive_file (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    state INTEGER NOT NULL DEFAULT 0,
+    -- UTC days since 1970 on which all its events were received.
+    day INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    time_min INTEGER NOT NULL,
+    time_max INTEGER NOT NULL,
+    received_min INTEGER NOT NULL,
+    received_max INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    created INTEGER NOT NULL
+);
+CREATE INDEX archive_file_by_state_and_time ON archive_file (state, time_max, time_min);
+CREATE INDEX archive_file_by_state_and_received ON archive_file (state, received_max);
+-- Which sources a file holds, so that a search by host opens few files.
+CREATE TABLE archive_file_source (
+    file INTEGER NOT NULL REFERENCES archive_file (id),
+    source INTEGER NOT NULL REFERENCES source (id),
+    events INTEGER NOT NULL,
+    PRIMARY KEY (file, source)
+) WITHOUT ROWID;
+CREATE INDEX archive_file_source_by_source ON archive_file_source (source, file);
+-- What retention must not touch: everything received within the bounds (open where null).
+CREATE TABLE legal_hold (
+    name TEXT PRIMARY KEY,
+    source TEXT,
+    since INTEGER,
+    until INTEGER,
+    reason TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+-- Counts of events by the minute (or hour) of their receipt; the body is packed by `rollups`.
+CREATE TABLE rollup (
+    level INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (level, start)
+) WITHOUT ROWID;
+";
 
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
