@@ -33,6 +33,14 @@ pub(crate) fn event(event: &Event) -> Value {
     out
 }
 
+impl Activity {
+    /// The OCSF class and the activity within it.
+    pub fn ocsf_class(&self) -> (u32, u32) {
+        let (class_uid, _, _, activity_id, _) = class(self);
+        (class_uid, activity_id)
+    }
+}
+
 fn class(activity: &Activity) -> (u32, &'static str, u32, u32, &'static str) {
     match activity {
         Activity::ProcessStarted(_) => (1007, "Process Activity", 1, 1, "Launch"),

@@ -1,3 +1,6 @@
 //! The archive: older events in Parquet files that anything can read.
 
 pub(crate) mod columns;
+pub(crate) mod events_of;
+pub(crate) mod file;
+pub(crate) mod rows;

@@ -24,6 +24,17 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file of the archive, or what goes into one, cannot be written or read.
+    #[error("archive file {file}: {why}")]
+    Archive {
+        /// Its name.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The work was given up because it was asked to, or its time was over.
+    #[error("cancelled")]
+    Cancelled,
     /// Anything else that SQLite says.
     #[error("database: {0}")]
     Sqlite(rusqlite::Error),

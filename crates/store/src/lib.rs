@@ -31,7 +31,10 @@ mod group_commit;
 mod schema;
 mod state;
 
-pub use archive::columns::{Column, ColumnKind};
+pub use archive::columns::{Column, ColumnKind, schema, schema_of};
+pub use archive::events_of::events_of;
+pub use archive::file::{ArchiveFile, FileLayout, FileWriter, NewFile};
+pub use archive::rows::BatchBuilder;
 pub use batch::{BatchError, EncodedBatch};
 pub use database::{Database, Session};
 pub use error::StoreError;
