@@ -1,6 +1,8 @@
 //! The archive: older events in Parquet files that anything can read.
 
+pub(crate) mod bytes;
 pub(crate) mod columns;
 pub(crate) mod events_of;
 pub(crate) mod file;
+pub(crate) mod read;
 pub(crate) mod rows;

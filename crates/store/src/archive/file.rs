@@ -1,5 +1,6 @@
 //! Writing and opening the files of the archive.
 
+use super::bytes::FileBytes;
 use super::columns::{Column, ColumnKind, schema};
 use crate::StoreError;
 use arrow_array::RecordBatch;
@@ -185,7 +186,7 @@ impl FileWriter {
 pub struct ArchiveFile {
     /// Its name, for messages.
     pub name: Arc<str>,
-    pub(crate) file: Arc<File>,
+    pub(crate) bytes: FileBytes,
     pub(crate) metadata: ArrowReaderMetadata,
 }
 
@@ -195,12 +196,11 @@ impl ArchiveFile {
     /// # Errors
     /// Where it is missing, or not a Parquet file.
     pub fn open(folder: &Path, name: &str) -> Result<Self, StoreError> {
-        let file = File::open(folder.join(name)).map_err(|error| StoreError::Archive {
-            file: name.to_owned(),
-            why: error.to_string(),
+        let bytes = File::open(folder.join(name)).and_then(FileBytes::new).map_err(|error| {
+            StoreError::Archive { file: name.to_owned(), why: error.to_string() }
         })?;
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let plain = ArrowReaderMetadata::load(&file, options.clone())
+        let plain = ArrowReaderMetadata::load(&bytes, options.clone())
             .map_err(|error| parquet_error(name, error))?;
         // Our own types where we know the column; what a later version added is read as it is.
         let fields: Vec<Field> = plain
@@ -215,7 +215,7 @@ impl ArchiveFile {
         let options = options.with_schema(Arc::new(Schema::new(fields)));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options)
             .map_err(|error| parquet_error(name, error))?;
-        Ok(Self { name: name.into(), file: Arc::new(file), metadata })
+        Ok(Self { name: name.into(), bytes, metadata })
     }
 
     /// How many row groups it has.

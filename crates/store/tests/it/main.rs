@@ -1,8 +1,10 @@
 //! The public face of the store, on real files.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod archive;
 mod events;
 mod group_commit;
+mod sample;
 mod state;
 
 use ringwall_event::{Activity, Event, EventId, ProcessRef, Severity, Source, Timestamp};

@@ -1,0 +1,74 @@
+//! Reading rows of an opened file.
+
+use super::columns::Column;
+use super::file::{ArchiveFile, parquet_error};
+use crate::StoreError;
+use arrow_array::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+
+/// Rows of a batch that readers give at once.
+pub(crate) const ROWS_AT_ONCE: usize = 8 << 10;
+
+impl ArchiveFile {
+    /// Reads columns of some row groups, only the rows of `selection` where there is one (counted over
+    /// those row groups). Columns that the file does not have are left out.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is damaged; so for each batch.
+    pub fn read(
+        &self,
+        row_groups: Vec<usize>,
+        columns: &[Column],
+        selection: Option<RowSelection>,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
+        let reader = self.reader(row_groups, columns, selection)?;
+        let name = self.name.clone();
+        Ok(reader.map(move |batch| {
+            batch.map_err(|error| StoreError::Archive {
+                file: name.to_string(),
+                why: error.to_string(),
+            })
+        }))
+    }
+
+    fn reader(
+        &self,
+        row_groups: Vec<usize>,
+        columns: &[Column],
+        selection: Option<RowSelection>,
+    ) -> Result<ParquetRecordBatchReader, StoreError> {
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.bytes.clone(),
+            self.metadata.clone(),
+        )
+        .with_row_groups(row_groups)
+        .with_projection(self.projection(columns))
+        .with_batch_size(ROWS_AT_ONCE);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        builder.build().map_err(|error| parquet_error(&self.name, error))
+    }
+
+    fn projection(&self, columns: &[Column]) -> ProjectionMask {
+        let schema = self.metadata.parquet_schema();
+        let leaves = columns.iter().filter_map(|column| self.leaf(*column));
+        ProjectionMask::leaves(schema, leaves)
+    }
+
+    /// The place of a column in this file.
+    pub(crate) fn leaf(&self, column: Column) -> Option<usize> {
+        let schema = self.metadata.parquet_schema();
+        // The same place in every file of this version.
+        let here = |leaf: usize| {
+            leaf < schema.num_columns() && schema.column(leaf).name() == column.name()
+        };
+        if here(column.position()) {
+            return Some(column.position());
+        }
+        (0..schema.num_columns()).find(|leaf| here(*leaf))
+    }
+}
