@@ -4,5 +4,6 @@ pub(crate) mod bytes;
 pub(crate) mod columns;
 pub(crate) mod events_of;
 pub(crate) mod file;
+pub(crate) mod open_files;
 pub(crate) mod read;
 pub(crate) mod rows;

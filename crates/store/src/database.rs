@@ -1,3 +1,4 @@
+use crate::archive::open_files::OpenFiles;
 use crate::{StoreError, schema};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
@@ -9,13 +10,17 @@ pub struct Database {
     path: PathBuf,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
+    archive: OpenFiles,
 }
 
 /// A connection during one transaction; [`crate::EventStore`] and [`crate::StateStore`] are its verbs.
 pub struct Session<'c> {
     pub(crate) connection: &'c Connection,
+    pub(crate) archive: &'c OpenFiles,
 }
 
+/// Beside the database file.
+pub(crate) const ARCHIVE_FOLDER: &str = "archive";
 const READERS_IDLE_MAX: usize = 8;
 const STATEMENTS_CACHED: usize = 64;
 
@@ -49,6 +54,7 @@ impl Database {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             idle_readers: Mutex::new(Vec::new()),
+            archive: OpenFiles::new(path.with_file_name(ARCHIVE_FOLDER)),
         })
     }
 
@@ -68,7 +74,7 @@ impl Database {
             None => self.open_reader()?,
         };
         connection.execute_batch("BEGIN")?;
-        let answer = job(&Session { connection: &connection });
+        let answer = job(&Session { connection: &connection, archive: &self.archive });
         connection.execute_batch("ROLLBACK")?;
         let mut idle = self.idle_readers.lock();
         if idle.len() < READERS_IDLE_MAX {
@@ -95,7 +101,7 @@ impl Database {
     ) -> Result<T, StoreError> {
         let writer = self.writer.lock();
         writer.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let outcome = job(&Session { connection: &writer });
+        let outcome = job(&Session { connection: &writer, archive: &self.archive });
         let committed = match outcome {
             Ok(value) => {
                 writer.prepare_cached("COMMIT")?.execute([]).map(|_| value).map_err(Into::into)

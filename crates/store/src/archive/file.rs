@@ -218,6 +218,11 @@ impl ArchiveFile {
         Ok(Self { name: name.into(), bytes, metadata })
     }
 
+    /// About how much memory the footer takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.metadata.metadata().memory_size()
+    }
+
     /// How many row groups it has.
     pub fn row_groups(&self) -> usize {
         self.metadata.metadata().num_row_groups()
