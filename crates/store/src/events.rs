@@ -360,7 +360,7 @@ impl Ord for Newest {
 }
 
 /// Reads a row of [`COLUMNS`].
-fn unpack(row: &Row<'_>) -> Result<StoredBatch, StoreError> {
+pub(crate) fn unpack(row: &Row<'_>) -> Result<StoredBatch, StoreError> {
     let text = |column: usize| -> Result<String, rusqlite::Error> { row.get(column) };
     let source = Source::new(&text(1)?, &text(2)?);
     let received = Timestamp::from_micros(row.get(3)?);

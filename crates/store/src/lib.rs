@@ -28,6 +28,7 @@ mod database;
 mod error;
 mod events;
 mod group_commit;
+mod scan;
 mod schema;
 mod state;
 
@@ -40,4 +41,7 @@ pub use database::{Database, Session};
 pub use error::StoreError;
 pub use events::{EventFilter, EventStore, PagePosition, StoredBatch};
 pub use group_commit::{CommitError, Finish, GroupCommit, GroupCommitOptions, QueueFull};
+pub use scan::control::{ScanControl, ScanProgress};
+pub use scan::predicate::{Place, Predicate, Test, TextPattern};
+pub use scan::snapshot::{ScanRequest, Sink};
 pub use state::{AlertFilter, AuditRecord, CommandFilter, Mark, StateStore};

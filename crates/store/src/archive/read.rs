@@ -4,7 +4,6 @@ use super::columns::Column;
 use super::file::{ArchiveFile, parquet_error};
 use crate::StoreError;
 use arrow_array::RecordBatch;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
@@ -51,12 +50,6 @@ impl ArchiveFile {
             builder = builder.with_row_selection(selection);
         }
         builder.build().map_err(|error| parquet_error(&self.name, error))
-    }
-
-    fn projection(&self, columns: &[Column]) -> ProjectionMask {
-        let schema = self.metadata.parquet_schema();
-        let leaves = columns.iter().filter_map(|column| self.leaf(*column));
-        ProjectionMask::leaves(schema, leaves)
     }
 
     /// The place of a column in this file.
