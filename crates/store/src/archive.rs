@@ -1,5 +1,6 @@
 //! The archive: older events in Parquet files that anything can read.
 
+pub(crate) mod bulk_load;
 pub(crate) mod bytes;
 pub(crate) mod columns;
 pub(crate) mod events_of;

@@ -118,6 +118,11 @@ impl Database {
         committed
     }
 
+    /// Where the files of the archive are.
+    pub fn archive_folder(&self) -> &Path {
+        self.archive.folder()
+    }
+
     /// The size of the database and its journal in bytes.
     pub fn size_bytes(&self) -> u64 {
         ["", "-wal"]

@@ -274,7 +274,7 @@ impl Session<'_> {
             .optional()?)
     }
 
-    fn source_id(&self, source: &Source) -> Result<i64, StoreError> {
+    pub(crate) fn source_id(&self, source: &Source) -> Result<i64, StoreError> {
         if let Some(id) = self.known_source_id(source)? {
             return Ok(id);
         }

@@ -32,6 +32,7 @@ mod scan;
 mod schema;
 mod state;
 
+pub use archive::bulk_load::{BulkLoad, BulkLoadSettings, BulkLoaded};
 pub use archive::columns::{Column, ColumnKind, schema, schema_of};
 pub use archive::events_of::events_of;
 pub use archive::file::{ArchiveFile, FileLayout, FileWriter, NewFile};
@@ -42,6 +43,7 @@ pub use error::StoreError;
 pub use events::{EventFilter, EventStore, PagePosition, StoredBatch};
 pub use group_commit::{CommitError, Finish, GroupCommit, GroupCommitOptions, QueueFull};
 pub use scan::control::{ScanControl, ScanProgress};
+pub use scan::kernels::{GROUPS_MAX, Groups, Value, value};
 pub use scan::predicate::{Place, Predicate, Test, TextPattern};
 pub use scan::snapshot::{ScanRequest, Sink};
 pub use state::{AlertFilter, AuditRecord, CommandFilter, Mark, StateStore};

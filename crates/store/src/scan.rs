@@ -7,6 +7,7 @@
 
 pub(crate) mod control;
 mod evaluate;
+pub(crate) mod kernels;
 pub(crate) mod predicate;
 mod prune;
 pub(crate) mod snapshot;
