@@ -96,7 +96,7 @@ impl Session<'_> {
                             if !matches!(ended, Ok(ControlFlow::Continue(()))) {
                                 stop.store(true, Ordering::Relaxed);
                             }
-                            ended?;
+                            ended.map(drop)?;
                         }
                         Ok(())
                     })
@@ -115,7 +115,7 @@ impl Session<'_> {
                     })
                 })
                 .collect();
-            intake?;
+            intake.map(drop)?;
             ended.into_iter().collect::<Result<(), StoreError>>()
         })?;
         sinks.push(own);

@@ -5,6 +5,7 @@ mod archive;
 mod events;
 mod group_commit;
 mod sample;
+mod scan;
 mod state;
 
 use ringwall_event::{Activity, Event, EventId, ProcessRef, Severity, Source, Timestamp};
