@@ -22,14 +22,21 @@
 //! # Ok(()) }
 //! ```
 
+pub mod backup;
+pub mod data_dir;
+pub mod maintenance;
+
 mod archive;
 mod batch;
 mod database;
 mod error;
 mod events;
 mod group_commit;
+mod integrity;
+mod progress;
 mod scan;
 mod schema;
+mod sha256;
 mod state;
 
 pub use archive::bulk_load::{BulkLoad, BulkLoadSettings, BulkLoaded};
@@ -42,6 +49,7 @@ pub use database::{Database, Session};
 pub use error::StoreError;
 pub use events::{EventFilter, EventStore, PagePosition, StoredBatch};
 pub use group_commit::{CommitError, Finish, GroupCommit, GroupCommitOptions, QueueFull};
+pub use progress::{Progress, ProgressNow};
 pub use scan::control::{ScanControl, ScanProgress};
 pub use scan::kernels::{GROUPS_MAX, Groups, Value, value};
 pub use scan::predicate::{Place, Predicate, Test, TextPattern};
