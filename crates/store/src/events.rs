@@ -1,8 +1,18 @@
+mod page;
+
+use crate::archive::columns::Column;
+use crate::archive::events_of::events_of;
 use crate::batch::{self, EncodedBatch};
+use crate::scan::control::ScanControl;
+use crate::scan::predicate::{Predicate, Test};
+use crate::scan::snapshot::{Sink, scan_row_group};
 use crate::{Session, StoreError};
+use arrow_array::RecordBatch;
 use ringwall_event::{Event, EventId, Source, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// The events: appended in batches, read newest first.
 pub trait EventStore {
@@ -31,6 +41,19 @@ pub trait EventStore {
         after: Option<PagePosition>,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError>;
+
+    /// As [`EventStore::events`], but ends once so much time is used up: the page may then be short or
+    /// empty, and says where to go on.
+    ///
+    /// # Errors
+    /// Where the database or a file cannot be read, or a batch is damaged.
+    fn events_within(
+        &self,
+        filter: &EventFilter,
+        after: Option<PagePosition>,
+        limit: usize,
+        budget: Duration,
+    ) -> Result<EventPage, StoreError>;
 
     /// The event with this id.
     ///
@@ -79,6 +102,8 @@ pub struct EventFilter {
     pub pid: Option<i64>,
     /// Of this kind (`Activity::kind`).
     pub kind: Option<String>,
+    /// With these words in any of its texts; A to Z count as a to z.
+    pub contains: Option<String>,
     /// Happened at or after.
     pub since: Option<Timestamp>,
     /// Happened before.
@@ -92,6 +117,15 @@ pub struct PagePosition {
     pub time: Timestamp,
     /// The event's id.
     pub id: EventId,
+}
+
+/// Events, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Where to go on, if the time was used up before the page was full.
+    pub resume: Option<PagePosition>,
 }
 
 /// One batch, unpacked.
@@ -146,65 +180,17 @@ impl EventStore for Session<'_> {
         after: Option<PagePosition>,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
-        let mut wanted = Wanted::new(filter, after);
-        let source = match &filter.source {
-            None => None,
-            Some(source) => match self.known_source_id(source)? {
-                Some(id) => Some(id),
-                None => return Ok(Vec::new()),
-            },
-        };
-        // Batches come by their newest event. An event is next when no batch still to come can
-        // hold a newer one.
-        let newest_allowed = wanted.newest_allowed.as_micros();
-        let oldest_allowed = wanted.oldest_allowed.as_micros();
-        // Bodies are fetched one by one: SQLite would read each into memory, wanted or not.
-        let mut fetch =
-            self.connection.prepare_cached(&format!("SELECT {COLUMNS} WHERE b.seq = ?"))?;
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT b.seq, s.dialect, b.time_max, b.keys
-             FROM batch b JOIN source s ON s.id = b.source
-             WHERE {} b.time_max >= ? AND b.time_min <= ? ORDER BY b.time_max DESC",
-            if source.is_some() { "b.source = ? AND" } else { "? IS NULL AND" }
-        ))?;
-        let mut rows = statement.query(params![source, oldest_allowed, newest_allowed])?;
-        let mut page: Vec<Event> = Vec::with_capacity(limit.min(1024));
-        let mut waiting: BinaryHeap<Newest> = BinaryHeap::new();
-        while let Some(row) = rows.next()? {
-            let time_max = Timestamp::from_micros(row.get(2)?);
-            while page.len() < limit
-                && waiting.peek().is_some_and(|newest| newest.0.time > time_max)
-            {
-                page.extend(waiting.pop().map(|newest| newest.0));
-            }
-            if page.len() >= limit {
-                return Ok(page);
-            }
-            let dialect = row.get_ref(1)?.as_str().map_err(unreadable("source"))?;
-            let keys = row.get_ref(3)?.as_blob().map_err(unreadable("batch keys"))?;
-            if !wanted.may_hold(keys, dialect) {
-                continue;
-            }
-            let mut bodies = fetch.query([row.get::<_, i64>(0)?])?;
-            let Some(body) = bodies.next()? else { continue };
-            let events = unpack(body)?.events;
-            waiting.extend(events.into_iter().filter(|event| wanted.fits(event)).map(Newest));
-            // What can never be on this page need not wait for it.
-            if waiting.len() > 4 * limit + 4096 {
-                let mut best = std::mem::take(&mut waiting).into_sorted_vec();
-                let surplus = best.len().saturating_sub(limit.saturating_add(1));
-                best.drain(..surplus);
-                wanted.raise_oldest(best.first().map(|oldest| oldest.0.time));
-                waiting = best.into();
-            }
-        }
-        while page.len() < limit {
-            match waiting.pop() {
-                Some(newest) => page.push(newest.0),
-                None => break,
-            }
-        }
-        Ok(page)
+        page::page(self, filter, after, limit, None).map(|page| page.events)
+    }
+
+    fn events_within(
+        &self,
+        filter: &EventFilter,
+        after: Option<PagePosition>,
+        limit: usize,
+        budget: Duration,
+    ) -> Result<EventPage, StoreError> {
+        page::page(self, filter, after, limit, Some(budget))
     }
 
     fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -215,8 +201,10 @@ impl EventStore for Session<'_> {
         let base = id.at(0).as_u128().to_be_bytes();
         let mut rows =
             statement.query(params![millis, millis.saturating_add(1000), base.as_slice()])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        Ok(unpack(row)?.events.into_iter().find(|event| event.id == id))
+        match rows.next()? {
+            Some(row) => Ok(unpack(row)?.events.into_iter().find(|event| event.id == id)),
+            None => self.archived_event(id, millis),
+        }
     }
 
     fn replay(
@@ -266,6 +254,36 @@ impl EventStore for Session<'_> {
 }
 
 impl Session<'_> {
+    /// Looks for an event that was received in this millisecond (its first microsecond).
+    fn archived_event(&self, id: EventId, received: i64) -> Result<Option<Event>, StoreError> {
+        let until = received.saturating_add(999);
+        let uid = BTreeSet::from([id.at(0).as_u128()]);
+        let wanted = Predicate::Has(Column::MetadataBatchUid, Test::OneOfUids(uid))
+            .and(Predicate::number(Column::MetadataSequence, i64::from(id.position())))
+            .and(Predicate::Has(
+                Column::MetadataLoggedTime,
+                Test::Within { min: received, max: until },
+            ));
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name FROM archive_file
+             WHERE state = 0 AND received_max >= ? AND received_min <= ?",
+        )?;
+        let names = statement.query_map([received, until], |row| row.get::<_, String>(0))?;
+        let mut found = FirstEvent(None);
+        for name in names {
+            let file = self.archive.get(&name?)?;
+            for group in 0..file.row_groups() {
+                let control = ScanControl::default();
+                let looked =
+                    scan_row_group(&file, group, &wanted, Column::ALL, &control, &mut found)?;
+                if looked.is_break() {
+                    return Ok(found.0);
+                }
+            }
+        }
+        Ok(None)
+    }
+
     fn known_source_id(&self, source: &Source) -> Result<Option<i64>, StoreError> {
         Ok(self
             .connection
@@ -285,77 +303,12 @@ impl Session<'_> {
     }
 }
 
-/// The filter, ready for many batches.
-struct Wanted<'a> {
-    filter: &'a EventFilter,
-    after: Option<PagePosition>,
-    fingerprints: Vec<u32>,
-    newest_allowed: Timestamp,
-    oldest_allowed: Timestamp,
-}
+struct FirstEvent(Option<Event>);
 
-impl<'a> Wanted<'a> {
-    fn new(filter: &'a EventFilter, after: Option<PagePosition>) -> Self {
-        let mut newest_allowed = Timestamp::from_micros(i64::MAX);
-        if let Some(until) = filter.until {
-            newest_allowed = newest_allowed.min(until.plus_micros(-1));
-        }
-        if let Some(position) = after {
-            newest_allowed = newest_allowed.min(position.time);
-        }
-        let oldest_allowed = filter.since.unwrap_or(Timestamp::from_micros(i64::MIN));
-        let mut fingerprints: Vec<u32> =
-            filter.pid.map(batch::pid_fingerprint).into_iter().collect();
-        fingerprints.extend(filter.kind.as_deref().map(batch::kind_fingerprint));
-        Self { filter, after, fingerprints, newest_allowed, oldest_allowed }
-    }
-
-    fn may_hold(&self, keys: &[u8], dialect: &str) -> bool {
-        self.filter.dialect.as_deref().is_none_or(|wanted| wanted == dialect)
-            && self.fingerprints.iter().all(|wanted| batch::has_fingerprint(keys, *wanted))
-    }
-
-    fn fits(&self, event: &Event) -> bool {
-        event.time <= self.newest_allowed
-            && event.time >= self.oldest_allowed
-            && self
-                .after
-                .is_none_or(|after| PagePosition { time: event.time, id: event.id } < after)
-            && self.filter.pid.is_none_or(|pid| event.pid() == Some(pid))
-            && self.filter.kind.as_deref().is_none_or(|kind| event.activity.kind() == kind)
-    }
-
-    fn raise_oldest(&mut self, oldest: Option<Timestamp>) {
-        self.oldest_allowed = self.oldest_allowed.max(oldest.unwrap_or(self.oldest_allowed));
-    }
-}
-
-/// An event ordered by (time, id): the heap gives the newest first.
-struct Newest(Event);
-
-impl Newest {
-    fn key(&self) -> (Timestamp, EventId) {
-        (self.0.time, self.0.id)
-    }
-}
-
-impl PartialEq for Newest {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Newest {}
-
-impl PartialOrd for Newest {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Newest {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
+impl Sink for FirstEvent {
+    fn take(&mut self, batch: &RecordBatch) -> Result<ControlFlow<()>, StoreError> {
+        self.0 = events_of(batch)?.into_iter().next();
+        Ok(ControlFlow::Break(()))
     }
 }
 

@@ -47,7 +47,7 @@ pub use archive::rows::BatchBuilder;
 pub use batch::{BatchError, EncodedBatch};
 pub use database::{Database, Session};
 pub use error::StoreError;
-pub use events::{EventFilter, EventStore, PagePosition, StoredBatch};
+pub use events::{EventFilter, EventPage, EventStore, PagePosition, StoredBatch};
 pub use group_commit::{CommitError, Finish, GroupCommit, GroupCommitOptions, QueueFull};
 pub use progress::{Progress, ProgressNow};
 pub use scan::control::{ScanControl, ScanProgress};

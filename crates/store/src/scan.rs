@@ -6,9 +6,9 @@
 //! the dictionaries of one row group per thread.
 
 pub(crate) mod control;
-mod evaluate;
+pub(crate) mod evaluate;
 pub(crate) mod kernels;
 pub(crate) mod predicate;
-mod prune;
+pub(crate) mod prune;
 pub(crate) mod snapshot;
 mod text;

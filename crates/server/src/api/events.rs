@@ -30,6 +30,7 @@ pub(super) async fn list(
         dialect: None,
         pid: query.pid,
         kind: query.kind,
+        contains: None,
         since: query.since,
         until: query.until,
     };

@@ -7,6 +7,9 @@ use arrow_array::RecordBatch;
 use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::statistics::Statistics;
+use ringwall_event::Timestamp;
 
 /// Rows of a batch that readers give at once.
 pub(crate) const ROWS_AT_ONCE: usize = 8 << 10;
@@ -50,6 +53,36 @@ impl ArchiveFile {
             builder = builder.with_row_selection(selection);
         }
         builder.build().map_err(|error| parquet_error(&self.name, error))
+    }
+
+    /// The earliest and the latest time in a row group, in microseconds.
+    pub(crate) fn times_of(&self, group: usize) -> Option<(i64, i64)> {
+        let leaf = self.leaf(Column::Time)?;
+        match self.metadata.metadata().row_groups().get(group)?.column(leaf).statistics()? {
+            Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
+            _ => None,
+        }
+    }
+
+    /// A row of the group before which all rows lie that are not later than this; rows are sorted, so
+    /// the pages after it need not be read.
+    pub(crate) fn rows_until(&self, group: usize, latest: Timestamp) -> usize {
+        let rows = usize::try_from(self.rows_of(group)).unwrap_or(usize::MAX);
+        let Some(leaf) = self.leaf(Column::Time) else { return rows };
+        let index = self.metadata.metadata().page_index_for_row_group(group);
+        let (Some(ColumnIndexMetaData::INT64(times)), Some(places)) =
+            (index.column_index(leaf), index.offset_index(leaf))
+        else {
+            return rows;
+        };
+        // The first page that is later as a whole.
+        let first_later = times
+            .min_values_iter()
+            .position(|min| min.is_some_and(|min| *min > latest.as_micros()));
+        first_later
+            .and_then(|page| places.page_locations().get(page))
+            .and_then(|place| usize::try_from(place.first_row_index).ok())
+            .map_or(rows, |row| row.min(rows))
     }
 
     /// The place of a column in this file.

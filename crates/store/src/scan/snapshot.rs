@@ -44,7 +44,6 @@ pub struct ScanRequest {
 #[derive(Clone, Debug)]
 pub(crate) struct LiveFile {
     pub(crate) name: String,
-    pub(crate) time_min: Timestamp,
     pub(crate) time_max: Timestamp,
 }
 
@@ -123,16 +122,25 @@ impl Session<'_> {
     }
 
     pub(crate) fn live_files(&self, bounds: (i64, i64)) -> Result<Vec<LiveFile>, StoreError> {
+        self.live_files_of(bounds, None)
+    }
+
+    /// The files whose times reach into these bounds, the latest last; of one source only, if it is
+    /// named.
+    pub(crate) fn live_files_of(
+        &self,
+        bounds: (i64, i64),
+        source: Option<i64>,
+    ) -> Result<Vec<LiveFile>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT name, time_min, time_max FROM archive_file
-             WHERE state = 0 AND time_max >= ? AND time_min <= ? ORDER BY time_max, id",
+            "SELECT name, time_max FROM archive_file f
+             WHERE state = 0 AND time_max >= ?1 AND time_min <= ?2
+                 AND (?3 IS NULL OR EXISTS (
+                     SELECT 1 FROM archive_file_source s WHERE s.file = f.id AND s.source = ?3))
+             ORDER BY time_max, id",
         )?;
-        let rows = statement.query_map(params![bounds.0, bounds.1], |row| {
-            Ok(LiveFile {
-                name: row.get(0)?,
-                time_min: Timestamp::from_micros(row.get(1)?),
-                time_max: Timestamp::from_micros(row.get(2)?),
-            })
+        let rows = statement.query_map(params![bounds.0, bounds.1, source], |row| {
+            Ok(LiveFile { name: row.get(0)?, time_max: Timestamp::from_micros(row.get(1)?) })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -4,6 +4,7 @@
 mod archive;
 mod events;
 mod group_commit;
+mod pages;
 mod sample;
 mod scan;
 mod state;

@@ -20,7 +20,11 @@ const SMALL: BulkLoadSettings = BulkLoadSettings {
 };
 
 /// A database with some of the events in intake and the others in the archive, and all of them.
-fn stored(folder: &sample::Folder, events: Vec<Event>, archived: usize) -> (Database, Vec<Event>) {
+pub(crate) fn stored(
+    folder: &sample::Folder,
+    events: Vec<Event>,
+    archived: usize,
+) -> (Database, Vec<Event>) {
     let database = Database::open(&folder.path().join("ringwall.db")).unwrap();
     let mut all: Vec<Event> = Vec::new();
     for (number, mut event) in events.into_iter().enumerate() {
