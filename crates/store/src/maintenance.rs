@@ -1,5 +1,12 @@
 //! Looking after a store from outside its server: is it sound, what is in it, and counts made anew.
 
+mod catalogue;
 mod finding;
+mod stats;
+mod summary;
+mod verify;
 
 pub use finding::{Finding, FindingKind, FindingSeverity};
+pub use stats::{ColumnStats, Stats, stats};
+pub use summary::{DaySummary, Summary};
+pub use verify::{Checked, Verification, verify};
