@@ -25,6 +25,7 @@
 pub mod backup;
 pub mod data_dir;
 pub mod maintenance;
+pub mod sql;
 
 mod archive;
 mod batch;
