@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod archive;
+mod backup;
+mod data_dirs;
 mod events;
 mod group_commit;
 mod pages;
 mod sample;
 mod scan;
+mod sql;
 mod state;
+mod verify;
 
 use ringwall_event::{Activity, Event, EventId, ProcessRef, Severity, Source, Timestamp};
 use ringwall_store::{Database, EncodedBatch, EventStore};
