@@ -52,6 +52,10 @@ pub struct EventQuery {
     /// Those of this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// Those with these words in any of their texts; A to Z count as a to z.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 256)]
+    pub contains: Option<String>,
     /// Those that happened at this moment or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>, format = DateTime)]

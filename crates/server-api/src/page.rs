@@ -14,7 +14,8 @@ pub const LIMIT_MAX: u32 = 1000;
 pub struct Page<T> {
     /// The rows, newest first where they have a time.
     pub data: Vec<T>,
-    /// What to give as `cursor` for the rows after these; none at the end.
+    /// What to give as `cursor` for the rows after these; none at the end. A page may be short or
+    /// even empty and have one all the same, where there was much to look through.
     pub next_cursor: Option<String>,
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   ringwall events --host web-1 --since 10m
+  ringwall events --contains /etc/shadow --since 30d
   ringwall events --follow --kind process_started
   ringwall events --json -n 1000 | jq '.[].summary'";
 
@@ -50,6 +51,9 @@ struct List {
     /// Only events of this kind, such as process_started or system_call
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<String>,
+    /// Only events with these words in any of their texts, whatever the case of the letters
+    #[arg(long, value_name = "WORDS", conflicts_with = "follow")]
+    contains: Option<String>,
     /// Only what happened since: 10m, 2h, 7d, or a date and time
     #[arg(long, value_name = "MOMENT", conflicts_with = "follow")]
     since: Option<String>,
@@ -89,6 +93,7 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         host,
         pid: list.pid,
         kind: list.kind.clone(),
+        contains: list.contains.clone(),
         since: moment(&list.since)?,
         until: moment(&list.until)?,
         ..EventQuery::default()

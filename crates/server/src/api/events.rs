@@ -8,9 +8,14 @@ use ringwall_event::{Activity, Connection, Event, EventId, Process, ProcessRef, 
 use ringwall_server_api::{EventQuery, EventRow, Page, Problem};
 use ringwall_store::{EventFilter, EventStore, PagePosition};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A line for people is at most this long.
 const SUMMARY_CHARS_MAX: usize = 300;
+/// What is looked for is at most this long.
+const CONTAINS_BYTES_MAX: usize = 256;
+/// A page for which there is much to look through ends early, and says where to go on.
+const PAGE_BUDGET: Duration = Duration::from_millis(25);
 
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
@@ -22,7 +27,13 @@ pub(super) async fn list(
         let detail = format!("must be one of {}", Activity::KINDS.join(", "));
         return Err(Problem::invalid_parameter("kind", detail).into());
     }
-    let purpose = (&query.host, query.pid, &query.kind, query.since, query.until);
+    if let Some(words) = &query.contains
+        && !(1..=CONTAINS_BYTES_MAX).contains(&words.len())
+    {
+        let detail = format!("must have 1 to {CONTAINS_BYTES_MAX} bytes");
+        return Err(Problem::invalid_parameter("contains", detail).into());
+    }
+    let purpose = (&query.host, query.pid, &query.kind, &query.contains, query.since, query.until);
     let wanted: Wanted<'_, (Timestamp, EventId)> =
         Wanted::read(&server, "events", &purpose, query.limit, query.cursor.as_deref())?;
     let filter = EventFilter {
@@ -30,17 +41,21 @@ pub(super) async fn list(
         dialect: None,
         pid: query.pid,
         kind: query.kind,
-        contains: None,
+        contains: query.contains,
         since: query.since,
         until: query.until,
     };
     let after = wanted.after.map(|(time, id)| PagePosition { time, id });
     let fetch = wanted.fetch();
-    let rows: Vec<EventRow> = server
+    let (rows, resume): (Vec<EventRow>, _) = server
         .engine
-        .read(move |session| Ok(session.events(&filter, after, fetch)?.iter().map(row).collect()))
+        .read(move |session| {
+            let page = session.events_within(&filter, after, fetch, PAGE_BUDGET)?;
+            Ok((page.events.iter().map(row).collect(), page.resume))
+        })
         .await?;
-    Ok(Json(wanted.page(rows, |row| (row.time, row.id))?))
+    let resume = resume.map(|position| (position.time, position.id));
+    Ok(Json(wanted.page_until(rows, |row| (row.time, row.id), resume)?))
 }
 
 pub(super) async fn show(

@@ -58,6 +58,21 @@ impl<'a, P: Serialize + DeserializeOwned> Wanted<'a, P> {
         Ok(Page { data: rows, next_cursor })
     }
 
+    /// As [`Wanted::page`], for a search that may have stopped early: `resume` is then where to go on,
+    /// however few rows there are.
+    pub(super) fn page_until<R>(
+        &self,
+        rows: Vec<R>,
+        place: impl Fn(&R) -> P,
+        resume: Option<P>,
+    ) -> Result<Page<R>, ApiError> {
+        let mut page = self.page(rows, place)?;
+        if let (None, Some(resume)) = (&page.next_cursor, resume) {
+            page.next_cursor = Some(self.seal(&resume)?);
+        }
+        Ok(page)
+    }
+
     fn seal(&self, place: &P) -> Result<String, ApiError> {
         let bytes = serde_json::to_vec(place).map_err(|error| ApiError::internal(&error))?;
         seal_cursor(self.server.secrets.cursor_key(), &self.purpose, &bytes)

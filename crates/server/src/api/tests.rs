@@ -7,6 +7,7 @@ mod fixture;
 mod lists;
 mod requests;
 mod sign_in;
+mod store;
 mod stream;
 
 use fixture::{Answer, Fixture, Sender};
