@@ -67,6 +67,8 @@ pub(crate) const UNFINISHED: &str = ".tmp";
 /// Dictionaries larger than this give way to plain values within the row group.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 const PAGE_BYTES_MAX: usize = 1 << 20;
+/// A row group ends early at this size: it is held in memory until it is written.
+const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
 const TEXT_STATISTICS_BYTES: usize = 64;
 
 /// A file of the archive under construction: rows come sorted by time and id.
@@ -241,6 +243,7 @@ fn properties(layout: &FileLayout) -> Result<WriterProperties, StoreError> {
         .set_created_by(concat!("ringwall ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(layout.row_group_rows))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
         .set_data_page_row_count_limit(layout.page_rows)
         .set_data_page_size_limit(PAGE_BYTES_MAX)
         .set_write_batch_size(layout.page_rows.min(1024))

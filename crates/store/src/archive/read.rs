@@ -11,8 +11,10 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 use ringwall_event::Timestamp;
 
-/// Rows of a batch that readers give at once.
+/// Rows of a batch that readers give at once, if they are not large.
 pub(crate) const ROWS_AT_ONCE: usize = 8 << 10;
+/// What the texts that are no dictionary may take in one batch: pictures of hosts have 100 KB each.
+const BATCH_BYTES: u64 = 16 << 20;
 
 impl ArchiveFile {
     /// Reads columns of some row groups, only the rows of `selection` where there is one (counted over
@@ -46,13 +48,31 @@ impl ArchiveFile {
             self.bytes.clone(),
             self.metadata.clone(),
         )
+        .with_batch_size(self.rows_at_once(&row_groups, columns))
         .with_row_groups(row_groups)
-        .with_projection(self.projection(columns))
-        .with_batch_size(ROWS_AT_ONCE);
+        .with_projection(self.projection(columns));
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
         builder.build().map_err(|error| parquet_error(&self.name, error))
+    }
+
+    /// How many rows to read at once, so that a batch stays small.
+    pub(crate) fn rows_at_once(&self, row_groups: &[usize], columns: &[Column]) -> usize {
+        let groups = self.metadata.metadata().row_groups();
+        let plain = columns.iter().filter(|column| !column.has_dictionary());
+        let leaves: Vec<usize> = plain.filter_map(|column| self.leaf(*column)).collect();
+        let largest_row = row_groups
+            .iter()
+            .filter_map(|group| groups.get(*group))
+            .map(|group| {
+                let bytes = leaves.iter().map(|leaf| group.column(*leaf).uncompressed_size());
+                bytes.sum::<i64>().unsigned_abs() / group.num_rows().unsigned_abs().max(1)
+            })
+            .max()
+            .unwrap_or_default();
+        let rows = BATCH_BYTES / largest_row.max(1);
+        usize::try_from(rows).unwrap_or(ROWS_AT_ONCE).clamp(16, ROWS_AT_ONCE)
     }
 
     /// The earliest and the latest time in a row group, in microseconds.

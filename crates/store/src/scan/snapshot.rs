@@ -219,7 +219,7 @@ pub(crate) fn scan_row_group<S: Sink + ?Sized>(
     )
     .with_row_groups(vec![group])
     .with_projection(file.projection(columns))
-    .with_batch_size(ROWS_AT_ONCE);
+    .with_batch_size(file.rows_at_once(&[group], columns));
     if left != Predicate::True {
         let looked_at: Vec<Column> = left.columns().into_iter().collect();
         let mut evaluator = Evaluator::new(&left);
