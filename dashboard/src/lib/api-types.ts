@@ -22,6 +22,8 @@ export const EVENT_KINDS = [
   "connection_opened",
   "connection_closed",
   "system_call",
+  "http_request",
+  "sign_in",
   "inventory",
 ] as const;
 
@@ -30,7 +32,10 @@ export type IndicatorKind = (typeof INDICATOR_KINDS)[number];
 
 export interface Page<T> {
   data: T[];
+  /** Where the next page begins. One may follow a page that is short, even empty. */
   next_cursor?: string | null;
+  /** How far back a page that is short was looked for, where the server says so. */
+  searched_to?: string | null;
 }
 
 export interface Session {
@@ -263,4 +268,56 @@ export interface Tick {
   events_last_minute: number;
   alerts_open: number;
   hosts_online: number;
+}
+
+export const TIMELINE_GROUPS = ["kind", "severity", "source", "none"] as const;
+
+/** Counts of events by the moment of their receipt. */
+export interface Timeline {
+  step_seconds: number;
+  since: string;
+  until: string;
+  by: (typeof TIMELINE_GROUPS)[number];
+  /** Of each group, one count a step from `since` on. */
+  series: { key: string; counts: number[] }[];
+  total: number;
+}
+
+export interface StoreDay {
+  /** `2026-11-21`, in UTC. */
+  day: string;
+  events: number;
+  bytes: number;
+}
+
+/** What is kept, and how much room it takes. */
+export interface StoreStats {
+  events: number;
+  bytes: number;
+  files: number;
+  bytes_per_event: number | null;
+  oldest: string | null;
+  newest: string | null;
+  /** What was received and is not in the archive yet. */
+  intake: { batches: number; events: number; bytes: number };
+  days: StoreDay[];
+}
+
+/** What retention must not touch. Bounds that are absent are open. */
+export interface Hold {
+  name: string;
+  source: string | null;
+  since: string | null;
+  until: string | null;
+  reason: string;
+  created_by: string;
+  created: string;
+}
+
+export interface NewHold {
+  name: string;
+  source?: string;
+  since?: string;
+  until?: string;
+  reason: string;
 }

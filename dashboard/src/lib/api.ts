@@ -9,17 +9,22 @@ import type {
   CreatedKey,
   CreatedToken,
   EventRow,
+  Hold,
   Host,
   HostProcess,
   ImportReport,
   Indicator,
+  NewHold,
   NewIndicator,
   Overview,
   Page,
   Score,
   Session,
+  StoreStats,
+  Timeline,
   Token,
 } from "./api-types";
+import { readNdjson } from "./ndjson";
 
 /** Why a request gave no answer to use: what the problem body says, or that no answer came. */
 export class ApiError extends Error {
@@ -83,9 +88,10 @@ interface Options {
   quiet?: boolean;
 }
 
-async function request<T>(path: string, options: Options = {}): Promise<T> {
+/** Asks, and gives the answer where it is a good one; its body is not read yet. */
+async function send(path: string, options: Options, accept: string): Promise<Response> {
   const method = options.method ?? "GET";
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers: Record<string, string> = { Accept: accept };
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf !== null) headers["X-Ringwall-CSRF"] = csrf;
   let response: Response;
@@ -107,6 +113,11 @@ async function request<T>(path: string, options: Options = {}): Promise<T> {
     if (error.status === 401 && options.quiet !== true) whenSignedOut();
     throw error;
   }
+  return response;
+}
+
+async function request<T>(path: string, options: Options = {}): Promise<T> {
+  const response = await send(path, options, "application/json");
   if (response.status === 204) return undefined as T;
   try {
     return (await response.json()) as T;
@@ -158,6 +169,12 @@ const id = encodeURIComponent;
 export interface PageQuery extends Query {
   limit?: number;
   cursor?: string | null;
+}
+
+/** What a query may take. */
+export interface QueryLimits {
+  row_limit: number;
+  time_limit_ms: number;
 }
 
 export const api = {
@@ -252,6 +269,24 @@ export const api = {
   },
   audit: (query: PageQuery, signal?: AbortSignal) =>
     request<Page<AuditRow>>("/audit", { query, signal }),
+  timeline: (query: Query, signal?: AbortSignal) =>
+    request<Timeline>("/timeline", { query, signal }),
+  store: (signal?: AbortSignal) => request<StoreStats>("/store", { signal }),
+  holds: {
+    list: (signal?: AbortSignal) => request<Page<Hold>>("/holds", { signal }),
+    add: (hold: NewHold) => request<Hold>("/holds", { method: "POST", body: hold }),
+    remove: (name: string) => request<void>(`/holds/${id(name)}`, { method: "DELETE" }),
+  },
+  /** Runs SQL. The answer comes line by line; whoever aborts `signal` ends the query too. */
+  query: async (sql: string, limits: QueryLimits, signal: AbortSignal) => {
+    const body = { sql, ...limits, format: "ndjson" };
+    const options: Options = { method: "POST", body, signal };
+    const response = await send("/query", options, "application/x-ndjson");
+    if (response.body === null) {
+      throw new ApiError(response.status, "Unreadable answer", "The server's answer is empty.");
+    }
+    return readNdjson(response.body);
+  },
 };
 
 function noted(note: string): { note?: string } {

@@ -22,6 +22,7 @@ export abstract class Reading<T> {
   cancel(): void {
     this.#running?.abort();
     this.#running = null;
+    this.loading = false;
   }
 
   protected get isRunning(): boolean {
@@ -33,7 +34,7 @@ export abstract class Reading<T> {
     question: (signal: AbortSignal) => Promise<A>,
     take: (answer: A) => void,
   ): Promise<void> {
-    this.cancel();
+    this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
     this.loading = true;
@@ -101,11 +102,19 @@ export function withChanges<T extends { id: string }>(
   return [...added.reverse().map((change) => change.row), ...kept];
 }
 
+/** How long a search goes on by itself while pages come short. */
+const SEARCH_MS_MAX = 8000;
+
 /** A list in pages, newest first, that live rows join. */
 export class PagedList<T extends { id: string }> extends Reading<T[]> {
   /** Where the next page begins; null where the list is whole. */
   cursor = $state<string | null>(null);
+  /** Whether pages came short, and the search goes on by itself. */
+  searching = $state(false);
+  /** How far back was looked, where the last page came short and the server says so. */
+  searchedTo = $state<string | null>(null);
   #arrived: Change<T>[] = [];
+  #search = 0;
 
   constructor(
     private readonly read: (query: PageQuery, signal: AbortSignal) => Promise<Page<T>>,
@@ -117,20 +126,59 @@ export class PagedList<T extends { id: string }> extends Reading<T[]> {
   /** Reads the first page; with `fresh` the rows before go first. */
   load(query: PageQuery, fresh = true): Promise<void> {
     return untrack(() => {
-      if (fresh) this.value = null;
-      return this.#askPage(query, (page) => {
-        this.value = page.data;
-      });
+      if (fresh) {
+        this.value = null;
+        this.cursor = null;
+        this.searchedTo = null;
+      }
+      return this.#fill(query, null);
     });
   }
 
   /** Reads the next page behind what is there. */
   async more(query: PageQuery): Promise<void> {
-    if (this.cursor === null || this.loading) return;
-    await this.#askPage({ ...query, cursor: this.cursor }, (page) => {
-      const known = new Set(this.value?.map((row) => row.id));
-      this.value = [...(this.value ?? []), ...page.data.filter((row) => !known.has(row.id))];
-    });
+    if (this.cursor === null || this.loading || this.searching) return;
+    await this.#fill(query, this.cursor);
+  }
+
+  /** Ends a search that goes on by itself; what it found stays. */
+  stop(): void {
+    if (this.searching) this.cancel();
+  }
+
+  override cancel(): void {
+    this.#search += 1;
+    this.searching = false;
+    super.cancel();
+  }
+
+  /**
+   * Reads pages from `cursor` on, or from the first, until there are rows for one. The server looks
+   * through so much for each, and gives a short one where it found little: the next goes on from there.
+   */
+  async #fill(query: PageQuery, cursor: string | null): Promise<void> {
+    this.cancel();
+    const search = this.#search;
+    const began = performance.now();
+    let from = cursor;
+    let found = 0;
+    for (;;) {
+      const isFirst = from === null;
+      await this.#askPage(isFirst ? query : { ...query, cursor: from }, (page) => {
+        found += page.data.length;
+        this.searchedTo = found < this.limit ? (page.searched_to ?? null) : null;
+        const known = new Set(isFirst ? [] : this.value?.map((row) => row.id));
+        const before = isFirst ? [] : (this.value ?? []);
+        this.value = [...before, ...page.data.filter((row) => !known.has(row.id))];
+      });
+      // Stopped, or another question came.
+      if (search !== this.#search) return;
+      from = this.cursor;
+      if (this.error !== null || from === null || found >= this.limit) break;
+      if (performance.now() - began > SEARCH_MS_MAX) break;
+      this.searching = true;
+    }
+    this.searching = false;
   }
 
   /** Puts a live row in its place: over its older self, or on top; out where `keep` is false. */
