@@ -241,6 +241,24 @@ pub(crate) fn overview() -> Overview {
     }
 }
 
+pub(crate) fn store() -> StoreStats {
+    let (events, bytes) = (1_204_118, 24_082_360);
+    StoreStats {
+        events: events + 2_117,
+        intake: StoreIntake { batches: 88, events: 2_117, waiting_since: Some(seconds_ago(70)) },
+        archive: StoreArchive { files: 3, events, bytes, bytes_per_event: Some(20.0) },
+        database_bytes: 5_242_880,
+        oldest: Some(seconds_ago(90_000)),
+        newest: Some(seconds_ago(1)),
+        holds: 0,
+        days: vec![StoreDay {
+            day: Timestamp::from_micros(NOW_MICROS - NOW_MICROS % 86_400_000_000),
+            events: events + 2_117,
+            bytes,
+        }],
+    }
+}
+
 pub(crate) fn agent_report() -> AgentReport {
     AgentReport {
         boot_id: "0d3f7a52c1e94b0a8f6e2d1c0b9a8877".into(),

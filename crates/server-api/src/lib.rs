@@ -35,6 +35,7 @@ mod keys;
 mod overview;
 mod scores;
 mod session;
+mod store;
 mod stream;
 mod tokens;
 
@@ -68,6 +69,7 @@ pub use overview::{
 };
 pub use scores::{ScoreQuery, ScoreRow};
 pub use session::{Role, SESSION_COOKIE, Session, SessionRequest};
+pub use store::{STORE_DAYS_MAX, StoreArchive, StoreDay, StoreIntake, StoreStats};
 pub use stream::{EventsRow, Lagged, StreamEvent, StreamQuery, Tick, Topic};
 pub use tokens::{TokenCreated, TokenRequest, TokenRow};
 
@@ -94,6 +96,7 @@ mod tests {
         check(examples::audit());
         check(examples::overview());
         check(examples::session());
+        check(examples::store());
         check(examples::agent_report());
         check(examples::signed_commands());
         check(Page { data: vec![examples::alert()], next_cursor: None });

@@ -13,6 +13,8 @@ pub const OPENAPI: &str = "/api/v1/openapi.json";
 pub const DOCS: &str = "/api/v1/docs";
 /// Everything at a glance.
 pub const OVERVIEW: &str = "/api/v1/overview";
+/// What the store holds.
+pub const STORE: &str = "/api/v1/store";
 /// All hosts.
 pub const HOSTS: &str = "/api/v1/hosts";
 /// One host.

@@ -8,8 +8,8 @@ use ringwall_server_api::{
     AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EventQuery, EventRow,
     Health, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
     IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest, NoteRequest, Overview,
-    Page, PageQuery, ScoreQuery, ScoreRow, StreamQuery, TokenCreated, TokenRequest, TokenRow,
-    paths,
+    Page, PageQuery, ScoreQuery, ScoreRow, StoreStats, StreamQuery, TokenCreated, TokenRequest,
+    TokenRow, paths,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,6 +56,14 @@ impl Client {
     /// Where there is no answer, or the server refuses.
     pub async fn overview(&self) -> Result<Overview, ClientError> {
         self.get(paths::OVERVIEW).await
+    }
+
+    /// What the store holds.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn store(&self) -> Result<StoreStats, ClientError> {
+        self.get(paths::STORE).await
     }
 
     /// All hosts, the one that reported last first.

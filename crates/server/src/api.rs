@@ -25,6 +25,7 @@ mod keys;
 mod overview;
 mod scores;
 mod session;
+mod store;
 mod stream;
 mod tokens;
 
@@ -47,7 +48,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 38] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 39] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -55,6 +56,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::SESSION, Who::SignedIn, get(session::show)),
         (paths::SESSION, Who::SignedIn, delete(session::sign_out)),
         (paths::OVERVIEW, Who::May(May::ReadHosts), get(overview::show)),
+        (paths::STORE, Who::May(May::ReadEvents), get(store::show)),
         (paths::HOSTS, Who::May(May::ReadHosts), get(hosts::list)),
         (paths::HOST, Who::May(May::ReadHosts), get(hosts::show)),
         (paths::HOST_PROCESSES, Who::May(May::ReadHosts), get(hosts::processes)),

@@ -7,7 +7,7 @@ use crate::{
     HealthStatus, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
     IndicatorRow, KeyCreated, KeyRequest, KeyRow, KillRequest, Lagged, NoteRequest, Overview, Page,
     PageQuery, ProblemKind, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
-    StreamQuery, Tick, TokenCreated, TokenRequest, TokenRow, examples, paths, schemas,
+    StoreStats, StreamQuery, Tick, TokenCreated, TokenRequest, TokenRow, examples, paths, schemas,
 };
 use serde_json::json;
 use utoipa::openapi::schema::Type;
@@ -50,6 +50,10 @@ fn server() -> Vec<Described> {
         get(paths::OVERVIEW, "overview", "Everything at a glance")
             .tag("overview")
             .answers::<Overview>(200, "The counts, and what is most urgent", examples::overview())
+            .done(),
+        get(paths::STORE, "store", "What the store holds")
+            .tag("overview")
+            .answers::<StoreStats>(200, "Events, files, bytes and days", examples::store())
             .done(),
     ]
 }

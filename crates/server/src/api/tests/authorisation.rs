@@ -37,6 +37,7 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         get(paths::SESSION.into(), Least::ReadOnly),
         delete(paths::SESSION.into(), Least::ReadOnly),
         get(paths::OVERVIEW.into(), Least::ReadOnly),
+        get(paths::STORE.into(), Least::ReadOnly),
         get(paths::HOSTS.into(), Least::ReadOnly),
         get(at(paths::HOST), Least::ReadOnly),
         get(at(paths::HOST_PROCESSES), Least::ReadOnly),
