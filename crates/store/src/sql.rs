@@ -340,3 +340,6 @@ fn failure_of(error: &rusqlite::Error, sql: &str, running: &Running) -> Failure 
     }
     answer::failure_of_sql(error, sql)
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,8 +97,9 @@ enum Line<'a> {
 
 #[derive(Serialize)]
 struct Progress {
-    parts: u64,
-    parts_done: u64,
+    /// Parts of files, and intake.
+    files: u64,
+    files_done: u64,
     events_scanned: u64,
     events_skipped: u64,
 }
@@ -156,8 +157,8 @@ impl<W: Write> Answers<W> {
     pub(super) fn progress(&mut self, progress: &ScanProgress) -> io::Result<()> {
         self.flush()?;
         self.line(&Line::Progress(Progress {
-            parts: progress.parts,
-            parts_done: progress.parts_done,
+            files: progress.parts,
+            files_done: progress.parts_done,
             events_scanned: progress.events_scanned,
             events_skipped: progress.events_skipped,
         }))

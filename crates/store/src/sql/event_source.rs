@@ -112,17 +112,6 @@ impl StoredEvents {
     pub(super) fn database(&self) -> &Path {
         &self.inner.beside.database
     }
-
-    /// Runs `job` on this moment.
-    pub(super) fn with_session<T>(
-        &self,
-        job: impl FnOnce(&Session<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let reader = self.inner.reader()?;
-        let answer = job(&self.inner.session(&reader));
-        self.inner.idle.lock().push(reader);
-        answer
-    }
 }
 
 impl EventSource for StoredEvents {

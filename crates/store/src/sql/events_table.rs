@@ -49,7 +49,7 @@ struct EventsTable {
 
 /// How SQLite is told of the columns. The id is the key: there are no row numbers, and where SQLite
 /// puts the rows of two scans together (`a = 1 OR b = 2`), it tells them apart by it.
-fn declaration() -> String {
+pub(super) fn declaration() -> String {
     let columns: Vec<String> = Shown::all()
         .map(|column| {
             let kind = match column {
@@ -242,7 +242,6 @@ unsafe impl VTabCursor for EventsCursor {
             })?;
             predicate = predicate.and(one);
         }
-        self.shared.running.plan(format!("events: {plan}"));
         let columns = plan.stored_columns();
         let batches = if plan.newest_first {
             self.shared.source.newest_first(predicate, columns)

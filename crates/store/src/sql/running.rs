@@ -13,12 +13,11 @@ pub(super) struct Running {
     /// When it is given up.
     pub(super) deadline: Instant,
     complaint: Mutex<Option<String>>,
-    plans: Mutex<Vec<String>>,
 }
 
 impl Running {
     pub(super) fn new(started: Timestamp, deadline: Instant) -> Self {
-        Self { started, deadline, complaint: Mutex::default(), plans: Mutex::default() }
+        Self { started, deadline, complaint: Mutex::default() }
     }
 
     /// Ends the query with this error; the first stands.
@@ -34,18 +33,5 @@ impl Running {
     /// Whether there is no point in going on.
     pub(super) fn is_over(&self) -> bool {
         self.complaint.lock().is_some() || Instant::now() >= self.deadline
-    }
-
-    /// Notes how a part of the query is carried out.
-    pub(super) fn plan(&self, words: String) {
-        let mut plans = self.plans.lock();
-        if !plans.contains(&words) && plans.len() < 64 {
-            plans.push(words);
-        }
-    }
-
-    /// How the parts of the query were carried out.
-    pub(super) fn plans(&self) -> Vec<String> {
-        self.plans.lock().clone()
     }
 }
