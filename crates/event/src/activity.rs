@@ -393,4 +393,57 @@ mod tests {
         activity.shorten_texts();
         assert!(serde_json::to_string(&activity).unwrap().len() < 16 << 10);
     }
+
+    #[test]
+    fn requests_and_sign_ins_full_of_long_texts_become_small() {
+        let long: Box<str> = "x".repeat(1 << 20).into();
+        let some = || Some(long.clone());
+        let request = HttpRequest {
+            method: long.clone(),
+            path: long.clone(),
+            hostname: some(),
+            client_address: some(),
+            user_agent: some(),
+            referrer: some(),
+            user: some(),
+            ..HttpRequest::default()
+        };
+        let sign_in = SignIn {
+            user: long.clone(),
+            service: some(),
+            protocol: some(),
+            client_address: some(),
+            detail: some(),
+            ..SignIn::default()
+        };
+        for (mut activity, bytes_max) in [
+            (Activity::HttpRequest(Box::new(request)), 18 << 10),
+            (Activity::SignIn(Box::new(sign_in)), 2 << 10),
+        ] {
+            activity.shorten_texts();
+            let bytes = serde_json::to_string(&activity).unwrap().len();
+            assert!(bytes < bytes_max, "{}: {bytes} bytes", activity.kind());
+        }
+    }
+
+    #[test]
+    fn kinds_have_a_name_each() {
+        let process = ProcessRef::default;
+        let one_of_each = [
+            Activity::ProcessStarted(Process::default()),
+            Activity::ProcessEnded { process: process(), exit_code: None },
+            Activity::ConnectionOpened(Connection::default()),
+            Activity::ConnectionClosed(Connection::default()),
+            Activity::SystemCall {
+                process: process(),
+                name: "execve".into(),
+                risk_score: None,
+                anomaly_score: None,
+            },
+            Activity::Inventory(Box::default()),
+            Activity::HttpRequest(Box::default()),
+            Activity::SignIn(Box::default()),
+        ];
+        assert_eq!(one_of_each.map(|activity| activity.kind()), Activity::KINDS);
+    }
 }

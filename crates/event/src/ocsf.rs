@@ -252,3 +252,149 @@ fn add_inventory(fields: &mut Map<String, Value>, inventory: &Inventory) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EventId, Severity, Source, Timestamp};
+
+    #[test]
+    fn an_http_request_has_the_names_of_class_4002() {
+        let request = HttpRequest {
+            method: "POST".into(),
+            path: "/login?next=%2F".into(),
+            hostname: Some("shop.example".into()),
+            client_address: Some("203.0.113.9".into()),
+            client_port: Some(51_000),
+            user_agent: Some("curl/8.5.0".into()),
+            referrer: Some("https://shop.example/".into()),
+            user: Some("ada".into()),
+            status: Some(302),
+            response_bytes: Some(154),
+            duration_ms: Some(12),
+        };
+        check(
+            Activity::HttpRequest(Box::new(request)),
+            &json!({
+                "class_uid": 4002,
+                "class_name": "HTTP Activity",
+                "category_uid": 4,
+                "activity_id": 6,
+                "activity_name": "Post",
+                "type_uid": 400_206,
+                "http_request": {
+                    "http_method": "POST",
+                    "url": { "path": "/login?next=%2F", "hostname": "shop.example" },
+                    "user_agent": "curl/8.5.0",
+                    "referrer": "https://shop.example/",
+                },
+                "http_response": { "code": 302, "length": 154 },
+                "src_endpoint": { "ip": "203.0.113.9", "port": 51_000 },
+                "actor": { "user": { "name": "ada" } },
+                "duration": 12,
+            }),
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_request_is_left_out() {
+        let request = HttpRequest { path: "/".into(), ..HttpRequest::default() };
+        check(
+            Activity::HttpRequest(Box::new(request)),
+            &json!({
+                "class_uid": 4002,
+                "class_name": "HTTP Activity",
+                "category_uid": 4,
+                "activity_id": 0,
+                "activity_name": "Unknown",
+                "type_uid": 400_200,
+                "http_request": { "http_method": "", "url": { "path": "/" } },
+            }),
+        );
+    }
+
+    #[test]
+    fn methods_are_the_activities_of_class_4002() {
+        for (method, expected) in [
+            ("CONNECT", 1),
+            ("DELETE", 2),
+            ("GET", 3),
+            ("HEAD", 4),
+            ("OPTIONS", 5),
+            ("POST", 6),
+            ("PUT", 7),
+            ("TRACE", 8),
+            ("PATCH", 9),
+            ("PROPFIND", 99),
+            ("get", 99),
+            ("", 0),
+        ] {
+            let request = HttpRequest { method: method.into(), ..HttpRequest::default() };
+            let activity = Activity::HttpRequest(Box::new(request));
+            assert_eq!(activity.ocsf_class(), (4002, expected), "method {method:?}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_has_the_names_of_class_3002() {
+        let sign_in = SignIn {
+            user: "root".into(),
+            success: false,
+            service: Some("sshd".into()),
+            protocol: Some("password".into()),
+            client_address: Some("203.0.113.9".into()),
+            client_port: Some(40_022),
+            pid: Some(812),
+            detail: Some("invalid password".into()),
+        };
+        let mut expected = json!({
+            "class_uid": 3002,
+            "class_name": "Authentication",
+            "category_uid": 3,
+            "activity_id": 1,
+            "activity_name": "Logon",
+            "type_uid": 300_201,
+            "user": { "name": "root" },
+            "status_id": 2,
+            "status": "Failure",
+            "status_detail": "invalid password",
+            "service": { "name": "sshd" },
+            "auth_protocol": "password",
+            "src_endpoint": { "ip": "203.0.113.9", "port": 40_022 },
+            "actor": { "process": { "pid": 812 } },
+        });
+        check(Activity::SignIn(Box::new(sign_in.clone())), &expected);
+
+        let local = SignIn { user: "ada".into(), success: true, ..SignIn::default() };
+        for gone in ["status_detail", "service", "auth_protocol", "src_endpoint", "actor"] {
+            expected.as_object_mut().unwrap().remove(gone);
+        }
+        expected["user"] = json!({ "name": "ada" });
+        expected["status_id"] = json!(1);
+        expected["status"] = json!("Success");
+        check(Activity::SignIn(Box::new(local)), &expected);
+    }
+
+    /// The fields that an activity adds to those that all events have.
+    #[track_caller]
+    fn check(activity: Activity, expected: &Value) {
+        const OF_ALL: [&str; 6] =
+            ["metadata", "time", "time_dt", "severity_id", "severity", "device"];
+        let event = Event {
+            id: EventId::from_parts(1_700_000_000_000, 0, 0),
+            time: Timestamp::from_millis(1_700_000_000_000),
+            received: Timestamp::from_millis(1_700_000_000_100),
+            source: Source::new(Source::HOST_AGENT, "web-1"),
+            host: "web-1".into(),
+            severity: Severity::Informational,
+            activity,
+            original: None,
+        };
+        let mut face = event.to_ocsf();
+        let fields = face.as_object_mut().unwrap();
+        for name in OF_ALL {
+            assert!(fields.remove(name).is_some(), "{name} is missing");
+        }
+        assert_eq!(&face, expected);
+    }
+}

@@ -25,8 +25,8 @@ pub struct EventRow {
     /// How bad it is by itself.
     #[schema(value_type = schemas::Severity)]
     pub severity: Severity,
-    /// `process_started`, `process_ended`, `connection_opened`, `connection_closed`, `system_call`
-    /// or `inventory`.
+    /// `process_started`, `process_ended`, `connection_opened`, `connection_closed`, `system_call`,
+    /// `inventory`, `http_request` or `sign_in`.
     pub kind: String,
     /// The process it is about.
     pub pid: Option<i64>,

@@ -166,6 +166,59 @@ pub(crate) struct Process {
     memory_percent: Option<f64>,
 }
 
+/// A request to a web server or application, and its answer.
+#[derive(ToSchema)]
+pub(crate) struct HttpRequest {
+    /// The method in the words of the sender: `GET`, `POST`.
+    method: String,
+    /// The path with its query, as requested.
+    path: String,
+    /// The host name that was asked for.
+    hostname: Option<String>,
+    /// The address that the request came from.
+    client_address: Option<String>,
+    /// The port that the request came from.
+    #[schema(maximum = 65535)]
+    client_port: Option<u16>,
+    /// What the client calls itself.
+    user_agent: Option<String>,
+    /// The page that the client says it came from.
+    referrer: Option<String>,
+    /// The user who was signed in.
+    user: Option<String>,
+    /// The status code of the answer.
+    #[schema(maximum = 65535)]
+    status: Option<u16>,
+    /// The size of the answer's body in bytes.
+    #[schema(minimum = 0)]
+    response_bytes: Option<u64>,
+    /// How long the answer took, in milliseconds.
+    #[schema(minimum = 0)]
+    duration_ms: Option<u64>,
+}
+
+/// An attempt to sign in.
+#[derive(ToSchema)]
+pub(crate) struct SignIn {
+    /// The name that was given.
+    user: String,
+    /// Whether it was let in.
+    success: bool,
+    /// The program that decided: `sshd`, `sudo`, the name of an application.
+    service: Option<String>,
+    /// How the user proved itself: `password`, `publickey`.
+    protocol: Option<String>,
+    /// The address that the attempt came from; null for a local one.
+    client_address: Option<String>,
+    /// The port that the attempt came from.
+    #[schema(maximum = 65535)]
+    client_port: Option<u16>,
+    /// The process that decided, where known.
+    pid: Option<i64>,
+    /// Why it was refused, in the words of the sender.
+    detail: Option<String>,
+}
+
 /// All processes and connections of a host at one moment.
 #[derive(ToSchema)]
 pub(crate) struct Inventory {
@@ -208,6 +261,10 @@ pub(crate) enum Activity {
     },
     /// Everything that runs on a host at one moment.
     Inventory(Inventory),
+    /// A web server or application answered a request.
+    HttpRequest(HttpRequest),
+    /// Somebody tried to sign in.
+    SignIn(SignIn),
 }
 
 #[cfg(test)]
@@ -223,6 +280,8 @@ mod tests {
         check::<super::Connection, _>(&event::Connection::default());
         check::<super::SystemInfo, _>(&event::SystemInfo::default());
         check::<super::Inventory, _>(&event::Inventory::default());
+        check::<super::HttpRequest, _>(&event::HttpRequest::default());
+        check::<super::SignIn, _>(&event::SignIn::default());
         check::<super::Target, _>(&event::Target { pid: 2, start_time: None, name: "x".into() });
     }
 
@@ -259,6 +318,8 @@ mod tests {
                 anomaly_score: None,
             },
             event::Activity::Inventory(Box::default()),
+            event::Activity::HttpRequest(Box::default()),
+            event::Activity::SignIn(Box::default()),
         ];
         assert_eq!(real.len(), event::Activity::KINDS.len());
         let real: Vec<String> =

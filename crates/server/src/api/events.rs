@@ -4,7 +4,9 @@ use super::problem::ApiError;
 use super::query::{InPath, InQuery, event_id, not_found};
 use crate::server::Server;
 use axum::extract::State;
-use ringwall_event::{Activity, Connection, Event, EventId, Process, ProcessRef, Timestamp};
+use ringwall_event::{
+    Activity, Connection, Event, EventId, HttpRequest, Process, ProcessRef, SignIn, Timestamp,
+};
 use ringwall_server_api::{EventQuery, EventRow, Page, Problem};
 use ringwall_store::{EventFilter, EventStore, PagePosition};
 use std::sync::Arc;
@@ -102,6 +104,8 @@ fn summary(activity: &Activity) -> String {
             inventory.processes.len(),
             inventory.connections.len()
         ),
+        Activity::HttpRequest(request) => requested(request),
+        Activity::SignIn(sign_in) => signed_in(sign_in),
         other => other.kind().replace('_', " "),
     };
     text.chars()
@@ -137,6 +141,36 @@ fn connected(verb: &str, connection: &Connection) -> String {
         (Some(address), Some(port)) => text.push_str(&format!(" to {address}:{port}")),
         (Some(address), None) => text.push_str(&format!(" to {address}")),
         _ => text.push_str(" (listening)"),
+    }
+    text
+}
+
+fn requested(request: &HttpRequest) -> String {
+    let HttpRequest { method, hostname, path, .. } = request;
+    let mut text = format!("{method} {}{path}", hostname.as_deref().unwrap_or_default());
+    if let Some(status) = request.status {
+        text.push_str(&format!(" {status}"));
+    }
+    if let Some(address) = &request.client_address {
+        text.push_str(&format!(" from {address}"));
+    }
+    if let Some(user) = &request.user {
+        text.push_str(&format!(" by {user}"));
+    }
+    text
+}
+
+fn signed_in(sign_in: &SignIn) -> String {
+    let verdict = if sign_in.success { "accepted" } else { "refused" };
+    let mut text = format!("sign-in of {} {verdict}", sign_in.user);
+    if let Some(service) = &sign_in.service {
+        text.push_str(&format!(" by {service}"));
+    }
+    if let Some(address) = &sign_in.client_address {
+        text.push_str(&format!(" from {address}"));
+    }
+    if let Some(detail) = &sign_in.detail {
+        text.push_str(&format!(": {detail}"));
     }
     text
 }
@@ -190,6 +224,44 @@ mod tests {
             }),
             "curl (pid 9) opened tcp 10.0.0.1:40000 to 192.0.2.1:443",
         );
+    }
+
+    #[test]
+    fn a_request_tells_what_was_asked_and_by_whom() {
+        let request = HttpRequest {
+            method: "GET".into(),
+            path: "/login".into(),
+            status: Some(200),
+            client_address: Some("203.0.113.9".into()),
+            ..HttpRequest::default()
+        };
+        let http = |request: HttpRequest| Activity::HttpRequest(Box::new(request));
+        check(&http(request.clone()), "GET /login 200 from 203.0.113.9");
+        let hostname = Some("shop.example".into());
+        let user = Some("ada\u{7}".into());
+        check(
+            &http(HttpRequest { hostname, user, ..request.clone() }),
+            "GET shop.example/login 200 from 203.0.113.9 by ada ",
+        );
+        check(&http(HttpRequest { status: None, client_address: None, ..request }), "GET /login");
+    }
+
+    #[test]
+    fn a_sign_in_tells_who_was_let_in_or_not() {
+        let refused = SignIn {
+            user: "root".into(),
+            service: Some("sshd".into()),
+            client_address: Some("203.0.113.9".into()),
+            detail: Some("invalid password".into()),
+            ..SignIn::default()
+        };
+        let sign_in = |sign_in: SignIn| Activity::SignIn(Box::new(sign_in));
+        check(
+            &sign_in(refused),
+            "sign-in of root refused by sshd from 203.0.113.9: invalid password",
+        );
+        let local = SignIn { user: "ada".into(), success: true, ..SignIn::default() };
+        check(&sign_in(local), "sign-in of ada accepted");
     }
 
     #[track_caller]

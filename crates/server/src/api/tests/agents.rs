@@ -4,8 +4,8 @@ use crate::engine::now;
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringwall_event::Timestamp;
-use ringwall_server_api::{CommandPayload, paths};
+use ringwall_event::{Activity, HttpRequest, SignIn, Timestamp};
+use ringwall_server_api::{AgentEvent, CommandPayload, paths};
 use ringwall_signing::{canonical_json, verify_command};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -24,6 +24,52 @@ async fn reports_are_taken_once() {
     assert_eq!(other, json!({"accepted": 1, "duplicates": 0}));
     let events = fixture.get(paths::EVENTS).await;
     assert_eq!(events["data"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn requests_and_sign_ins_are_taken_and_their_texts_cut() {
+    let fixture = Fixture::new().await;
+    let time = now();
+    let seen = |activity| AgentEvent { time, severity: None, activity };
+    let request = HttpRequest {
+        method: "GET".into(),
+        path: format!("/search?q={}", "x".repeat(20 << 10)).into(),
+        client_address: Some("203.0.113.9".into()),
+        user_agent: Some("curl/8.5.0".into()),
+        status: Some(404),
+        ..HttpRequest::default()
+    };
+    let sign_in = SignIn {
+        user: "r".repeat(1000).into(),
+        service: Some("sshd".into()),
+        client_address: Some("203.0.113.9".into()),
+        pid: Some(812),
+        ..SignIn::default()
+    };
+    let events = vec![
+        seen(Activity::HttpRequest(Box::new(request))),
+        seen(Activity::SignIn(Box::new(sign_in))),
+    ];
+    assert_eq!(fixture.report(1, events).await, json!({"accepted": 2, "duplicates": 0}));
+
+    let of_kind = async |kind: &str| {
+        let page = fixture.get(&format!("{}?kind={kind}", paths::EVENTS)).await;
+        assert_eq!(page["data"].as_array().unwrap().len(), 1, "{kind}: {page}");
+        page["data"][0].clone()
+    };
+    let request = of_kind("http_request").await;
+    assert_eq!(request["kind"], "http_request");
+    assert_eq!(request["ocsf"]["class_uid"], 4002);
+    assert_eq!(request["ocsf"]["http_response"]["code"], 404);
+    let path = request["ocsf"]["http_request"]["url"]["path"].as_str().unwrap();
+    assert!(path.len() <= 8 << 10 && path.ends_with('…'), "{} bytes", path.len());
+    let sign_in = of_kind("sign_in").await;
+    assert_eq!((&sign_in["pid"], &sign_in["ocsf"]["class_uid"]), (&json!(812), &json!(3002)));
+    let user = sign_in["ocsf"]["user"]["name"].as_str().unwrap();
+    assert!(user.len() <= 255 && user.ends_with('…'), "{user}");
+    // The detail of one event is the same as in the list.
+    let id = sign_in["id"].as_str().unwrap();
+    assert_eq!(fixture.get(&paths::fill(paths::EVENT, id)).await, sign_in);
 }
 
 #[tokio::test]
