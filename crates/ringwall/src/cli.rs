@@ -53,6 +53,9 @@ pub(crate) enum Part {
     HostAgent(ringwall_host_agent::Arguments),
     #[command(flatten)]
     Tool(tool::Part),
+    Backup(tool::backup::Arguments),
+    Restore(tool::restore::Arguments),
+    Store(tool::store::Arguments),
     Config(tool::config::Arguments),
     Completions(tool::completions::Arguments),
 }

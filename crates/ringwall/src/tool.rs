@@ -1,7 +1,10 @@
 //! The tool for people: asks a server and prints the answer.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod restore;
+pub(crate) mod store;
 
 mod alerts;
 mod audit;
@@ -15,6 +18,9 @@ mod overview;
 mod pick;
 mod process_tree;
 mod scores;
+mod store_directory;
+mod store_failure;
+mod store_work;
 mod tokens;
 
 use crate::discovery::{self, Connect, Found};
