@@ -19,6 +19,7 @@ pub mod folder;
 pub mod guide_client;
 pub mod host_agent;
 pub mod http_client;
+pub mod journal;
 pub mod machine;
 pub mod markdown;
 pub mod pages;

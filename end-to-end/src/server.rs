@@ -31,6 +31,7 @@ pub struct Setup {
     environment: BTreeMap<String, String>,
     agent_keys: BTreeMap<String, String>,
     before: Option<String>,
+    data: Option<PathBuf>,
 }
 
 /// A running server. Dropping it kills it.
@@ -87,6 +88,7 @@ impl Setup {
             environment: BTreeMap::new(),
             agent_keys: BTreeMap::new(),
             before: None,
+            data: None,
         })
     }
 
@@ -125,13 +127,40 @@ impl Setup {
         self
     }
 
+    /// With this configuration file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn config(mut self, text: &str) -> Result<Self> {
+        let path = self.folder.private_file("ringwall.toml", text.as_bytes())?;
+        self.arguments.extend(["--config".into(), path.into()]);
+        Ok(self)
+    }
+
+    /// On data that lies elsewhere; it stays there.
+    #[must_use]
+    pub fn data_in(mut self, folder: &Path) -> Self {
+        self.data = Some(folder.to_owned());
+        self
+    }
+
     /// The folder that holds the data folder and what the test adds.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+    /// Where the server keeps everything.
+    pub fn data(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
+    }
+
+    /// The tool for people, pointed at this data folder.
+    pub fn tool(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("RINGWALL_DATA_DIR", self.data()).stdin(Stdio::null());
+        command.env_remove("RINGWALL_URL").env_remove("RINGWALL_TOKEN");
+        command
     }
 
     fn log(&self) -> PathBuf {
@@ -268,10 +297,7 @@ impl Server {
 
     /// The tool for people, pointed at this server.
     pub fn tool(&self) -> Command {
-        let mut command = Command::new(&self.setup.program);
-        command.env("RINGWALL_DATA_DIR", &self.ready.data_dir).stdin(Stdio::null());
-        command.env_remove("RINGWALL_URL").env_remove("RINGWALL_TOKEN");
-        command
+        self.setup.tool()
     }
 
     /// Runs the tool for people; returns its stdout.
@@ -359,6 +385,16 @@ impl Stopped {
     /// As [`Setup::start_and_kill`].
     pub async fn start_and_kill(self, after: Duration) -> Result<Self> {
         Ok(Self { setup: self.setup.start_and_kill(after).await? })
+    }
+
+    /// Where its data lies.
+    pub fn data(&self) -> PathBuf {
+        self.setup.data()
+    }
+
+    /// The tool for people, pointed at its data.
+    pub fn tool(&self) -> Command {
+        self.setup.tool()
     }
 
     /// Starts it again on the same data.
