@@ -284,22 +284,24 @@ export interface Timeline {
 }
 
 export interface StoreDay {
-  /** `2026-11-21`, in UTC. */
+  /** Its beginning, in UTC. */
   day: string;
   events: number;
+  /** Of the files that hold them; what still waits has none. */
   bytes: number;
 }
 
-/** What is kept, and how much room it takes. */
+/** What is kept, and how much room it takes. Times are those of receipt. */
 export interface StoreStats {
   events: number;
-  bytes: number;
-  files: number;
-  bytes_per_event: number | null;
+  /** What was received and is not in the archive yet. */
+  intake: { batches: number; events: number; waiting_since: string | null };
+  archive: { files: number; events: number; bytes: number; bytes_per_event: number | null };
+  database_bytes: number;
   oldest: string | null;
   newest: string | null;
-  /** What was received and is not in the archive yet. */
-  intake: { batches: number; events: number; bytes: number };
+  holds: number;
+  /** Newest first; days without events are left out. */
   days: StoreDay[];
 }
 
@@ -320,4 +322,10 @@ export interface NewHold {
   since?: string;
   until?: string;
   reason: string;
+}
+
+/** What SQL can ask. */
+export interface QuerySchema {
+  tables: { name: string; about: string; columns: { name: string; type: string; about: string }[] }[];
+  functions: { call: string; about: string }[];
 }

@@ -6,6 +6,8 @@ export interface EventFilter {
   host: string;
   kind: string;
   pid: string;
+  /** Words in any of their texts. */
+  contains: string;
   /** The key of one of `SPANS`; empty where there is none, or where there are bounds. */
   span: string;
   /** RFC 3339, or as the reader's clock shows it; empty where it is open. */
@@ -41,6 +43,7 @@ export function eventFilter(query: URLSearchParams): EventFilter {
     host: read("host"),
     kind: read("kind"),
     pid: read("pid"),
+    contains: read("contains"),
     span: since !== "" || until !== "" ? "between" : read("span"),
     since,
     until,
@@ -68,6 +71,7 @@ export function listQuery(filter: EventFilter, now: number): Record<string, stri
     host: filter.host,
     kind: filter.kind,
     pid: filter.pid,
+    contains: filter.contains,
     since: since === null ? "" : isoOf(since),
     until: until === null ? "" : isoOf(until),
   };

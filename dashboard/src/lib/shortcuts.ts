@@ -13,9 +13,11 @@ export const DESTINATIONS: readonly Destination[] = [
   { key: "a", href: "/alerts", name: "Alerts" },
   { key: "c", href: "/commands", name: "Commands" },
   { key: "e", href: "/events", name: "Events" },
+  { key: "q", href: "/query", name: "Query" },
   { key: "i", href: "/indicators", name: "Indicators" },
   { key: "k", href: "/keys", name: "Keys and tokens" },
   { key: "l", href: "/audit", name: "Audit log" },
+  { key: "s", href: "/storage", name: "Storage" },
 ];
 
 export interface ShortcutActions {
