@@ -1,6 +1,6 @@
 //! The command line as people type it.
 
-use crate::programs::{server, up};
+use crate::programs::{query_worker, server, up};
 use crate::tool;
 use clap::{Parser, Subcommand};
 
@@ -58,6 +58,8 @@ pub(crate) enum Part {
     Store(tool::store::Arguments),
     Config(tool::config::Arguments),
     Completions(tool::completions::Arguments),
+    #[command(hide = true)]
+    QueryWorker(query_worker::Arguments),
 }
 
 #[cfg(test)]

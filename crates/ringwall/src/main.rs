@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Part::Store(arguments) => tool::store::run(arguments),
         Part::Config(arguments) => tool::config::run(arguments),
         Part::Completions(arguments) => tool::completions::run(&arguments),
+        Part::QueryWorker(arguments) => programs::query_worker::run(&arguments),
         Part::Tool(part) => tool::run(part),
     };
     match ended {

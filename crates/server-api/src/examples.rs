@@ -294,3 +294,32 @@ pub(crate) fn signed_commands() -> SignedCommands {
 pub(crate) fn session() -> Session {
     Session { user: "admin".into(), role: Role::Admin, csrf: "fPZcO2nE4mJ8xqTQd1yVhA".into() }
 }
+
+pub(crate) fn query_request() -> QueryRequest {
+    QueryRequest {
+        sql: "SELECT process_name, count(*) AS starts FROM events WHERE kind = 'process_started' \
+              AND time > ago('24h') GROUP BY process_name ORDER BY starts DESC LIMIT 1"
+            .into(),
+        row_limit: Some(1000),
+        time_limit_ms: Some(10_000),
+        format: None,
+        explain: false,
+    }
+}
+
+pub(crate) fn query_answer() -> QueryAnswer {
+    let column =
+        |name: &str, kind: &str| QueryColumn { name: name.to_owned(), kind: kind.to_owned() };
+    QueryAnswer {
+        columns: vec![column("process_name", "text"), column("starts", "any")],
+        rows: vec![vec!["evil.sh".into(), 12.into()]],
+        done: QueryDone {
+            rows: 1,
+            truncated: false,
+            elapsed_ms: 84,
+            cpu_ms: 120,
+            events_scanned: 1_204_113,
+            events_skipped: 98_795_887,
+        },
+    }
+}

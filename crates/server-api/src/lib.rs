@@ -35,6 +35,7 @@ mod keys;
 mod overview;
 mod scores;
 mod session;
+mod sql_query;
 mod store;
 mod stream;
 mod tokens;
@@ -69,6 +70,10 @@ pub use overview::{
 };
 pub use scores::{ScoreQuery, ScoreRow};
 pub use session::{Role, SESSION_COOKIE, Session, SessionRequest};
+pub use sql_query::{
+    QueryAnswer, QueryColumn, QueryDone, QueryFailure, QueryFormat, QueryLine, QueryProgress,
+    QueryRequest,
+};
 pub use store::{STORE_DAYS_MAX, StoreArchive, StoreDay, StoreIntake, StoreStats};
 pub use stream::{EventsRow, Lagged, StreamEvent, StreamQuery, Tick, Topic};
 pub use tokens::{TokenCreated, TokenRequest, TokenRow};
@@ -97,6 +102,8 @@ mod tests {
         check(examples::overview());
         check(examples::session());
         check(examples::store());
+        check(examples::query_request());
+        check(examples::query_answer());
         check(examples::agent_report());
         check(examples::signed_commands());
         check(Page { data: vec![examples::alert()], next_cursor: None });

@@ -27,6 +27,8 @@ pub const HOST_CONNECTIONS: &str = "/api/v1/hosts/{id}/connections";
 pub const EVENTS: &str = "/api/v1/events";
 /// One observation.
 pub const EVENT: &str = "/api/v1/events/{id}";
+/// Questions in SQL.
+pub const QUERY: &str = "/api/v1/query";
 /// What was concluded.
 pub const ALERTS: &str = "/api/v1/alerts";
 /// One conclusion.

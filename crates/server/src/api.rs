@@ -25,6 +25,7 @@ mod keys;
 mod overview;
 mod scores;
 mod session;
+mod sql;
 mod store;
 mod stream;
 mod tokens;
@@ -48,7 +49,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 39] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 40] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -63,6 +64,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::HOST_CONNECTIONS, Who::May(May::ReadHosts), get(hosts::connections)),
         (paths::EVENTS, Who::May(May::ReadEvents), get(events::list)),
         (paths::EVENT, Who::May(May::ReadEvents), get(events::show)),
+        (paths::QUERY, Who::May(May::ReadEvents), post(sql::run)),
         (paths::ALERTS, Who::May(May::ReadAlerts), get(alerts::list)),
         (paths::ALERT, Who::May(May::ReadAlerts), get(alerts::show)),
         (paths::ALERT_ACKNOWLEDGE, changes, post(alerts::acknowledge)),

@@ -27,6 +27,8 @@ pub struct Config {
     pub protected: ProtectedSection,
     /// Bounds of memory and size.
     pub limits: LimitsSection,
+    /// Queries in SQL.
+    pub query: QuerySection,
 }
 
 /// What existing clients connect to.
@@ -144,6 +146,20 @@ config_section! {
     }
 }
 
+config_section! {
+    /// Queries in SQL. Each runs in a process of its own, with these bounds.
+    pub struct QuerySection in "query" {
+        /// How many run at once; who asks further ones is told to come back.
+        pub concurrent_max: usize = 2,
+        /// How much memory one may take, in bytes.
+        pub memory_bytes_max: u64 = 512 << 20,
+        /// How long one may take, in seconds; who asks says how long within this.
+        pub time_seconds_max: u64 = 600,
+        /// How many rows one may answer; who asks says how many within this.
+        pub rows_max: u64 = 1_000_000,
+    }
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
@@ -200,7 +216,7 @@ impl Config {
         if !(0.0..=100.0).contains(&config.detection.risk_threshold) {
             return refuse("detection.risk_threshold", "not within 0 and 100");
         }
-        let limits = &config.limits;
+        let (limits, query) = (&config.limits, &config.query);
         for (field, value, min) in [
             ("server.checkpoint_seconds", config.server.checkpoint_seconds, 1),
             ("detection.command_seconds", config.detection.command_seconds, 1),
@@ -213,6 +229,10 @@ impl Config {
             ("limits.queue_bytes_max", as_i64(limits.queue_bytes_max), 1 << 20),
             ("limits.hosts_max", as_i64(limits.hosts_max), 1),
             ("limits.repeated_events_max", as_i64(limits.repeated_events_max), 1),
+            ("query.concurrent_max", as_i64(query.concurrent_max), 1),
+            ("query.memory_bytes_max", saturated(query.memory_bytes_max), 64 << 20),
+            ("query.time_seconds_max", saturated(query.time_seconds_max), 1),
+            ("query.rows_max", saturated(query.rows_max), 1),
         ] {
             if value < min {
                 return refuse(field, &format!("less than {min}"));
@@ -253,6 +273,7 @@ impl Config {
         add(&mut all, loaded, &config.detection)?;
         add(&mut all, loaded, &config.protected)?;
         add(&mut all, loaded, &config.limits)?;
+        add(&mut all, loaded, &config.query)?;
         Ok(all)
     }
 
@@ -352,6 +373,10 @@ fn parse_network(text: &str) -> Option<(IpAddr, u32)> {
 /// The first `bits` of a number of `width` bits.
 fn prefix(number: u128, width: u32, bits: u32) -> u128 {
     number.checked_shr(width.saturating_sub(bits)).unwrap_or(0)
+}
+
+fn saturated(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn as_i64(number: usize) -> i64 {

@@ -15,6 +15,7 @@ mod environment;
 mod indicators;
 mod keys;
 mod listen;
+pub mod query;
 mod rules;
 mod run;
 mod secrets;

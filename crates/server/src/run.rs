@@ -6,6 +6,7 @@ use crate::engine::{Engine, now};
 use crate::environment::Environment;
 use crate::keys::KeyRing;
 use crate::listen::{self, ListenLimits, asked_to_stop};
+use crate::query::Queries;
 use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::server::Server;
@@ -34,6 +35,8 @@ pub struct RunOptions {
     pub dialect_ports_required: bool,
     /// The environment, with what an environment file adds to it.
     pub env: BTreeMap<String, String>,
+    /// This program, which the server starts again for each query in SQL; none refuses them.
+    pub program: Option<PathBuf>,
     /// Turns true when the server shall stop.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -74,6 +77,11 @@ pub async fn run(
         operator_secret: environment.operator_secret,
         started: now(),
         shutdown: options.shutdown.clone(),
+        queries: Queries::new(
+            options.program.clone(),
+            data_dir.clone(),
+            config.query.concurrent_max,
+        ),
         config,
         engine,
         secrets,

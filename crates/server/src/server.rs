@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::keys::KeyRing;
+use crate::query::Queries;
 use crate::secrets::Secrets;
 use ringwall_event::Timestamp;
 use ringwall_signing::Secret;
@@ -20,6 +21,8 @@ pub(crate) struct Server {
     pub keys: KeyRing,
     /// The secret of HS256 operator tokens of the SysScore dialect; none refuses them all.
     pub operator_secret: Option<Secret>,
+    /// What queries need.
+    pub queries: Queries,
     /// When it started.
     pub started: Timestamp,
     /// Where the main listener is bound.

@@ -68,6 +68,7 @@ impl Serving {
             ephemeral_ports: self.ephemeral_ports,
             dialect_ports_required,
             env: self.environment()?,
+            program: Some(std::env::current_exe().context("own program not found")?),
             shutdown: stop.receiver(),
         })
     }

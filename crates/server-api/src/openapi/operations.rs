@@ -6,8 +6,9 @@ use crate::{
     CommandRequest, CommandResult, CommandRow, EventQuery, EventRow, EventsRow, Health,
     HealthStatus, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
     IndicatorRow, KeyCreated, KeyRequest, KeyRow, KillRequest, Lagged, NoteRequest, Overview, Page,
-    PageQuery, ProblemKind, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
-    StoreStats, StreamQuery, Tick, TokenCreated, TokenRequest, TokenRow, examples, paths, schemas,
+    PageQuery, ProblemKind, QueryAnswer, QueryLine, QueryRequest, ScoreQuery, ScoreRow, Session,
+    SessionRequest, SignedCommands, StoreStats, StreamQuery, Tick, TokenCreated, TokenRequest,
+    TokenRow, examples, paths, schemas,
 };
 use serde_json::json;
 use utoipa::openapi::schema::Type;
@@ -113,6 +114,23 @@ fn events() -> Vec<Described> {
         get(paths::EVENT, "show_event", "One observation")
             .tag("events")
             .answers::<EventRow>(200, "The event", examples::event())
+            .done(),
+        post(paths::QUERY, "query", "Ask in SQL")
+            .tag("events")
+            .about(
+                "One `SELECT` over everything that is stored, run by a process of its own with \
+                 bounds of time, memory and rows. With `\"format\": \"ndjson\"` the answer is \
+                 `application/x-ndjson`, a `QueryLine` a line, as rows are found; the last line \
+                 is `done` or `error`. Closing the connection ends the query.",
+            )
+            .takes::<QueryRequest>(true, json!(examples::query_request()))
+            .answers::<QueryAnswer>(200, "The rows", examples::query_answer())
+            .mentions::<QueryLine>()
+            .refuses(&[
+                ProblemKind::CsrfMissing,
+                ProblemKind::TooManyRequests,
+                ProblemKind::StorageUnavailable,
+            ])
             .done(),
     ]
 }

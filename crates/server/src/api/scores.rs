@@ -86,6 +86,11 @@ fn all(derived: &Derived) -> impl Iterator<Item = (&Source, &HostState, i64, &Pr
     })
 }
 
+/// Every score there is.
+pub(super) fn every(derived: &Derived) -> impl Iterator<Item = ScoreRow> {
+    all(derived).filter_map(|(source, host, pid, entry)| row(source, host, pid, entry))
+}
+
 fn row(source: &Source, host: &HostState, pid: i64, entry: &ProcessScore) -> Option<ScoreRow> {
     let current = entry.state.current()?;
     let start_time = host.detection.table.process(pid).and_then(|known| known.process.start_time);

@@ -67,6 +67,7 @@ impl Fixture {
             operator_secret: None,
             started: now(),
             shutdown,
+            queries: crate::query::Queries::new(None, folder.clone(), 2),
             config,
             engine,
             secrets,
