@@ -13,4 +13,6 @@ mod host_agent;
 mod hostile;
 mod operators;
 mod react;
+mod stored;
+mod torn_journal;
 mod watcher;
