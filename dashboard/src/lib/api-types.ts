@@ -323,9 +323,3 @@ export interface NewHold {
   until?: string;
   reason: string;
 }
-
-/** What SQL can ask. */
-export interface QuerySchema {
-  tables: { name: string; about: string; columns: { name: string; type: string; about: string }[] }[];
-  functions: { call: string; about: string }[];
-}

@@ -18,7 +18,6 @@ import type {
   NewIndicator,
   Overview,
   Page,
-  QuerySchema,
   Score,
   Session,
   StoreStats,
@@ -278,7 +277,6 @@ export const api = {
     add: (hold: NewHold) => request<Hold>("/holds", { method: "POST", body: hold }),
     remove: (name: string) => request<void>(`/holds/${id(name)}`, { method: "DELETE" }),
   },
-  querySchema: (signal?: AbortSignal) => request<QuerySchema>("/query/columns", { signal }),
   /** Runs SQL. The answer comes line by line; whoever aborts `signal` ends the query too. */
   query: async (sql: string, limits: QueryLimits, signal: AbortSignal) => {
     const body = { sql, ...limits, format: "ndjson" };

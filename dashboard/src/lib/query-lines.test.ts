@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type QueryColumn, readLine, readableTime, shapeOf } from "./query-lines";
+import { type QueryColumn, placeOf, readLine, readableTime, shapeOf } from "./query-lines";
 
 describe("a line of an answer", () => {
   it("says the columns", () =>
@@ -22,6 +22,11 @@ describe("a line of an answer", () => {
     expect(readLine(7)).toEqual({});
     expect(readLine({ done: { rows: "many" } }).done?.rows).toBe(0);
   });
+});
+
+describe("the place of a fault", () => {
+  it("stands first", () => expect(placeOf("3:14: no such column")).toEqual({ line: 3, column: 14 }));
+  it("may be missing", () => expect(placeOf("no such table: x")).toBe(null));
 });
 
 describe("the shape of a column", () => {

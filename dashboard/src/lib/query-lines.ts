@@ -10,7 +10,9 @@ export interface QueryColumn {
 
 export interface QueryProgress {
   events_scanned: number;
-  bytes_scanned: number;
+  /** Those of which it was known without looking that they do not fit. */
+  events_skipped: number;
+  /** Parts of the store, those that were looked at and all. */
   files_done: number;
   files: number;
 }
@@ -22,6 +24,7 @@ export interface QueryDone {
   elapsed_ms: number;
   cpu_ms: number;
   events_scanned: number;
+  events_skipped: number;
 }
 
 /** Why a query gave no answer. */
@@ -57,7 +60,7 @@ export function readLine(value: unknown): QueryLine {
   if (isRecord(progress)) {
     line.progress = {
       events_scanned: numberOf(progress["events_scanned"]),
-      bytes_scanned: numberOf(progress["bytes_scanned"]),
+      events_skipped: numberOf(progress["events_skipped"]),
       files_done: numberOf(progress["files_done"]),
       files: numberOf(progress["files"]),
     };
@@ -69,6 +72,7 @@ export function readLine(value: unknown): QueryLine {
       elapsed_ms: numberOf(done["elapsed_ms"]),
       cpu_ms: numberOf(done["cpu_ms"]),
       events_scanned: numberOf(done["events_scanned"]),
+      events_skipped: numberOf(done["events_skipped"]),
     };
   }
   if (isRecord(error)) {
@@ -80,6 +84,12 @@ export function readLine(value: unknown): QueryLine {
     };
   }
   return line;
+}
+
+/** The place in the query that a message begins with, `line:column:`, both from 1; null without. */
+export function placeOf(message: string): { line: number; column: number } | null {
+  const found = /^(\d{1,6}):(\d{1,6}): /.exec(message);
+  return found === null ? null : { line: Number(found[1]), column: Number(found[2]) };
 }
 
 /** How a column is shown. */

@@ -19,8 +19,9 @@ const SHOWN_EVERY_MS = 150;
 
 export class QueryRun {
   state = $state<QueryState>("idle");
-  /** What was asked. */
+  /** What was asked, and for how many rows. */
   sql = $state("");
+  rowLimit = $state(0);
   columns = $state.raw<QueryColumn[] | null>(null);
   rows = $state.raw<QueryRow[]>([]);
   progress = $state.raw<QueryProgress | null>(null);
@@ -43,6 +44,7 @@ export class QueryRun {
     this.#running = running;
     this.state = "running";
     this.sql = sql;
+    this.rowLimit = limits.row_limit;
     this.columns = null;
     this.rows = [];
     this.progress = null;

@@ -1,0 +1,175 @@
+/**
+ * What SQL can ask: the tables, their columns, and the functions beside those of SQLite.
+ *
+ * The words are the store's (`archive/columns.rs`, `sql/tables.rs`, `sql/functions.rs`); a test sees
+ * to it that they stay so.
+ */
+
+export type ColumnType = "time" | "text" | "integer" | "float" | "uid";
+
+export interface QueryTable {
+  name: string;
+  about: string;
+  /** Name, type, meaning. */
+  columns: readonly (readonly [string, ColumnType, string])[];
+}
+
+export const QUERY_TABLES: readonly QueryTable[] = [
+  {
+    name: "events",
+    about: "what was observed, one row an event",
+    columns: [
+      ["time", "time", "When it happened, as the sender claims."],
+      ["metadata_uid", "uid", "The id of the event, 32 hexadecimal digits."],
+      ["metadata_batch_uid", "uid", "The id of the first event of the batch that it came in; its own id counts on from it."],
+      ["metadata_sequence", "integer", "The place in the batch, from 0."],
+      ["metadata_logged_time", "time", "When the server took it."],
+      ["metadata_log_provider", "text", "The dialect that the sender spoke."],
+      ["metadata_log_name", "text", "The sender's name."],
+      ["device_hostname", "text", "The host that it happened on."],
+      ["kind", "text", "The kind of event: `process_started`, `http_request`, …."],
+      ["class_uid", "integer", "The OCSF class: 1007 process, 4001 network, 4002 HTTP, 3002 authentication, …."],
+      ["activity_id", "integer", "The OCSF activity within the class."],
+      ["severity_id", "integer", "The OCSF severity, 1 informational to 5 critical."],
+      ["process_pid", "integer", "The pid of the process that it is about."],
+      ["process_name", "text", "The short name of that process."],
+      ["process_cmd_line", "text", "The arguments of that process, joined by blanks."],
+      ["process_file_path", "text", "The path of its program file."],
+      ["process_file_sha256", "text", "The SHA-256 of its program file, in lower-case hexadecimal."],
+      ["process_created_time", "time", "When that process started."],
+      ["process_parent_process_pid", "integer", "The pid of the process that started it."],
+      ["process_user_name", "text", "The user that it runs as."],
+      ["exit_code", "integer", "The exit code, or minus the signal that ended the process."],
+      ["kernel_name", "text", "The name of the system call."],
+      ["risk_score", "float", "The sender's own risk score, 0 to 100."],
+      ["anomaly_score", "float", "The sender's own anomaly score, 0 to 100."],
+      ["connection_info_protocol_name", "text", "`tcp` or `udp`."],
+      ["src_endpoint_ip", "text", "The address on the reporting host; of a web request or sign-in, the client's."],
+      ["src_endpoint_port", "integer", "The port beside it."],
+      ["dst_endpoint_ip", "text", "The address of the other side."],
+      ["dst_endpoint_port", "integer", "The port of the other side."],
+      ["status_detail", "text", "The state of a connection, or why a sign-in was refused, in the words of the sender."],
+      ["http_request_http_method", "text", "The method of a web request."],
+      ["http_request_url_path", "text", "The path and query of a web request."],
+      ["http_request_url_hostname", "text", "The host name that a web request asked for."],
+      ["http_request_user_agent", "text", "What the web client calls itself."],
+      ["http_request_referrer", "text", "The page that the web client says it came from."],
+      ["http_response_code", "integer", "The status code of the answer to a web request."],
+      ["http_response_length", "integer", "The size of that answer's body in bytes."],
+      ["duration", "integer", "How long the answer took, in milliseconds."],
+      ["user_name", "text", "The user of a sign-in or a web request."],
+      ["status_id", "integer", "1 for a sign-in that succeeded, 2 for one that failed."],
+      ["service_name", "text", "The program that decided on a sign-in."],
+      ["auth_protocol", "text", "How the user proved itself."],
+      ["attrs", "text", "What has no column of its own, as JSON."],
+      ["raw_data", "text", "The sender's own text, where the columns do not hold all of it."],
+    ],
+  },
+  {
+    name: "alerts",
+    about: "what was concluded, one row a finding about a process or host",
+    columns: [
+      ["id", "text", "32 hexadecimal digits; sorts by the first sighting."],
+      ["first_seen", "time", "The first sighting."],
+      ["last_seen", "time", "The latest sighting."],
+      ["count", "integer", "How many sightings."],
+      ["state", "text", "open, acknowledged or resolved."],
+      ["severity", "text", "informational to critical, in words."],
+      ["severity_id", "integer", "1 informational to 5 critical."],
+      ["finding", "text", "indicator_match, new_process or risk_threshold."],
+      ["title", "text", "One line for people."],
+      ["source", "text", "Whose events led to it: dialect:name."],
+      ["host", "text", "The host that it is about."],
+      ["process_pid", "integer", "The process that it is about."],
+      ["process_name", "text", "The short name of its program."],
+      ["process_created_time", "time", "When that process started."],
+      ["indicator", "text", "The kind of the indicator that matched."],
+      ["indicator_value", "text", "The listed value that matched."],
+      ["reasons", "text", "Why: JSON, a list of sentences."],
+      ["events", "text", "The first events behind it: JSON, a list of ids."],
+      ["kill_offered", "integer", "1 where people may order the kill."],
+      ["note", "text", "What somebody noted."],
+      ["entity", "text", "What sightings are counted under."],
+    ],
+  },
+  {
+    name: "commands",
+    about: "orders to hosts, one row a command",
+    columns: [
+      ["id", "text", "cmd_ and 32 hexadecimal digits; sorts by time."],
+      ["created", "time", "When it was ordered."],
+      ["state", "text", "queued, delivered, succeeded, failed, expired or withdrawn."],
+      ["action", "text", "kill_process."],
+      ["source", "text", "The client that shall carry it out: dialect:name."],
+      ["process_pid", "integer", "The process that is meant."],
+      ["process_name", "text", "The short name of its program."],
+      ["process_created_time", "time", "When that process started."],
+      ["reason", "text", "Why."],
+      ["ordered_by", "text", "Who: rule:indicator, user:admin."],
+      ["alert", "text", "The id of the alert that it answers."],
+      ["expires", "time", "When it is void."],
+      ["delivered", "time", "When it was last handed out."],
+      ["deliveries", "integer", "How often it was handed out."],
+      ["finished", "time", "When it came to its end."],
+      ["result", "text", "What the client said of it."],
+    ],
+  },
+  {
+    name: "scores",
+    about: "how risky processes are, one row a process that has a score now",
+    columns: [
+      ["process_id", "text", "Names the process within its source."],
+      ["source", "text", "Who reported it: dialect:name."],
+      ["host", "text", "The host that it runs on."],
+      ["process_pid", "integer", "The process."],
+      ["process_name", "text", "The short name of its program."],
+      ["process_created_time", "time", "When it started."],
+      ["risk_score", "float", "The score, 0 to 100."],
+      ["anomaly_score", "float", "The sender's own anomaly score, 0 to 100."],
+      ["evidence_score", "float", "The part of the score from what it did, 0 to 100."],
+      ["reasons", "text", "Why: JSON, a list of sentences."],
+      ["calculated_at", "time", "When it last changed."],
+    ],
+  },
+  {
+    name: "hosts",
+    about: "who reports, one row a host",
+    columns: [
+      ["id", "text", "dialect:name."],
+      ["dialect", "text", "The dialect that it speaks."],
+      ["name", "text", "The name that it reports under."],
+      ["hostname", "text", "The name that it gives itself."],
+      ["online", "integer", "1 where it reported lately."],
+      ["first_seen", "time", "The first report."],
+      ["last_seen", "time", "The latest report."],
+      ["processes", "integer", "How many processes run."],
+      ["connections", "integer", "How many connections are open."],
+      ["open_alerts", "integer", "How many of its alerts are open."],
+      ["risk_max", "float", "The highest score of a process, 0 to 100."],
+      ["events", "integer", "How many of its events are stored."],
+      ["system", "text", "What it says of itself: JSON."],
+    ],
+  },
+  {
+    name: "audit",
+    about: "who did what, one row an action",
+    columns: [
+      ["id", "integer", "Counts up without a gap."],
+      ["time", "time", "When."],
+      ["actor", "text", "Who: user:admin, token:ci, rule:indicator."],
+      ["action", "text", "What: kill_process, sign_in."],
+      ["subject", "text", "To what or whom."],
+      ["outcome", "text", "permitted, refused, succeeded or failed."],
+      ["reason", "text", "Why, or with what result."],
+    ],
+  },
+];
+
+/** How each is called, and what it gives. */
+export const QUERY_FUNCTIONS: readonly (readonly [string, string])[] = [
+  ["ago('24h')", "the moment so long before now: s, m, h, d, w"],
+  ["time_bucket('5m', time)", "the start of the bucket that a moment lies in"],
+  ["ts(x)", "a moment, from microseconds since 1970 or from text"],
+  ["micros(time)", "microseconds since 1970, to count with"],
+  ["ip_in(ip, '10.0.0.0/8')", "1 where the address lies in the network, else 0"],
+];
