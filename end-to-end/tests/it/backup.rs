@@ -110,11 +110,15 @@ impl Tool {
         random: &mut Random,
     ) -> Result<()> {
         let made = self.place.join(makes);
-        let started = Instant::now();
-        self.run(arguments, 0).await?;
+        let mut took = Duration::MAX;
+        for _ in 0..2 {
+            let started = Instant::now();
+            self.run(arguments, 0).await?;
+            took = took.min(started.elapsed());
+            std::fs::remove_dir_all(&made)?;
+        }
         // Somewhat longer than it takes: now and then it gets to its end.
-        let longest = started.elapsed().mul_f64(1.1).as_micros().try_into()?;
-        std::fs::remove_dir_all(&made)?;
+        let longest = took.mul_f64(1.1).as_micros().try_into()?;
         let mut survivors = 0;
         for _ in 0..kills {
             let mut child =

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and says on stderr what it skips"
 )]
 
+mod backup;
 mod crash;
 mod disk_full;
 mod guide_client;
