@@ -92,7 +92,7 @@ fn in_data_dir(data_dir: &Path) -> Result<Found, Failure> {
 
 /// Whether a server holds this data directory. Its ready file may be left over: then somebody else may
 /// listen on the port by now, and must not be shown the token.
-fn is_running(data_dir: &Path) -> bool {
+pub(crate) fn is_running(data_dir: &Path) -> bool {
     std::fs::File::open(data_dir.join("lock"))
         .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }

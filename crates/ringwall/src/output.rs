@@ -79,6 +79,11 @@ impl Output {
         Ok(())
     }
 
+    /// JSON on one line, without its line feed.
+    pub(crate) fn compact<T: Serialize>(&self, value: &T) -> Result<String> {
+        json::compact(value)
+    }
+
     /// JSON over several lines.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<()> {
         self.text(&(json::pretty(value)? + "\n"))

@@ -17,6 +17,7 @@ mod keys;
 mod overview;
 mod pick;
 mod process_tree;
+mod query;
 mod scores;
 mod store_directory;
 mod store_failure;
@@ -36,6 +37,7 @@ pub(crate) enum Part {
     Overview(overview::Arguments),
     Hosts(hosts::Arguments),
     Events(events::Arguments),
+    Query(query::Arguments),
     Alerts(alerts::Arguments),
     Scores(scores::Arguments),
     Commands(commands::Arguments),
@@ -86,6 +88,7 @@ async fn ask(part: Part) -> Result<Exit> {
         Part::Overview(arguments) => overview::run(&Asking::new(&arguments.connect)?).await,
         Part::Hosts(arguments) => hosts::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Events(arguments) => events::run(&Asking::new(&arguments.connect)?, arguments).await,
+        Part::Query(arguments) => query::run(arguments).await,
         Part::Alerts(arguments) => alerts::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Scores(arguments) => scores::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Commands(arguments) => {

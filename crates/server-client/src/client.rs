@@ -1,5 +1,5 @@
 use crate::http_client::{to_body, with_query};
-use crate::{ClientError, EventStream, HttpAnswer, HttpClient, Rows};
+use crate::{ClientError, EventStream, HttpAnswer, HttpClient, QueryLines, Rows};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
@@ -8,8 +8,8 @@ use ringwall_server_api::{
     AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EventQuery, EventRow,
     Health, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
     IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest, NoteRequest, Overview,
-    Page, PageQuery, ScoreQuery, ScoreRow, StoreStats, StreamQuery, TokenCreated, TokenRequest,
-    TokenRow, paths,
+    Page, PageQuery, QueryFormat, QueryRequest, ScoreQuery, ScoreRow, StoreStats, StreamQuery,
+    TokenCreated, TokenRequest, TokenRow, paths,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,6 +106,16 @@ impl Client {
     /// Where there is no answer, or no such event.
     pub async fn event(&self, id: EventId) -> Result<EventRow, ClientError> {
         self.get(&paths::fill(paths::EVENT, &id.to_string())).await
+    }
+
+    /// Asks in SQL; the answer comes as it is found.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the query is refused.
+    pub async fn query(&self, request: &QueryRequest) -> Result<QueryLines, ClientError> {
+        let request = QueryRequest { format: Some(QueryFormat::Ndjson), ..request.clone() };
+        let body = to_body(&request)?;
+        QueryLines::open(&self.http, paths::QUERY, self.headers.clone(), body).await
     }
 
     /// What was concluded, newest first.

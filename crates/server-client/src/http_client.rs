@@ -131,6 +131,17 @@ impl HttpClient {
         })
     }
 
+    /// The same for a POST with a JSON body, whose answer begins when there is something to tell: as
+    /// late as it likes.
+    pub(crate) async fn open_with(
+        &self,
+        path_and_query: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        self.begin(Method::POST, path_and_query, headers, body).await
+    }
+
     async fn begin(
         &self,
         method: Method,

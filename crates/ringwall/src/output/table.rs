@@ -1,4 +1,5 @@
 use super::{Paint, Style, visible};
+use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Rows under headings: aligned, and cut to the width of the terminal.
@@ -12,7 +13,7 @@ pub(crate) struct Table {
 /// One column.
 #[derive(Debug)]
 pub(crate) struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     right: bool,
     flexible: bool,
     width_min: usize,
@@ -31,7 +32,12 @@ const FLEXIBLE_MIN: usize = 8;
 
 impl Column {
     pub(crate) const fn new(title: &'static str) -> Self {
-        Self { title, right: false, flexible: false, width_min: 0 }
+        Self { title: Cow::Borrowed(title), right: false, flexible: false, width_min: 0 }
+    }
+
+    /// With a title that others chose.
+    pub(crate) fn named(title: &str) -> Self {
+        Self { title: Cow::Owned(visible(title)), ..Self::new("") }
     }
 
     /// For numbers.
@@ -107,7 +113,7 @@ impl Table {
             let titles: Vec<Cell> = self
                 .columns
                 .iter()
-                .map(|column| Cell::styled(column.title, Style::Faint))
+                .map(|column| Cell::styled(&column.title, Style::Faint))
                 .collect();
             self.line(&titles, &widths, paint, &mut out);
         }
