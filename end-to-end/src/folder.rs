@@ -50,6 +50,35 @@ impl Folder {
     }
 }
 
+/// The bytes of all files in a folder and below it.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn bytes(folder: &Path) -> Result<u64> {
+    let error = || format!("cannot read {}", folder.display());
+    let mut sum = 0;
+    for entry in fs::read_dir(folder).with_context(error)? {
+        let entry = entry.with_context(error)?;
+        let metadata = entry.metadata().with_context(error)?;
+        sum += if metadata.is_dir() { bytes(&entry.path())? } else { metadata.len() };
+    }
+    Ok(sum)
+}
+
+/// The folder for what is large and can be made again: `RINGWALL_CACHE`, else `~/.cache/ringwall`.
+///
+/// # Errors
+///
+/// When there is no home folder.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(cache) = std::env::var_os("RINGWALL_CACHE") {
+        return Ok(cache.into());
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set; set RINGWALL_CACHE")?;
+    Ok(Path::new(&home).join(".cache/ringwall"))
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         if !std::thread::panicking() {

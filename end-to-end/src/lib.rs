@@ -22,6 +22,7 @@ pub mod http_client;
 pub mod journal;
 pub mod machine;
 pub mod markdown;
+pub mod measured;
 pub mod pages;
 pub mod process_stat;
 pub mod random;

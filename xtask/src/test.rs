@@ -11,6 +11,15 @@ use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 
+/// The benches, and what each is given in `./x test --full`: the store is as large as time allows there.
+const BENCHES: [(&str, &[&str]); 5] = [
+    ("ingest", &[]),
+    ("react", &[]),
+    ("agent", &[]),
+    ("store", &["--events", "2000000"]),
+    ("query", &["--events", "1000000"]),
+];
+
 /// `./x test [--full]`.
 pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
     let mut steps = Steps::default();
@@ -47,8 +56,9 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
         for target in fuzz::targets(place)? {
             steps.step(&format!("fuzz {target}"), || fuzz::one(place, &target, 60))?;
         }
-        for name in ["ingest", "react", "agent"] {
-            steps.step(&format!("bench {name}"), || run_bench(place, name, &[]))?;
+        for (name, arguments) in BENCHES {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            steps.step(&format!("bench {name}"), || run_bench(place, name, &arguments))?;
         }
     }
     steps.summary()
@@ -79,10 +89,10 @@ pub(crate) fn demo_check(place: &Place, arguments: &[String]) -> Result<()> {
 /// `./x bench NAME [ARGUMENTS]`.
 pub(crate) fn bench(place: &Place, arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
-        Some((name, rest)) if ["ingest", "react", "agent"].contains(&name.as_str()) => {
+        Some((name, rest)) if BENCHES.iter().any(|(known, _)| known == name) => {
             run_bench(place, name, rest)
         }
-        _ => bail!("`bench` takes one of: ingest, react, agent"),
+        _ => bail!("`bench` takes one of: {}", BENCHES.map(|(name, _)| name).join(", ")),
     }
 }
 
@@ -95,6 +105,10 @@ fn run_demo_check(place: &Place, ringwall: &Path, arguments: &[String]) -> Resul
 }
 
 fn run_bench(place: &Place, name: &str, arguments: &[String]) -> Result<()> {
+    if name == "store" {
+        // Its peer is DuckDB.
+        set_up::for_end_to_end(place)?;
+    }
     let ringwall = build::ringwall(place)?;
     let mut cargo = command("cargo", ["run", "-q", "--locked", "--release", "-p"], &place.root);
     cargo.args(["ringwall-end-to-end", "--bin", "bench", "--", name]).args(arguments);

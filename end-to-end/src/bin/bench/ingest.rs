@@ -9,12 +9,10 @@ use serde_json::json;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// As the guide's client sends them.
-const BATCH: u64 = 50;
+pub(crate) const BATCH: u64 = 50;
 
 pub(crate) async fn run(duration: Duration, connections: u64) -> Result<()> {
-    let agents: Vec<Agent> = (0..connections)
-        .map(|number| Agent::new(&format!("agent-{number}"), &format!("secret-key-{number}")))
-        .collect();
+    let agents = agents(connections);
     let mut setup = Setup::new()?;
     for agent in &agents {
         setup = setup.sysscore_agent(&agent.id, &agent.secret);
@@ -26,7 +24,7 @@ pub(crate) async fn run(duration: Duration, connections: u64) -> Result<()> {
 
     let cpu_before = process_stat::cpu_time(server.pid())?;
     let start = Instant::now();
-    let events = send(&url, &agents, duration).await?;
+    let events = send(&url, &agents, duration).await?.len() as u64 * BATCH;
     let seconds = start.elapsed().as_secs_f64();
     let cpu_seconds = (process_stat::cpu_time(server.pid())? - cpu_before).as_secs_f64();
     let resident = process_stat::resident_bytes(server.pid())?;
@@ -40,37 +38,49 @@ pub(crate) async fn run(duration: Duration, connections: u64) -> Result<()> {
     Ok(())
 }
 
-async fn send(url: &str, agents: &[Agent], duration: Duration) -> Result<u64> {
+/// SysScore agents, each for a connection of its own.
+pub(crate) fn agents(connections: u64) -> Vec<Agent> {
+    (0..connections)
+        .map(|number| Agent::new(&format!("agent-{number}"), &format!("secret-key-{number}")))
+        .collect()
+}
+
+/// Sends as fast as the answers come; returns how long each batch waited for its answer.
+pub(crate) async fn send(url: &str, agents: &[Agent], duration: Duration) -> Result<Vec<Duration>> {
     let end = Instant::now() + duration;
     let mut tasks = Vec::new();
     for agent in agents.iter().cloned() {
         let http = Http::new(url);
         tasks.push(tokio::spawn(send_until(end, http, agent)));
     }
-    let mut events = 0;
+    let mut waits = Vec::new();
     for task in tasks {
-        events += task.await??;
+        waits.append(&mut task.await??);
     }
-    Ok(events)
+    Ok(waits)
 }
 
-async fn send_until(end: Instant, http: Http, agent: Agent) -> Result<u64> {
-    let mut sent = 0;
+async fn send_until(end: Instant, http: Http, agent: Agent) -> Result<Vec<Duration>> {
+    let mut waits = Vec::new();
     while Instant::now() < end {
+        let sent = waits.len() as i64 * BATCH as i64;
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
         let items: Vec<_> = (0..BATCH)
             .map(|index| {
                 let call = CALLS.get(index as usize % CALLS.len()).copied().unwrap_or("read");
                 let metadata = json!({"risk_score": 12.5, "anomaly_score": index});
-                item(1000 + (sent + index) as i64 % 211, call, now + index as i64, metadata)
+                item(1000 + (sent + index as i64) % 211, call, now + index as i64, metadata)
             })
             .collect();
         let key = format!("{}-{:016x}", agent.id, getrandom::u64()?);
-        let receipt = Receipt::read(agent.send(&http, &key, &batch(&items)).await?)?;
+        let body = batch(&items);
+        let start = Instant::now();
+        let answer = agent.send(&http, &key, &body).await?;
+        waits.push(start.elapsed());
+        let receipt = Receipt::read(answer)?;
         ensure!(receipt.accepted == BATCH, "{receipt:?}");
-        sent += BATCH;
     }
-    Ok(sent)
+    Ok(waits)
 }
 
 /// What an ordinary machine calls most.

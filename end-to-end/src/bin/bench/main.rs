@@ -1,17 +1,24 @@
 //! One figure a run, with the machine and the versions it was taken on.
 //!
 //! `bench ingest [--seconds S] [--connections N]`, `bench react [--runs N]`,
-//! `bench agent [--seconds S] [--processes N]`; each drives the binary named by `RINGWALL_BIN`.
+//! `bench agent [--seconds S] [--processes N]`,
+//! `bench store [--events N] [--hosts N] [--requests N] [--dir DIRECTORY] [--keep]`,
+//! `bench query [--seconds S] [--connections N] [--events N]`;
+//! each drives the binary named by `RINGWALL_BIN`.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints its figure")]
 
 mod agent;
 mod ingest;
+mod limits;
+mod query;
 mod react;
+mod store;
 
 use anyhow::{Context, Result, bail};
 use ringwall_end_to_end::environment;
 use ringwall_end_to_end::process_stat;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -44,19 +51,38 @@ async fn bench() -> Result<()> {
             let processes = option(options, "--processes", 300)?;
             agent::run(Duration::from_secs(seconds), processes).await
         }
-        other => bail!("no bench `{other}`; there are ingest, react, agent"),
+        "store" => {
+            store::run(store::Load {
+                events: option(options, "--events", 100_000_000)?,
+                hosts: option(options, "--hosts", 200)?,
+                requests: option(options, "--requests", 200)?,
+                folder: text_option(options, "--dir").map(PathBuf::from),
+                keep: options.iter().any(|word| word == "--keep"),
+            })
+            .await
+        }
+        "query" => {
+            let seconds = option(options, "--seconds", 15)?;
+            let connections = option(options, "--connections", 4)?;
+            let events = option(options, "--events", 5_000_000)?;
+            query::run(Duration::from_secs(seconds), connections, events).await
+        }
+        other => bail!("no bench `{other}`; there are ingest, react, agent, store, query"),
     }
 }
 
 fn option(options: &[String], name: &str, default: u64) -> Result<u64> {
-    let mut words = options.iter();
-    while let Some(word) = words.next() {
-        let value = words.next().with_context(|| format!("{word} wants a number"))?;
-        if word == name {
-            return value.parse().with_context(|| format!("{name} `{value}`"));
-        }
+    match text_option(options, name) {
+        Some(value) => value.parse().with_context(|| format!("{name} `{value}`")),
+        None if options.iter().any(|word| word == name) => bail!("{name} wants a number"),
+        None => Ok(default),
     }
-    Ok(default)
+}
+
+/// The word after this one.
+fn text_option<'a>(options: &'a [String], name: &str) -> Option<&'a String> {
+    let place = options.iter().position(|word| word == name)?;
+    options.get(place + 1)
 }
 
 /// The value that this share of the sorted values does not exceed.
