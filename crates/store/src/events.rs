@@ -284,7 +284,7 @@ impl Session<'_> {
         Ok(None)
     }
 
-    fn known_source_id(&self, source: &Source) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn known_source_id(&self, source: &Source) -> Result<Option<i64>, StoreError> {
         Ok(self
             .connection
             .prepare_cached("SELECT id FROM source WHERE dialect = ? AND name = ?")?

@@ -35,6 +35,7 @@ mod events;
 mod group_commit;
 mod integrity;
 mod progress;
+mod rollups;
 mod scan;
 mod schema;
 mod sha256;
@@ -51,6 +52,11 @@ pub use error::StoreError;
 pub use events::{EventFilter, EventPage, EventStore, PagePosition, StoredBatch};
 pub use group_commit::{CommitError, Finish, GroupCommit, GroupCommitOptions, QueueFull};
 pub use progress::{Progress, ProgressNow};
+pub use rollups::counts::RollupCounts;
+pub use rollups::{
+    BUCKETS_MAX, Counted, RollupStore, Series, SeriesKey, Timeline, TimelineBy, TimelineQuery,
+    rebuild_rollups,
+};
 pub use scan::control::{ScanControl, ScanProgress};
 pub use scan::kernels::{GROUPS_MAX, Groups, Value, value};
 pub use scan::predicate::{Place, Predicate, Test, TextPattern};

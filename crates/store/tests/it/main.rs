@@ -7,6 +7,7 @@ mod data_dirs;
 mod events;
 mod group_commit;
 mod pages;
+mod rollups;
 mod sample;
 mod scan;
 mod sql;
