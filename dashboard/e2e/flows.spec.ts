@@ -237,9 +237,11 @@ test("the keyboard goes everywhere", async ({ page }) => {
     ["a", "Alerts"],
     ["c", "Commands"],
     ["e", "Events"],
+    ["q", "Query"],
     ["i", "Indicators"],
     ["k", "Keys and tokens"],
     ["l", "Audit log"],
+    ["s", "Storage"],
     ["o", "Overview"],
   ] as const) {
     await page.keyboard.press("g");

@@ -99,9 +99,12 @@ for (const size of SIZES) {
           ["alerts", "/alerts?state=any"],
           ["commands", "/commands"],
           ["events", "/events"],
+          ["events-hour", "/events?span=1h"],
+          ["query", "/query"],
           ["indicators", "/indicators"],
           ["keys", "/keys"],
           ["audit", "/audit"],
+          ["storage", "/storage"],
           ["nothing", "/no/such/page"],
         ];
         for (const [name, path] of places) {
@@ -126,6 +129,38 @@ for (const size of SIZES) {
           await check("event", false);
         });
 
+        await test.step("a query", async () => {
+          await visit(page, "/query");
+          const sql = page.getByRole("textbox", { name: "SQL" });
+          await sql.fill("SELECT * FROM events ORDER BY time DESC LIMIT 50");
+          await sql.press("Control+Enter");
+          await expect(page.getByRole("region", { name: "Rows of the answer" })).toBeVisible();
+          await check("query-answered", false);
+          await page.getByRole("button", { name: "Row 1, all of it" }).click();
+          await expect(page.getByRole("dialog", { name: "Row 1" })).toBeVisible();
+          await check("query-row", false);
+          await page.keyboard.press("Escape");
+          await sql.fill("SELECT nothing FROM nowhere");
+          await sql.press("Control+Enter");
+          await expect(page.getByRole("region", { name: "Answer" }).getByRole("alert")).toBeVisible();
+          await check("query-refused", false);
+        });
+
+        await test.step("a range of time", async () => {
+          await visit(page, "/events?span=24h");
+          const bars = page.getByRole("slider");
+          await bars.focus();
+          await page.keyboard.press("End");
+          await page.keyboard.press("Shift+ArrowLeft");
+          await check("events-selecting", false);
+          await page.keyboard.press("Enter");
+          await expect(page).toHaveURL(/since=.+&until=.+/);
+          await settled(page);
+          await check("events-selected", false);
+          await page.getByRole("button", { name: "As a table" }).click();
+          await check("events-table", false);
+        });
+
         await test.step("an alert", async () => {
           await visit(page, "/alerts?state=any");
           const first = page.locator("main [data-list-item]").first();
@@ -143,6 +178,10 @@ for (const size of SIZES) {
           await check("key-dialog", false);
           await page.keyboard.press("Escape");
           await expect(page.getByRole("dialog")).toHaveCount(0);
+          await visit(page, "/storage");
+          await page.getByRole("button", { name: "Add a hold" }).click();
+          await check("hold-dialog", false);
+          await page.keyboard.press("Escape");
           await visit(page, "/indicators");
           await page.getByRole("button", { name: "Add an indicator" }).click();
           await check("indicator-dialog", false);
