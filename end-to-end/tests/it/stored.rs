@@ -80,20 +80,21 @@ pub(crate) async fn is_sound(tool: Command) -> Result<()> {
     Ok(())
 }
 
-/// The rows of a query, by the tool.
-pub(crate) async fn query(tool: Command, sql: &str) -> Result<Vec<Vec<Value>>> {
-    let mut tool = tokio::process::Command::from(tool);
-    let output = tool.args(["query", "--json", sql]).output().await?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{sql}: {}: {words}", output.status);
-    let answer: Value = serde_json::from_slice(&output.stdout)?;
+/// The rows of a query.
+pub(crate) async fn query(server: &Server, sql: &str) -> Result<Vec<Vec<Value>>> {
+    let question = json!({ "sql": sql, "row_limit": 100_000 });
+    let answer = server.api().post("/api/v1/query", &question).await?;
+    let answer = answer.expect(200).with_context(|| sql.to_owned())?.json()?;
     let rows = answer.get("rows").cloned().with_context(|| format!("no rows in {answer}"))?;
     Ok(serde_json::from_value(rows)?)
 }
 
-/// The one number that a query gives.
+/// The number `n` of a query, by the tool for people.
 pub(crate) async fn number(tool: Command, sql: &str) -> Result<i64> {
-    let rows = query(tool, sql).await?;
-    let number = rows.first().and_then(|row| row.first()).and_then(Value::as_i64);
-    number.with_context(|| format!("{sql}: {rows:?}"))
+    let mut tool = tokio::process::Command::from(tool);
+    let output = tool.args(["query", "--json", sql]).output().await?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{sql}: {}: {words}", output.status);
+    let rows: Value = serde_json::from_slice(&output.stdout)?;
+    rows.pointer("/0/n").and_then(Value::as_i64).with_context(|| format!("{sql}: {rows}"))
 }

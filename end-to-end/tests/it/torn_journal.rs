@@ -161,8 +161,7 @@ fn tear_pages(
 ) -> Result<String> {
     let file: File = OpenOptions::new().write(true).open(database)?;
     let half = journal.page_bytes / 2;
-    let pages: BTreeSet<u32> =
-        journal.frames.iter().take(frames).map(|frame| frame.page).collect();
+    let pages: BTreeSet<u32> = journal.frames.iter().take(frames).map(|frame| frame.page).collect();
     let there = file.metadata()?.len() / journal.page_bytes;
     let mut torn = 0;
     for page in pages.into_iter().filter(|page| u64::from(*page) <= there) {
