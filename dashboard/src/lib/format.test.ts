@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { ago, bytes, countShort, duration, endpoint, percent, plural, score } from "./format";
-import { backoffMs } from "./stream";
+import { countCompact, describe, expect, it } from "vitest";
+import { countCompact, ago, bytes, countShort, duration, endpoint, percent, plural, score } from "./format";
+import { countCompact, backoffMs } from "./stream";
 
 function table<T>(name: string, format: (value: T) => string, rows: [T, string][]): void {
   describe(name, () => {
@@ -66,4 +66,12 @@ describe("backoffMs", () => {
     expect(backoffMs(50, 1)).toBe(15_000);
     expect(backoffMs(50, 0)).toBe(7500);
   });
+});
+
+describe("counts where there is little room", () => {
+  const check = (value: number, expected: string) =>
+    it(String(value), () => expect(countCompact(value)).toBe(expected));
+  check(9999, "9,999");
+  check(37_549, "37.5K");
+  check(2_834_192, "2.8M");
 });

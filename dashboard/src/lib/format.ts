@@ -13,6 +13,11 @@ export function countShort(value: number): string {
   return value < 100_000 ? grouped.format(value) : compact.format(value);
 }
 
+/** Three figures where there is little room: `37.5K`. */
+export function countCompact(value: number): string {
+  return value < 10_000 ? grouped.format(value) : compact.format(value);
+}
+
 /** One decimal; a dash where nothing is known. */
 export function percent(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(1);
