@@ -1,4 +1,6 @@
+use crate::archive::guard;
 use crate::archive::open_files::OpenFiles;
+use crate::archive::readers::Readers;
 use crate::{StoreError, schema};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
@@ -11,6 +13,7 @@ pub struct Database {
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
     archive: OpenFiles,
+    readers: Readers,
 }
 
 /// A connection during one transaction; [`crate::EventStore`] and [`crate::StateStore`] are its verbs.
@@ -25,7 +28,8 @@ const READERS_IDLE_MAX: usize = 8;
 const STATEMENTS_CACHED: usize = 64;
 
 impl Database {
-    /// Opens the file, creating it (mode 0600) and its tables where they are missing.
+    /// Opens the file, creating it (mode 0600), its tables and the folder of the archive beside it
+    /// (mode 0700) where they are missing.
     ///
     /// # Errors
     /// Where the file cannot be opened, is not a database, or comes from a later version.
@@ -50,11 +54,14 @@ impl Database {
         writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
         schema::migrate(&mut writer)?;
+        let archive = OpenFiles::new(path.with_file_name(ARCHIVE_FOLDER));
+        guard::prepare(archive.folder())?;
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             idle_readers: Mutex::new(Vec::new()),
-            archive: OpenFiles::new(path.with_file_name(ARCHIVE_FOLDER)),
+            archive,
+            readers: Readers::default(),
         })
     }
 
@@ -68,6 +75,8 @@ impl Database {
         &self,
         job: impl FnOnce(&Session<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        // Before the transaction begins: no file that it sees is unlinked until it is over.
+        let _reader = self.readers.enter();
         let idle = self.idle_readers.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -121,6 +130,14 @@ impl Database {
     /// Where the files of the archive are.
     pub fn archive_folder(&self) -> &Path {
         self.archive.folder()
+    }
+
+    pub(crate) fn open_files(&self) -> &OpenFiles {
+        &self.archive
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The size of the database and its journal in bytes.

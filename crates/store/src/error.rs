@@ -32,6 +32,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// A write did not go through the queue of the one writer; the reason is in its words.
+    #[error("not stored: {0}")]
+    NotStored(String),
     /// The work was given up because it was asked to, or its time was over.
     #[error("cancelled")]
     Cancelled,

@@ -61,7 +61,9 @@ pub trait EventStore {
     /// Where the database cannot be read, or a batch is damaged.
     fn event(&self, id: EventId) -> Result<Option<Event>, StoreError>;
 
-    /// Calls `each` with every batch after number `seq`, in order; of one dialect only, if it is named.
+    /// Calls `each` with every batch in intake after number `seq`, in order; of one dialect only, if it is
+    /// named. Batches that a checkpoint contains may be archived already; see
+    /// [`Session::recent_events`].
     ///
     /// # Errors
     /// What `each` gives; where the database cannot be read, or a batch is damaged.
@@ -72,19 +74,13 @@ pub trait EventStore {
         each: &mut dyn FnMut(StoredBatch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
 
-    /// The number of the first batch received at or after `moment`, or one more than the last.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    fn first_seq_since(&self, moment: Timestamp) -> Result<i64, StoreError>;
-
-    /// The latest time of receipt.
+    /// The latest time of receipt, archived events included.
     ///
     /// # Errors
     /// Where the database cannot be read.
     fn last_received(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// How many events are stored.
+    /// How many events are stored, archived ones included.
     ///
     /// # Errors
     /// Where the database cannot be read.
@@ -223,32 +219,26 @@ impl EventStore for Session<'_> {
         Ok(())
     }
 
-    fn first_seq_since(&self, moment: Timestamp) -> Result<i64, StoreError> {
-        let found: Option<i64> = self.connection.query_row(
-            "SELECT min(seq) FROM batch WHERE received >= ?",
-            [moment.as_micros()],
+    fn last_received(&self) -> Result<Option<Timestamp>, StoreError> {
+        // Each is the last entry of an index.
+        let micros: Option<i64> = self.connection.query_row(
+            "SELECT max(received) FROM (
+                 SELECT max(received) AS received FROM batch
+                 UNION ALL SELECT max(received_max) FROM archive_file WHERE state = 0
+                 UNION ALL SELECT max(received_max) FROM archive_file WHERE state = 1)",
+            [],
             |row| row.get(0),
         )?;
-        match found {
-            Some(seq) => Ok(seq),
-            None => Ok(self.connection.query_row(
-                "SELECT coalesce(max(seq), 0) + 1 FROM batch",
-                [],
-                |row| row.get(0),
-            )?),
-        }
-    }
-
-    fn last_received(&self) -> Result<Option<Timestamp>, StoreError> {
-        let micros: Option<i64> =
-            self.connection.query_row("SELECT max(received) FROM batch", [], |row| row.get(0))?;
         Ok(micros.map(Timestamp::from_micros))
     }
 
     fn event_count(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            self.connection
-                .query_row("SELECT coalesce(sum(events), 0) FROM batch", [], |row| row.get(0))?;
+        let count: i64 = self.connection.query_row(
+            "SELECT (SELECT coalesce(sum(events), 0) FROM batch)
+                 + (SELECT coalesce(sum(events), 0) FROM archive_file WHERE state = 0)",
+            [],
+            |row| row.get(0),
+        )?;
         Ok(count.unsigned_abs())
     }
 }

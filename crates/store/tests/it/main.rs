@@ -6,6 +6,7 @@ mod backup;
 mod data_dirs;
 mod events;
 mod group_commit;
+mod life_cycle;
 mod pages;
 mod rollups;
 mod sample;
