@@ -13,6 +13,7 @@ mod guides;
 mod host_agent;
 mod hostile;
 mod operators;
+mod query;
 mod react;
 mod stored;
 mod torn_journal;
