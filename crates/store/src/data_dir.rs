@@ -1,11 +1,11 @@
 //! A data directory seen from another process than its server's.
 
-use crate::{StoreError, schema};
+use crate::{ArchiveGuard, StoreError, schema};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,8 +62,7 @@ impl From<rusqlite::Error> for DataDirError {
 pub(crate) struct Beside {
     pub(crate) database: PathBuf,
     pub(crate) archive: PathBuf,
-    /// Held shared by readers; whoever unlinks takes it alone.
-    _guard: File,
+    _guard: ArchiveGuard,
 }
 
 impl Beside {
@@ -77,7 +76,7 @@ impl Beside {
             Err(error) => return Err(io_error(&database)(error)),
         }
         let archive = data_dir.join(ARCHIVE);
-        let guard = guard(&archive)?;
+        let guard = ArchiveGuard::shared(&archive)?;
         Ok(Self { database, archive, _guard: guard })
     }
 
@@ -137,31 +136,6 @@ pub(crate) fn lock_alone(data_dir: &Path) -> Result<File, DataDirError> {
 pub(crate) fn is_in_use(data_dir: &Path) -> bool {
     File::open(data_dir.join(LOCK))
         .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Holds the archive as a reader.
-fn guard(archive: &Path) -> Result<File, DataDirError> {
-    let path = archive.join("lock");
-    let opened = File::open(&path);
-    let file = match opened {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(archive)
-                .map_err(io_error(archive))?;
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)
-                .map_err(io_error(&path))?
-        }
-        other => other.map_err(io_error(&path))?,
-    };
-    file.lock_shared().map_err(io_error(&path))?;
-    Ok(file)
 }
 
 pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {

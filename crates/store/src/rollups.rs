@@ -4,6 +4,7 @@
 //! to time; a question is answered from the table and whatever is not merged yet. By receipt, since
 //! that only ever goes forward: what is counted once is never touched by a late claim.
 
+pub(crate) mod compare;
 pub(crate) mod counts;
 mod kinds;
 mod level;

@@ -4,6 +4,7 @@ mod archive_file;
 mod duplicates;
 mod folder;
 mod intake;
+mod recount;
 
 use super::catalogue::{self, FileRow, SourceCounts};
 use super::{Finding, FindingKind};
@@ -12,6 +13,7 @@ use crate::{Progress, StoreError, integrity};
 use archive_file::FileReport;
 use intake::IntakeReport;
 use parking_lot::Mutex;
+use recount::Recount;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -79,7 +81,7 @@ pub fn verify(
     };
     let bytes = moment.files.iter().map(|(row, _)| row.bytes).sum();
     progress.begin("archive files", bytes, moment.files.len() as u64);
-    let reports = examine_files(&beside.archive, &moment.files, threads, progress)?;
+    let reports = examine_files(&beside.archive, &moment, threads, progress)?;
     let mut readable: Vec<&FileRow> = Vec::new();
     for ((row, _), report) in moment.files.iter().zip(reports) {
         outcome.checked.archive_files += 1;
@@ -89,6 +91,10 @@ pub fn verify(
             readable.push(row);
         }
         outcome.findings.extend(report.findings);
+    }
+    // What is damaged is not counted, and would be told a second time.
+    if moment.intake.is_whole && readable.len() == moment.files.len() {
+        outcome.findings.extend(moment.recount.findings()?);
     }
     progress.begin("duplicates", 0, 0);
     outcome.findings.extend(duplicates::find(
@@ -113,6 +119,7 @@ struct Moment {
     files: Vec<(FileRow, SourceCounts)>,
     doomed: Vec<String>,
     intake: IntakeReport,
+    recount: Recount,
 }
 
 /// Reads everything that the database holds.
@@ -128,14 +135,16 @@ fn examine_database(
     }
     connection.execute_batch("BEGIN")?;
     progress.begin("intake", 0, 0);
-    let intake = intake::examine(&connection, progress)?;
-    outcome.checked.intake_batches = intake.batches.len() as u64;
+    let recount = Recount::begin(&connection)?;
+    let intake = intake::examine(&connection, &recount, progress)?;
+    outcome.checked.intake_batches = intake.all_batches;
     outcome.checked.intake_events = intake.events;
     outcome.findings.extend(intake.findings.iter().cloned());
     let moment = Moment {
         files: read_files(&connection)?,
         doomed: catalogue::doomed_files(&connection)?,
         intake,
+        recount,
     };
     connection.execute_batch("ROLLBACK")?;
     Ok(moment)
@@ -164,17 +173,18 @@ fn damage_of(error: DataDirError) -> Result<Vec<String>, DataDirError> {
 
 fn examine_files(
     archive: &Path,
-    files: &[(FileRow, SourceCounts)],
+    moment: &Moment,
     threads: usize,
     progress: &Progress,
 ) -> Result<Vec<FileReport>, StoreError> {
+    let Moment { files, recount, .. } = moment;
     let next = AtomicUsize::new(0);
     let reports: Mutex<Vec<(usize, FileReport)>> = Mutex::new(Vec::with_capacity(files.len()));
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some((row, sources)) = files.get(number) else { return Ok(()) };
-            let report = archive_file::examine(archive, row, sources, progress)?;
+            let report = archive_file::examine(archive, row, sources, recount, progress)?;
             progress.file_done();
             reports.lock().push((number, report));
         }

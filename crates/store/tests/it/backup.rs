@@ -1,6 +1,6 @@
 //! Backups, and the way back.
 
-use crate::data_dirs::{Place, append, events, flip, open, parquet_files, sql};
+use crate::data_dirs::{Place, append, events, flip, open, parquet_files, retire};
 use ringwall_event::{Event, EventId, Timestamp};
 use ringwall_store::Progress;
 use ringwall_store::backup::{
@@ -239,7 +239,7 @@ fn unchanged_files_are_shared_with_an_older_backup() {
 fn doomed_files_stay_behind() {
     let place = Place::new();
     let data_dir = place.data_dir("data");
-    sql(&data_dir, "UPDATE archive_file SET state = 1 WHERE id = 1");
+    retire(&data_dir, 1);
     let before = parquet_files(&data_dir).len();
     back_up(&data_dir, &place.path("backup")).unwrap();
     assert_eq!(parquet_files(&place.path("backup")).len(), before - 1);

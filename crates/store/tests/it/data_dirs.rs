@@ -5,12 +5,14 @@ use arrow_array::RecordBatch;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use ringwall_event::{Event, EventId, Timestamp};
+use ringwall_store::maintenance::rebuild;
 use ringwall_store::{
     BulkLoad, BulkLoadSettings, Database, EncodedBatch, EventStore, FileLayout, Predicate,
     ScanControl, ScanRequest, Sink, StoreError, events_of,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const SMALL: BulkLoadSettings = BulkLoadSettings {
     layout: FileLayout { level: 1, row_group_rows: 64, page_rows: 8 },
@@ -74,6 +76,22 @@ fn fill(data_dir: &Path, archived: usize, waiting: usize) {
     load.add(events).unwrap();
     assert!(load.finish().unwrap().files >= 2);
     append(&database, &intake);
+    drop(database);
+    let rebuilt = rebuild(data_dir, &Arc::default()).unwrap();
+    assert_eq!(rebuilt.events, (archived + waiting) as u64);
+}
+
+/// Gives up a file as retention does: nothing is unlinked yet.
+pub(crate) fn retire(data_dir: &Path, id: i64) {
+    sql(
+        data_dir,
+        &format!(
+            "UPDATE archive_file SET state = 1 WHERE id = {id};
+             INSERT INTO audit (time, actor, action, subject, outcome, reason)
+             SELECT 0, 'rule:retention', 'retire_events', name, 'succeeded', ''
+             FROM archive_file WHERE id = {id}"
+        ),
+    );
 }
 
 /// Adds events to the intake, one a batch.

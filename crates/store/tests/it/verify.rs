@@ -1,8 +1,12 @@
 //! Every kind of harm is found, and nothing else.
 
-use crate::data_dirs::{Place, append, events, flip, open, parquet_files, sql};
-use ringwall_event::EventId;
-use ringwall_store::maintenance::{FindingKind, FindingSeverity, Verification, stats, verify};
+use crate::data_dirs::{Place, append, events, flip, open, parquet_files, retire, sql};
+use ringwall_event::{EventId, Severity};
+use ringwall_store::data_dir::DataDirError;
+use ringwall_store::maintenance::{
+    FindingKind, FindingSeverity, Verification, rebuild, stats, verify,
+};
+use ringwall_store::{RollupCounts, RollupStore};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -163,7 +167,7 @@ fn an_event_that_lies_in_two_files() {
             ),
         );
     };
-    check(copy, &[damage(FindingKind::Duplicate)]);
+    check(copy, &[damage(FindingKind::Rollup), damage(FindingKind::Duplicate)]);
 }
 
 #[test]
@@ -196,8 +200,55 @@ fn what_nothing_refers_to() {
         std::mem::forget(lock);
     };
     check(writing, &[(FindingSeverity::Note, FindingKind::Orphan)]);
-    let doom = |data_dir: &Path| sql(data_dir, "UPDATE archive_file SET state = 1 WHERE id = 1");
-    check(doom, &[(FindingSeverity::Note, FindingKind::Doomed)]);
+    check(|data_dir| retire(data_dir, 1), &[(FindingSeverity::Note, FindingKind::Doomed)]);
+}
+
+/// Counts one event more than there is, at the minute of the first.
+fn count_one_more(data_dir: &Path) {
+    let all = events(data_dir);
+    let first = all.first().unwrap();
+    let mut counts = RollupCounts::default();
+    counts.add_one(first.received, &first.source, "sign_in", Severity::Low, 1).unwrap();
+    open(data_dir).write_now(|session| session.merge_rollups(&counts)).unwrap();
+}
+
+#[test]
+fn counts_by_minute_that_are_off_by_one() {
+    check(count_one_more, &[damage(FindingKind::Rollup)]);
+    let lost = |data_dir: &Path| sql(data_dir, "DELETE FROM rollup WHERE level = 1");
+    check(lost, &[damage(FindingKind::Rollup)]);
+    let damaged = |data_dir: &Path| {
+        sql(data_dir, "UPDATE rollup SET body = x'09' WHERE level = 0");
+    };
+    check(damaged, &[damage(FindingKind::Rollup)]);
+    // Of days of which events were given up, the counts may be of what was there before; never less.
+    let given_up = |data_dir: &Path| {
+        retire(data_dir, 1);
+        sql(data_dir, "DELETE FROM rollup WHERE level = 1");
+    };
+    check(given_up, &[damage(FindingKind::Rollup), (FindingSeverity::Note, FindingKind::Doomed)]);
+}
+
+#[test]
+fn counts_are_made_anew_where_no_server_runs() {
+    let place = Place::new();
+    let data_dir = place.data_dir("data");
+    count_one_more(&data_dir);
+    assert!(!examine(&data_dir).is_sound());
+    {
+        let lock = std::fs::File::create(data_dir.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let refused = rebuild(&data_dir, &Arc::default());
+        assert!(matches!(refused, Err(DataDirError::InUse(_))));
+    }
+    let rebuilt = rebuild(&data_dir, &Arc::default()).unwrap();
+    assert_eq!((rebuilt.events, rebuilt.archive_files > 1), (320, true));
+    assert_eq!(examine(&data_dir).findings, []);
+    // Where something cannot be read, the old counts stand.
+    std::fs::remove_file(first_file(&data_dir)).unwrap();
+    assert!(rebuild(&data_dir, &Arc::default()).is_err());
+    let nothing = rebuild(&place.path("none"), &Arc::default());
+    assert!(matches!(nothing, Err(DataDirError::NoStore(_))));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! One file of the archive, from its first byte to its last row.
 
+use super::recount::Recount;
 use crate::archive::columns::{Column, ColumnKind};
 use crate::archive::events_of::Rows;
 use crate::archive::file::ArchiveFile;
 use crate::data_dir::ARCHIVE;
 use crate::maintenance::catalogue::{FileRow, SourceCounts};
+use crate::maintenance::tally::{damaged, tally};
 use crate::maintenance::{Finding, FindingKind};
-use crate::{Progress, StoreError};
+use crate::{Progress, RollupCounts, StoreError};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
@@ -33,6 +35,7 @@ pub(super) fn examine(
     archive: &Path,
     row: &FileRow,
     sources: &SourceCounts,
+    recount: &Recount,
     progress: &Progress,
 ) -> Result<FileReport, StoreError> {
     let place = format!("{ARCHIVE}/{}", row.name);
@@ -70,14 +73,18 @@ pub(super) fn examine(
     for batch in file.read(groups, Column::ALL, None)? {
         progress.go_on()?;
         let taken = match batch {
-            Ok(batch) => reading.take(&batch),
-            Err(StoreError::Archive { why, .. }) => Err(why),
-            Err(other) => return Err(other),
+            Ok(batch) => reading.take(&batch).and_then(|()| reading.count(&batch, recount)),
+            Err(error) => Err(error),
         };
-        if let Err(why) = taken {
-            return damage(FindingKind::Format, why);
+        match taken {
+            Ok(()) => {}
+            Err(StoreError::Archive { why, .. } | StoreError::Unreadable { why, .. }) => {
+                return damage(FindingKind::Format, why);
+            }
+            Err(other) => return Err(other),
         }
     }
+    recount.add(&reading.counts)?;
     let findings = reading
         .differences(row, sources)
         .into_iter()
@@ -119,17 +126,18 @@ struct Reading {
     times: Option<(i64, i64)>,
     received: Option<(i64, i64)>,
     sources: SourceCounts,
+    counts: RollupCounts,
     /// The dictionaries that were looked at last, by column: many batches share one.
     dictionaries: HashMap<Column, ArrayRef>,
 }
 
 impl Reading {
     /// Looks at some rows; says what makes them unreadable.
-    fn take(&mut self, batch: &RecordBatch) -> Result<(), String> {
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         self.check_texts(batch)?;
         let rows = Rows::new(batch);
         for row in 0..batch.num_rows() {
-            let id = rows.id(row).map_err(|error| error.to_string())?;
+            let id = rows.id(row)?;
             let time = needed(&rows, Column::Time, row)?;
             let received = needed(&rows, Column::MetadataLoggedTime, row)?;
             if self.last.is_some_and(|last| last > (time, id)) {
@@ -140,55 +148,39 @@ impl Reading {
             widen(&mut self.received, received);
         }
         self.events += batch.num_rows() as u64;
-        self.count_sources(batch)
+        Ok(())
     }
 
-    fn check_texts(&mut self, batch: &RecordBatch) -> Result<(), String> {
+    fn check_texts(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         for column in Column::ALL.iter().filter(|column| column.kind() == ColumnKind::Text) {
             let Some(array) = batch.column_by_name(column.name()) else { continue };
             let dictionary = array
                 .as_dictionary_opt::<Int32Type>()
-                .ok_or_else(|| format!("{}: not text", column.name()))?;
+                .ok_or_else(|| damaged(*column, "not text"))?;
             let values = dictionary.values();
             // The array is kept, so that no other one can come to lie in its place.
             let known = self.dictionaries.get(column);
             if known.is_some_and(|known| known.to_data().ptr_eq(&values.to_data())) {
                 continue;
             }
-            let texts = values
-                .as_string_opt::<i32>()
-                .ok_or_else(|| format!("{}: not text", column.name()))?;
+            let texts =
+                values.as_string_opt::<i32>().ok_or_else(|| damaged(*column, "not text"))?;
             if !is_utf8(texts) {
-                return Err(format!("{}: not UTF-8", column.name()));
+                return Err(damaged(*column, "not UTF-8"));
             }
             self.dictionaries.insert(*column, ArrayRef::clone(values));
         }
         Ok(())
     }
 
-    fn count_sources(&mut self, batch: &RecordBatch) -> Result<(), String> {
-        let column = |column: Column| {
-            batch
-                .column_by_name(column.name())
-                .and_then(|array| array.as_dictionary_opt::<Int32Type>())
-                .ok_or_else(|| format!("{}: not text", column.name()))
-        };
-        let dialects = column(Column::MetadataLogProvider)?;
-        let names = column(Column::MetadataLogName)?;
-        // Few pairs of keys, many rows.
-        let mut pairs: HashMap<(i32, i32), (usize, u64)> = HashMap::new();
-        let keys = dialects.keys().values().iter().zip(names.keys().values());
-        for (row, (dialect, name)) in keys.enumerate() {
-            pairs.entry((*dialect, *name)).or_insert((row, 0)).1 += 1;
-        }
-        let rows = Rows::new(batch);
-        let text = |column: Column, row| {
-            rows.text(column, row).ok_or_else(|| format!("{}: missing", column.name()))
-        };
-        for (row, count) in pairs.into_values() {
-            let dialect = text(Column::MetadataLogProvider, row)?.to_owned();
-            let name = text(Column::MetadataLogName, row)?.to_owned();
-            *self.sources.entry((dialect, name)).or_default() += count;
+    fn count(&mut self, batch: &RecordBatch, recount: &Recount) -> Result<(), StoreError> {
+        tally(batch, &mut |told| {
+            let key = (told.source.dialect.to_string(), told.source.name.to_string());
+            *self.sources.entry(key).or_default() += told.count;
+            self.counts.add_one(told.received, told.source, told.kind, told.severity, told.count)
+        })?;
+        if self.counts.is_full() {
+            recount.add(&std::mem::take(&mut self.counts))?;
         }
         Ok(())
     }
@@ -229,8 +221,8 @@ impl Reading {
     }
 }
 
-fn needed(rows: &Rows<'_>, column: Column, row: usize) -> Result<i64, String> {
-    rows.integer(column, row).ok_or_else(|| format!("{}: missing", column.name()))
+fn needed(rows: &Rows<'_>, column: Column, row: usize) -> Result<i64, StoreError> {
+    rows.integer(column, row).ok_or_else(|| damaged(column, "a value is missing"))
 }
 
 fn widen(bounds: &mut Option<(i64, i64)>, value: i64) {

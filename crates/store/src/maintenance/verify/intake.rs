@@ -1,9 +1,10 @@
 //! The batches that wait in the database.
 
+use super::recount::Recount;
 use crate::events::unpack;
 use crate::maintenance::catalogue::day_of;
 use crate::maintenance::{Finding, FindingKind};
-use crate::{Progress, StoreError};
+use crate::{Progress, RollupCounts, StoreError, StoredBatch};
 use ringwall_event::{EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -11,8 +12,12 @@ use rusqlite::{Connection, OptionalExtension, Row};
 #[derive(Debug, Default)]
 pub(super) struct IntakeReport {
     pub(super) batches: Vec<IntakeBatch>,
+    /// How many there are, readable or not.
+    pub(super) all_batches: u64,
     pub(super) events: u64,
     pub(super) findings: Vec<Finding>,
+    /// Whether every batch is what its row says.
+    pub(super) is_whole: bool,
 }
 
 /// A batch, as far as the archive may hold it too.
@@ -30,13 +35,15 @@ const FINDINGS_MAX: usize = 100;
 /// Unpacks every batch and compares it with its row.
 pub(super) fn examine(
     connection: &Connection,
+    recount: &Recount,
     progress: &Progress,
 ) -> Result<IntakeReport, StoreError> {
     let archived: i64 = connection
         .query_row("SELECT value FROM meta WHERE name = 'archived_seq'", [], |row| row.get(0))
         .optional()?
         .unwrap_or(0);
-    let mut report = IntakeReport::default();
+    let mut report = IntakeReport { is_whole: true, ..IntakeReport::default() };
+    let mut counts = RollupCounts::default();
     let mut statement = connection.prepare(
         "SELECT b.seq, s.dialect, s.name, b.received, b.base, b.body, b.events, b.time_min, b.time_max
          FROM batch b LEFT JOIN source s ON s.id = b.source ORDER BY b.seq",
@@ -50,6 +57,7 @@ pub(super) fn examine(
             base: EventId::from_u128(u128::from_be_bytes(row.get(4)?)),
             events: row.get::<_, i64>(6)?.unsigned_abs(),
         };
+        report.all_batches += 1;
         report.events += batch.events;
         if batch.seq <= archived {
             report.found(
@@ -59,16 +67,29 @@ pub(super) fn examine(
             );
         }
         match compare(row, &batch) {
-            Ok(()) => report.batches.push(batch),
-            Err((kind, what)) => report.found(&batch, kind, what),
+            Ok(StoredBatch { source, received, events, .. }) => {
+                report.batches.push(batch);
+                if batch.seq <= recount.seq {
+                    counts.add(received, &source, &events);
+                }
+                if counts.is_full() {
+                    recount.add(&std::mem::take(&mut counts))?;
+                }
+            }
+            Err((kind, what)) => {
+                report.is_whole = false;
+                report.found(&batch, kind, what);
+            }
         }
     }
+    recount.add(&counts)?;
     Ok(report)
 }
 
-fn compare(row: &Row<'_>, batch: &IntakeBatch) -> Result<(), (FindingKind, String)> {
+fn compare(row: &Row<'_>, batch: &IntakeBatch) -> Result<StoredBatch, (FindingKind, String)> {
     let unreadable = |error: StoreError| (FindingKind::Batch, error.to_string());
-    let events = unpack(row).map_err(unreadable)?.events;
+    let stored = unpack(row).map_err(unreadable)?;
+    let events = &stored.events;
     if events.len() as u64 != batch.events {
         let what = format!("holds {} events, its row says {}", events.len(), batch.events);
         return Err((FindingKind::Count, what));
@@ -80,7 +101,7 @@ fn compare(row: &Row<'_>, batch: &IntakeBatch) -> Result<(), (FindingKind, Strin
         let what = "its events lie at other times than its row says".to_owned();
         return Err((FindingKind::Bounds, what));
     }
-    Ok(())
+    Ok(stored)
 }
 
 impl IntakeReport {
