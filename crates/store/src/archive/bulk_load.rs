@@ -2,6 +2,8 @@
 
 use super::file::{FileLayout, FileWriter, NewFile};
 use super::rows::BatchBuilder;
+use crate::rollups::RollupStore;
+use crate::rollups::counts::RollupCounts;
 use crate::{Database, Session, StoreError};
 use ringwall_event::{Event, EventId, Source, Timestamp};
 use rusqlite::params;
@@ -52,6 +54,7 @@ pub struct BulkLoaded {
 struct Current {
     writer: FileWriter,
     sources: HashMap<Source, u64>,
+    rollups: RollupCounts,
     newest: (Timestamp, EventId),
 }
 
@@ -150,6 +153,7 @@ impl<'d> BulkLoad<'d> {
                     &self.settings.layout,
                 )?,
                 sources: HashMap::new(),
+                rollups: RollupCounts::default(),
                 newest: (Timestamp::from_micros(i64::MIN), EventId::default()),
             }),
         };
@@ -165,6 +169,13 @@ impl<'d> BulkLoad<'d> {
                 Some(count) => *count += 1,
                 None => drop(current.sources.insert(event.source.clone(), 1)),
             }
+            current.rollups.add_one(
+                event.received,
+                &event.source,
+                event.activity.kind(),
+                event.severity,
+                1,
+            )?;
             builder.push(&event)?;
             if builder.len() >= ROWS_AT_ONCE {
                 current.writer.write(&builder.finish()?)?;
@@ -182,7 +193,10 @@ impl<'d> BulkLoad<'d> {
             return Ok(());
         }
         let file = current.writer.finish()?;
-        self.database.write_now(|session| session.refer_to(&file, &current.sources))?;
+        self.database.write_now(|session| {
+            session.merge_rollups(&current.rollups)?;
+            session.refer_to(&file, &current.sources)
+        })?;
         self.loaded.files += 1;
         self.loaded.events += file.events;
         self.loaded.bytes += file.bytes;
