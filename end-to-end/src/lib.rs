@@ -28,6 +28,7 @@ pub mod process_stat;
 pub mod random;
 pub mod relay;
 pub mod server;
+pub mod small_disk;
 pub mod sse;
 pub mod suspect;
 pub mod sysscore;

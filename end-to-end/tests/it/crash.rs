@@ -1,12 +1,15 @@
 //! Nothing lost, nothing twice: clients of all kinds send while the server is killed by SIGKILL at
-//! random moments and started again.
+//! random moments and started again. Meanwhile it moves what it took into files and merges those, many
+//! times a second.
 //!
 //! `RINGWALL_KILLS` says how many times (10), `RINGWALL_SEED` repeats the choices of a run.
 
 mod clients;
 mod ledger;
+mod retention;
 
-use anyhow::{Context, Result};
+use crate::stored;
+use anyhow::{Context, Result, ensure};
 use clients::Target;
 use ledger::Ledger;
 use ringwall_end_to_end::random::Random;
@@ -21,6 +24,14 @@ use tokio::time::sleep;
 /// How long the server is up between two kills, at most.
 const UP_MS: u64 = 900;
 
+/// Files of a few batches, merged as soon as there are a few of them.
+const HASTY: &str = "\
+[archive]
+after_seconds = 0
+intake_events_min = 1
+file_events_max = 5000
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_event_is_there_exactly_once() -> Result<()> {
     let kills: u32 = match std::env::var("RINGWALL_KILLS") {
@@ -30,7 +41,7 @@ async fn every_acknowledged_event_is_there_exactly_once() -> Result<()> {
     let (mut random, seed) = Random::from_environment()?;
     eprintln!("{kills} kills, RINGWALL_SEED={seed}");
 
-    let mut setup = Setup::new()?;
+    let mut setup = Setup::new()?.config(HASTY)?;
     for client in clients::SYSSCORE {
         setup = setup.sysscore_agent(client.name, clients::SECRET);
     }
@@ -60,6 +71,8 @@ async fn every_acknowledged_event_is_there_exactly_once() -> Result<()> {
     ledger.check(&server).await?;
     let server = server.kill().await?.start().await?;
     ledger.check(&server).await?;
+    ensure!(stored::archived(&server).await? > 0, "nothing was moved into files");
+    stored::is_sound(server.tool()).await?;
     eprintln!("{}", ledger.summary());
     let log = server.log();
     assert!(!log.contains("panicked"), "the server panicked: see its log\n{log}");

@@ -7,11 +7,13 @@
 
 mod backup;
 mod crash;
+mod damaged_files;
 mod disk_full;
 mod guide_client;
 mod guides;
 mod host_agent;
 mod hostile;
+mod open_files;
 mod operators;
 mod query;
 mod react;

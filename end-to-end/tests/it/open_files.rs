@@ -57,11 +57,11 @@ async fn duckdb_and_pyarrow_agree_with_us() -> Result<()> {
     let server = setup.start().await?;
     let mut differences = Vec::new();
     for question in &found.questions {
-        let ours = stored::query(&server, &question.sql)
-            .await
-            .with_context(|| question.name.clone())?;
+        let ours =
+            stored::query(&server, &question.sql).await.with_context(|| question.name.clone())?;
         ensure!(!ours.is_empty(), "{}: no rows", question.name);
-        for (peer, theirs) in [("DuckDB", Some(&question.duckdb)), ("pyarrow", question.pyarrow.as_ref())]
+        for (peer, theirs) in
+            [("DuckDB", Some(&question.duckdb)), ("pyarrow", question.pyarrow.as_ref())]
         {
             if let Some(theirs) = theirs
                 && !is_same(&ours, theirs)
@@ -109,9 +109,10 @@ fn is_same(ours: &[Vec<Value>], theirs: &[Vec<Value>]) -> bool {
 
 fn is_same_row(ours: &[Value], theirs: &[Value]) -> bool {
     ours.len() == theirs.len()
-        && ours.iter().zip(theirs).all(|(a, b)| {
-            a == b || a.is_f64() && b.is_number() && a.as_f64() == b.as_f64()
-        })
+        && ours
+            .iter()
+            .zip(theirs)
+            .all(|(a, b)| a == b || a.is_f64() && b.is_number() && a.as_f64() == b.as_f64())
 }
 
 fn first_difference(ours: &[Vec<Value>], theirs: &[Vec<Value>]) -> (String, String) {

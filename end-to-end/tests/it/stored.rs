@@ -6,9 +6,11 @@ use ringwall_end_to_end::pages;
 use ringwall_end_to_end::server::Server;
 use ringwall_end_to_end::sysscore::{Agent, Receipt, batch, item};
 use ringwall_end_to_end::tour;
+use ringwall_event::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The ids of all events that the SysScore dialect shows.
 ///
@@ -97,4 +99,36 @@ pub(crate) async fn number(tool: Command, sql: &str) -> Result<i64> {
     ensure!(output.status.success(), "{sql}: {}: {words}", output.status);
     let rows: Value = serde_json::from_slice(&output.stdout)?;
     rows.pointer("/0/n").and_then(Value::as_i64).with_context(|| format!("{sql}: {rows}"))
+}
+
+/// How many events lie in files.
+pub(crate) async fn archived(server: &Server) -> Result<u64> {
+    let store = server.api().get_json("/api/v1/store").await?;
+    store.pointer("/archive/events").and_then(Value::as_u64).with_context(|| store.to_string())
+}
+
+/// How many events the counts by minute tell of, of the last days.
+pub(crate) async fn on_timeline(server: &Server) -> Result<u64> {
+    const DAY: i64 = 86_400;
+    let until = Timestamp::from_micros(now_us()?).as_seconds() / DAY * DAY + DAY;
+    let [since, until] = [until - 3 * DAY, until]
+        .map(|seconds| Timestamp::from_micros(seconds * 1_000_000).to_naive_iso());
+    let mut totals = BTreeSet::new();
+    for by in ["kind", "severity", "source"] {
+        let path = format!("/api/v1/timeline?since={since}Z&until={until}Z&step=3600&by={by}");
+        let timeline = server.api().get_json(&path).await?;
+        let series = timeline.get("series").and_then(Value::as_array).context("no series")?;
+        let counts = series.iter().filter_map(|one| one.get("counts").and_then(Value::as_array));
+        let sum: u64 = counts.flatten().filter_map(Value::as_u64).sum();
+        ensure!(timeline.get("total").and_then(Value::as_u64) == Some(sum), "{by}: {timeline}");
+        totals.insert(sum);
+    }
+    let total = totals.pop_first().context("no total")?;
+    ensure!(totals.is_empty(), "timelines differ: {total}, {totals:?}");
+    Ok(total)
+}
+
+/// Microseconds since 1970.
+pub(crate) fn now_us() -> Result<i64> {
+    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }

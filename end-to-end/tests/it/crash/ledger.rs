@@ -1,6 +1,7 @@
 //! The book of what was sent and what was acknowledged, and the comparison with what is there.
 
 use super::clients::{HOST_AGENT, SYSSCORE, WATCHER};
+use crate::stored;
 use anyhow::{Context, Result, ensure};
 use ringwall_end_to_end::http_client::Http;
 use ringwall_end_to_end::pages;
@@ -80,7 +81,26 @@ impl Ledger {
         }
         self.check_host_agent(server).await.context("host agent")?;
         self.check_watcher(server).await.context("watcher")?;
-        self.check_watcher_events(server).await.context("watcher events")
+        self.check_watcher_events(server).await.context("watcher events")?;
+        self.check_counts(server).await.context("counts")
+    }
+
+    /// As many by SQL as by pages, and as many again by the minute.
+    async fn check_counts(&self, server: &Server) -> Result<()> {
+        let mut paged = 0;
+        for host in pages::of_api(&server.api(), "/api/v1/hosts?limit=1000").await? {
+            let host = pages::percent_encoded(pages::text(&host, "/id")?);
+            let path = format!("/api/v1/events?host={host}&limit=1000");
+            paged += pages::of_api(&server.api(), &path).await?.len();
+        }
+        let by_sql = stored::number(server.tool(), "SELECT count(*) AS n FROM events").await?;
+        ensure!(by_sql == paged as i64, "{by_sql} events by SQL, {paged} by pages");
+        let distinct = "SELECT count(DISTINCT metadata_uid) AS n FROM events";
+        let distinct = stored::number(server.tool(), distinct).await?;
+        ensure!(by_sql == distinct, "{by_sql} events by SQL, {distinct} of them distinct");
+        let by_minute = stored::on_timeline(server).await?;
+        ensure!(by_minute == paged as u64, "{by_minute} events by the minute, {paged} by pages");
+        Ok(())
     }
 
     async fn check_sysscore(&self, server: &Server, agent: &'static str) -> Result<()> {
@@ -98,6 +118,14 @@ impl Ledger {
             let id = pages::text(&row, "/id")?.replace('-', "");
             ensure!(ids.insert(id), "twice in our API: {row}");
         }
+        let by_sql = ids_by_sql(server, agent).await?;
+        ensure!(
+            by_sql == ids,
+            "SQL shows {} events, our API {}: {:?}",
+            by_sql.len(),
+            ids.len(),
+            by_sql.symmetric_difference(&ids).next()
+        );
         let book = self.book();
         let acknowledged: Vec<_> = book.acknowledged.get(agent).into_iter().flatten().collect();
         let lost: Vec<_> = acknowledged
@@ -165,5 +193,27 @@ impl Ledger {
         let wanted = book.watcher_acknowledged.len()..=book.watcher_sent.len();
         ensure!(wanted.contains(&rows.len()), "{} inventories, wanted {wanted:?}", rows.len());
         Ok(())
+    }
+}
+
+/// The ids of an agent's events, some at a time.
+async fn ids_by_sql(server: &Server, agent: &str) -> Result<BTreeSet<String>> {
+    const AT_ONCE: usize = 50_000;
+    let mut ids = BTreeSet::new();
+    loop {
+        let after = ids.last().map_or("", String::as_str);
+        let sql = format!(
+            "SELECT metadata_uid FROM events WHERE metadata_log_name = '{agent}' \
+             AND metadata_uid > '{after}' ORDER BY metadata_uid LIMIT {AT_ONCE}"
+        );
+        let rows = stored::query(server, &sql).await?;
+        let count = rows.len();
+        for row in rows {
+            let id = row.first().and_then(Value::as_str).context("no id")?.to_owned();
+            ensure!(ids.insert(id), "twice by SQL: {row:?}");
+        }
+        if count < AT_ONCE {
+            return Ok(ids);
+        }
     }
 }
