@@ -1,6 +1,6 @@
-import { countCompact, describe, expect, it } from "vitest";
-import { countCompact, ago, bytes, countShort, duration, endpoint, percent, plural, score } from "./format";
-import { countCompact, backoffMs } from "./stream";
+import { describe, expect, it } from "vitest";
+import { ago, bytes, countCompact, countShort, duration, endpoint, percent, plural, score } from "./format";
+import { backoffMs } from "./stream";
 
 function table<T>(name: string, format: (value: T) => string, rows: [T, string][]): void {
   describe(name, () => {
