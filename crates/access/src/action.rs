@@ -109,6 +109,16 @@ pub enum Change {
         /// The token's id.
         token: String,
     },
+    /// Have something kept, whatever its age.
+    AddHold {
+        /// The hold's name.
+        name: String,
+    },
+    /// Let what was held be given up.
+    RemoveHold {
+        /// The hold's name.
+        name: String,
+    },
 }
 
 impl Action for Change {
@@ -124,6 +134,8 @@ impl Action for Change {
             Self::DeleteKey { .. } => "delete_key",
             Self::CreateToken { .. } => "create_token",
             Self::DeleteToken { .. } => "delete_token",
+            Self::AddHold { .. } => "add_hold",
+            Self::RemoveHold { .. } => "remove_hold",
         }
     }
 
@@ -136,6 +148,7 @@ impl Action for Change {
             | Self::RemoveIndicator { .. } => Permission::ChangeIndicators,
             Self::CreateKey { .. } | Self::DeleteKey { .. } => Permission::ChangeKeys,
             Self::CreateToken { .. } | Self::DeleteToken { .. } => Permission::ChangeTokens,
+            Self::AddHold { .. } | Self::RemoveHold { .. } => Permission::ChangeHolds,
         }
     }
 
@@ -153,6 +166,7 @@ impl Action for Change {
             }
             Self::CreateToken { name } => format!("token {name}"),
             Self::DeleteToken { token } => format!("token {token}"),
+            Self::AddHold { name } | Self::RemoveHold { name } => format!("hold {name}"),
         }
     }
 

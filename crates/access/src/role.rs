@@ -35,6 +35,8 @@ pub enum Permission {
     ReadKeys,
     /// See which tokens there are; never their secrets.
     ReadTokens,
+    /// See legal holds.
+    ReadHolds,
     /// Acknowledge and resolve alerts.
     HandleAlerts,
     /// Order and withdraw commands to hosts.
@@ -45,11 +47,13 @@ pub enum Permission {
     ChangeKeys,
     /// Create and delete tokens.
     ChangeTokens,
+    /// Put legal holds into force and lift them.
+    ChangeHolds,
 }
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ReadHosts,
         Self::ReadEvents,
         Self::ReadAlerts,
@@ -59,11 +63,13 @@ impl Permission {
         Self::ReadAudit,
         Self::ReadKeys,
         Self::ReadTokens,
+        Self::ReadHolds,
         Self::HandleAlerts,
         Self::OrderCommands,
         Self::ChangeIndicators,
         Self::ChangeKeys,
         Self::ChangeTokens,
+        Self::ChangeHolds,
     ];
 
     /// The lower-case name.
@@ -78,11 +84,13 @@ impl Permission {
             Self::ReadAudit => "read_audit",
             Self::ReadKeys => "read_keys",
             Self::ReadTokens => "read_tokens",
+            Self::ReadHolds => "read_holds",
             Self::HandleAlerts => "handle_alerts",
             Self::OrderCommands => "order_commands",
             Self::ChangeIndicators => "change_indicators",
             Self::ChangeKeys => "change_keys",
             Self::ChangeTokens => "change_tokens",
+            Self::ChangeHolds => "change_holds",
         }
     }
 }
@@ -107,10 +115,14 @@ impl Role {
             | P::ReadCommands
             | P::ReadScores
             | P::ReadIndicators => true,
-            P::ReadAudit | P::HandleAlerts | P::OrderCommands | P::ChangeIndicators => {
+            P::ReadAudit
+            | P::ReadHolds
+            | P::HandleAlerts
+            | P::OrderCommands
+            | P::ChangeIndicators => {
                 matches!(self, Self::Admin | Self::Analyst)
             }
-            P::ReadKeys | P::ReadTokens | P::ChangeKeys | P::ChangeTokens => {
+            P::ReadKeys | P::ReadTokens | P::ChangeKeys | P::ChangeTokens | P::ChangeHolds => {
                 matches!(self, Self::Admin)
             }
         }
@@ -155,6 +167,7 @@ mod tests {
                 P::ReadScores,
                 P::ReadIndicators,
                 P::ReadAudit,
+                P::ReadHolds,
                 P::HandleAlerts,
                 P::OrderCommands,
                 P::ChangeIndicators,

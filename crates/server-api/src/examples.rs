@@ -205,6 +205,18 @@ pub(crate) fn token() -> TokenRow {
     }
 }
 
+pub(crate) fn hold() -> HoldRow {
+    HoldRow {
+        name: "case-7".into(),
+        source: Some(Source::new("host-agent", "web-1")),
+        since: Some(seconds_ago(86_400 * 30)),
+        until: None,
+        reason: "court order 12/26".into(),
+        created_by: "user:admin".into(),
+        created: seconds_ago(3600),
+    }
+}
+
 pub(crate) fn audit() -> AuditRow {
     AuditRow {
         id: "17".into(),

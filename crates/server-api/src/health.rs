@@ -9,6 +9,9 @@ pub struct Health {
     /// The version of the program.
     #[schema(example = "0.1.0")]
     pub version: String,
+    /// What somebody must look after, one line each; absent where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// How a server is.
@@ -17,6 +20,6 @@ pub struct Health {
 pub enum HealthStatus {
     /// All is well.
     Ok,
-    /// It answers, but cannot store, or its queue is full.
+    /// It answers, but cannot store, its queue is full, or there are problems.
     Degraded,
 }

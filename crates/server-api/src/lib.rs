@@ -29,6 +29,7 @@ mod audit;
 mod commands;
 mod events;
 mod health;
+mod holds;
 mod hosts;
 mod indicators;
 mod keys;
@@ -58,6 +59,7 @@ pub use audit::{AuditOutcome, AuditRow};
 pub use commands::{CommandQuery, CommandRequest, CommandRow};
 pub use events::{EventQuery, EventRow};
 pub use health::{Health, HealthStatus};
+pub use holds::{HoldRequest, HoldRow};
 pub use hosts::{HostProcess, HostRow};
 pub use indicators::{
     IndicatorAction, IndicatorImport, IndicatorImportAnswer, IndicatorKind, IndicatorOrigin,

@@ -63,6 +63,10 @@ pub const TOKENS: &str = "/api/v1/tokens";
 pub const TOKEN: &str = "/api/v1/tokens/{id}";
 /// Who did what, and whether it was permitted.
 pub const AUDIT: &str = "/api/v1/audit";
+/// Legal holds: what must be kept.
+pub const HOLDS: &str = "/api/v1/holds";
+/// One legal hold.
+pub const HOLD: &str = "/api/v1/holds/{name}";
 /// What happens from now on.
 pub const STREAM: &str = "/api/v1/stream";
 /// Where host agents bring their events.

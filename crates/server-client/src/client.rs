@@ -6,10 +6,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use ringwall_event::{Connection, EventId, Source};
 use ringwall_server_api::{
     AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EventQuery, EventRow,
-    Health, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
-    IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest, NoteRequest, Overview,
-    Page, PageQuery, QueryFormat, QueryRequest, ScoreQuery, ScoreRow, StoreStats, StreamQuery,
-    TokenCreated, TokenRequest, TokenRow, paths,
+    Health, HoldRequest, HoldRow, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer,
+    IndicatorRequest, IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest,
+    NoteRequest, Overview, Page, PageQuery, QueryFormat, QueryRequest, ScoreQuery, ScoreRow,
+    StoreStats, StreamQuery, TokenCreated, TokenRequest, TokenRow, paths,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -283,6 +283,30 @@ impl Client {
     /// Where there is no answer, or no such token.
     pub async fn delete_token(&self, id: &str) -> Result<(), ClientError> {
         self.delete(&paths::fill(paths::TOKEN, id)).await
+    }
+
+    /// Legal holds, by name.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn holds(&self) -> Result<Vec<HoldRow>, ClientError> {
+        self.list(paths::HOLDS).await
+    }
+
+    /// Puts a legal hold into force.
+    ///
+    /// # Errors
+    /// Where there is no answer, or there is one of that name.
+    pub async fn create_hold(&self, request: &HoldRequest) -> Result<HoldRow, ClientError> {
+        self.post(paths::HOLDS, request).await
+    }
+
+    /// Lifts a legal hold.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such hold.
+    pub async fn delete_hold(&self, name: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::HOLD, name)).await
     }
 
     /// Who did what, newest first.

@@ -19,6 +19,7 @@ mod commands;
 mod docs;
 mod events;
 mod health;
+mod holds;
 mod hosts;
 mod indicators;
 mod keys;
@@ -49,7 +50,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 40] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 43] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -85,6 +86,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::TOKENS, Who::May(May::ReadTokens), get(tokens::list)),
         (paths::TOKENS, changes, post(tokens::create)),
         (paths::TOKEN, changes, delete(tokens::remove)),
+        (paths::HOLDS, Who::May(May::ReadHolds), get(holds::list)),
+        (paths::HOLDS, changes, post(holds::add)),
+        (paths::HOLD, changes, delete(holds::remove)),
         (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
         (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
         // Host agents sign their requests; the handlers check that before anything else.

@@ -25,6 +25,8 @@ pub struct Config {
     pub detection: DetectionSection,
     /// What commands never hit.
     pub protected: ProtectedSection,
+    /// What becomes of events that are not new any more.
+    pub archive: ArchiveSection,
     /// Bounds of memory and size.
     pub limits: LimitsSection,
     /// Queries in SQL.
@@ -118,6 +120,31 @@ config_section! {
         /// Names of processes that are never killed, whatever the rules say, in place of the
         /// built-in list (init, systemd, sshd, kubelet, Ringwall itself and their like).
         pub names: Option<Vec<String>> = None,
+    }
+}
+
+config_section! {
+    /// What becomes of events that are not new any more: they are moved from the database into Parquet
+    /// files in the folder `archive` of the data directory, and given up when they are old. Legal holds
+    /// (`ringwall holds`) win over both bounds.
+    pub struct ArchiveSection in "archive" {
+        /// Whether events are moved at all. Without it the database grows, and nothing is given up.
+        pub enabled: bool = true,
+        /// After how many seconds events are moved at the latest; 0 for at once, which makes many small
+        /// files and is meant for tests.
+        pub after_seconds: i64 = 600,
+        /// From how many waiting events on they are moved earlier than that.
+        pub intake_events_min: u64 = 256 << 10,
+        /// How many events a file has at most. Small files of a day are merged until they have about so
+        /// many.
+        pub file_events_max: u64 = 4 << 20,
+        /// How many days after its receipt an event is kept; 0 for ever.
+        pub retention_days: u32 = 365,
+        /// How many bytes the files may have together, beyond which those received first are given up; 0
+        /// for any number.
+        pub bytes_max: u64 = 0,
+        /// How hard files are compressed: the level of zstd, 1 to 19.
+        pub compression_level: i32 = 3,
     }
 }
 
@@ -216,11 +243,17 @@ impl Config {
         if !(0.0..=100.0).contains(&config.detection.risk_threshold) {
             return refuse("detection.risk_threshold", "not within 0 and 100");
         }
+        if !(1..=19).contains(&config.archive.compression_level) {
+            return refuse("archive.compression_level", "not within 1 and 19");
+        }
         let (limits, query) = (&config.limits, &config.query);
         for (field, value, min) in [
             ("server.checkpoint_seconds", config.server.checkpoint_seconds, 1),
             ("detection.command_seconds", config.detection.command_seconds, 1),
             ("detection.watcher_lease_seconds", config.detection.watcher_lease_seconds, 1),
+            ("archive.after_seconds", config.archive.after_seconds, 0),
+            ("archive.intake_events_min", saturated(config.archive.intake_events_min), 1),
+            ("archive.file_events_max", saturated(config.archive.file_events_max), 4),
             ("limits.repeated_batch_seconds", limits.repeated_batch_seconds, 1),
             ("limits.repeated_event_seconds", limits.repeated_event_seconds, 1),
             ("limits.body_bytes_max", as_i64(limits.body_bytes_max), 1024),
@@ -272,6 +305,7 @@ impl Config {
         add(&mut all, loaded, &config.dialects.watcher)?;
         add(&mut all, loaded, &config.detection)?;
         add(&mut all, loaded, &config.protected)?;
+        add(&mut all, loaded, &config.archive)?;
         add(&mut all, loaded, &config.limits)?;
         add(&mut all, loaded, &config.query)?;
         Ok(all)
@@ -413,6 +447,12 @@ mod tests {
             "[detection]\nrisk_threshold = nan",
             Err("detection.risk_threshold: not within 0 and 100"),
         );
+        check("[archive]\nafter_seconds = 0\nintake_events_min = 1", Ok(()));
+        check(
+            "[archive]\ncompression_level = 22",
+            Err("archive.compression_level: not within 1 and 19"),
+        );
+        check("[archive]\nafter_seconds = -1", Err("archive.after_seconds: less than 0"));
         check("[limits]\nhosts_max = 0", Err("limits.hosts_max: less than 1"));
         check(
             "[limits]\nqueue_bytes_max = 1048576",

@@ -20,6 +20,7 @@ mod rules;
 mod run;
 mod secrets;
 mod server;
+mod upkeep;
 
 pub use config::Config;
 pub use rules::Rules;

@@ -10,6 +10,7 @@ use crate::query::Queries;
 use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::server::Server;
+use crate::upkeep::{self, UpkeepState};
 use crate::{api, dashboard, dialects, indicators};
 use anyhow::{Context, bail};
 use axum::Router;
@@ -74,6 +75,7 @@ pub async fn run(
     let server = Arc::new(Server {
         main_address: listeners.main.local_addr()?,
         sign_in: api::SignInState::default(),
+        upkeep: UpkeepState::default(),
         operator_secret: environment.operator_secret,
         started: now(),
         shutdown: options.shutdown.clone(),
@@ -101,6 +103,7 @@ pub async fn run(
     };
     let mut tasks = listeners.serve(&server, &options.shutdown);
     tasks.spawn(sweep(Arc::clone(&server), options.shutdown.clone()));
+    tasks.spawn(upkeep::run(Arc::clone(&server), database, options.shutdown.clone()));
     for path in &ready_files {
         ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;
     }

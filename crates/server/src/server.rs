@@ -31,6 +31,8 @@ pub(crate) struct Server {
     pub(crate) shutdown: tokio::sync::watch::Receiver<bool>,
     /// State of signing in that is not worth keeping over a restart.
     pub(crate) sign_in: crate::api::SignInState,
+    /// How the looking after the archive goes.
+    pub(crate) upkeep: crate::upkeep::UpkeepState,
 }
 
 /// The version of this program.

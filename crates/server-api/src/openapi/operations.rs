@@ -4,11 +4,11 @@ use super::operation::{Described, delete, get, post, query_parameter};
 use crate::{
     AgentReport, AgentReportAnswer, AlertQuery, AlertRow, AuditRow, CommandPayload, CommandQuery,
     CommandRequest, CommandResult, CommandRow, EventQuery, EventRow, EventsRow, Health,
-    HealthStatus, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer, IndicatorRequest,
-    IndicatorRow, KeyCreated, KeyRequest, KeyRow, KillRequest, Lagged, NoteRequest, Overview, Page,
-    PageQuery, ProblemKind, QueryAnswer, QueryLine, QueryRequest, ScoreQuery, ScoreRow, Session,
-    SessionRequest, SignedCommands, StoreStats, StreamQuery, Tick, TokenCreated, TokenRequest,
-    TokenRow, examples, paths, schemas,
+    HealthStatus, HoldRequest, HoldRow, HostProcess, HostRow, IndicatorImport,
+    IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyRequest, KeyRow,
+    KillRequest, Lagged, NoteRequest, Overview, Page, PageQuery, ProblemKind, QueryAnswer,
+    QueryLine, QueryRequest, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
+    StoreStats, StreamQuery, Tick, TokenCreated, TokenRequest, TokenRow, examples, paths, schemas,
 };
 use serde_json::json;
 use utoipa::openapi::schema::Type;
@@ -26,7 +26,8 @@ fn page<T>(row: T) -> Page<T> {
 }
 
 fn server() -> Vec<Described> {
-    let health = Health { status: HealthStatus::Ok, version: "0.1.0".to_owned() };
+    let health =
+        Health { status: HealthStatus::Ok, version: "0.1.0".to_owned(), problems: Vec::new() };
     vec![
         get(paths::HEALTH, "health", "Whether the server lives")
             .tag("overview")
@@ -314,6 +315,31 @@ fn access() -> Vec<Described> {
             .refuses(&[ProblemKind::CsrfMissing])
             .done(),
         delete(paths::TOKEN, "delete_token", "Remove a token")
+            .tag("access")
+            .answers_text(204, "Gone", "")
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        get(paths::HOLDS, "list_holds", "What must be kept")
+            .tag("access")
+            .answers::<Page<HoldRow>>(200, "By name", Page::whole(vec![examples::hold()]))
+            .done(),
+        post(paths::HOLDS, "create_hold", "Put a legal hold into force")
+            .tag("access")
+            .about(
+                "What was received within its bounds is not given up, whatever its age and however \
+                 large the archive is.",
+            )
+            .takes::<HoldRequest>(
+                true,
+                json!({
+                    "name": "case-7", "source": "host-agent:web-1",
+                    "since": "2026-01-01T00:00:00Z", "reason": "court order 12/26",
+                }),
+            )
+            .answers::<HoldRow>(201, "In force", examples::hold())
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        delete(paths::HOLD, "delete_hold", "Lift a legal hold")
             .tag("access")
             .answers_text(204, "Gone", "")
             .refuses(&[ProblemKind::CsrfMissing])

@@ -7,7 +7,8 @@ use std::sync::Arc;
 pub(super) async fn show(State(server): State<Arc<Server>>) -> Json<Health> {
     let (queued, capacity) = server.engine.load();
     let can_read = server.engine.read(|_| Ok(())).await.is_ok();
-    let status =
-        if can_read && queued < capacity { HealthStatus::Ok } else { HealthStatus::Degraded };
-    Json(Health { status, version: VERSION.to_owned() })
+    let problems = server.upkeep.problems();
+    let is_well = can_read && queued < capacity && problems.is_empty();
+    let status = if is_well { HealthStatus::Ok } else { HealthStatus::Degraded };
+    Json(Health { status, version: VERSION.to_owned(), problems })
 }

@@ -4,6 +4,7 @@ mod agents;
 mod authorisation;
 mod changes;
 mod fixture;
+mod holds;
 mod lists;
 mod requests;
 mod sign_in;

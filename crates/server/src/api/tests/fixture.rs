@@ -64,6 +64,7 @@ impl Fixture {
         let server = Arc::new(Server {
             main_address: HOST.parse().unwrap(),
             sign_in: SignInState::default(),
+            upkeep: crate::upkeep::UpkeepState::default(),
             operator_secret: None,
             started: now(),
             shutdown,

@@ -103,6 +103,8 @@ impl Fixture {
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: tokio::sync::watch::channel(false).1,
             sign_in: crate::api::SignInState::default(),
+            upkeep: crate::upkeep::UpkeepState::default(),
+            queries: crate::query::Queries::new(None, self.folder.clone(), 1),
         });
         self.router = super::super::router(Arc::clone(&server));
         self.server = Some(server);
