@@ -11,6 +11,7 @@ mod derived;
 mod item_window;
 mod minutes;
 mod ordering;
+mod pending_rollups;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! Derived state on disk: a start begins at the last checkpoint and replays what came after.
 
 use super::derived::{Derived, HostState, Totals};
+use super::pending_rollups::{PendingRollups, catch_up};
 use super::{EngineSettings, now};
 use crate::rules::Rules;
 use crate::secrets::random_bytes;
 use anyhow::Context;
 use ringwall_dialects::sysscore::IdentityHasher;
 use ringwall_event::{Source, Timestamp};
-use ringwall_store::{Database, EventStore, Session, StateStore, StoreError};
+use ringwall_store::{Database, EventStore, RollupStore, Session, StateStore, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,7 +36,19 @@ impl Checkpointer {
         }
     }
 
+    /// For the end of each transaction.
     pub(super) fn run(
+        &mut self,
+        session: &Session<'_>,
+        derived: &mut Derived,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let written = self.write_if_due(session, derived, now);
+        derived.rollups.end_transaction();
+        written
+    }
+
+    fn write_if_due(
         &mut self,
         session: &Session<'_>,
         derived: &mut Derived,
@@ -43,7 +56,9 @@ impl Checkpointer {
     ) -> Result<(), StoreError> {
         let elapsed = now.micros_since(self.last);
         // A clock that was set back counts as due: else nothing was written for as long as it went.
-        let due = elapsed < 0 || elapsed >= self.every_seconds.saturating_mul(1_000_000);
+        let due = elapsed < 0
+            || elapsed >= self.every_seconds.saturating_mul(1_000_000)
+            || derived.rollups.is_full();
         if !due || derived.batches_since_checkpoint == 0 {
             return Ok(());
         }
@@ -76,6 +91,7 @@ pub(super) fn write(session: &Session<'_>, derived: &mut Derived) -> Result<(), 
         }
     }
     session.put_checkpoint(TOTALS, "all", Some(&pack(&derived.totals)?))?;
+    derived.rollups.merge(session, derived.totals.seq)?;
     session.set_checkpoint_seq(derived.totals.seq)?;
     derived.batches_since_checkpoint = 0;
     Ok(())
@@ -89,9 +105,11 @@ pub(super) fn load(
     settings: &EngineSettings,
 ) -> anyhow::Result<Derived> {
     let mut derived = Derived::new(settings, u64::from_le_bytes(random_bytes::<8>()?));
+    catch_up(database).context("cannot count the stored events")?;
     database
         .read(|session| {
             let mut from = 0;
+            derived.rollups = PendingRollups::after(session.rollup_seq()?);
             if let Some((_, totals)) = session.checkpoints(TOTALS)?.into_iter().next() {
                 derived.totals = unpack::<Totals>(&totals)?;
                 from = derived.totals.seq;

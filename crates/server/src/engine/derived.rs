@@ -1,6 +1,7 @@
 use super::EngineSettings;
 use super::item_window::ItemWindow;
 use super::minutes::Minutes;
+use super::pending_rollups::PendingRollups;
 use crate::rules::Rules;
 use ringwall_detection::{Kill, Proposal};
 use ringwall_event::{Activity, Event, EventId, Finding, ProcessRef, Severity, Source, Timestamp};
@@ -21,6 +22,8 @@ pub struct Derived {
     /// Hosts that were dropped since the last checkpoint.
     pub(super) dropped: HashSet<Source>,
     pub(super) batches_since_checkpoint: usize,
+    /// Counts of the batches that the table of counts does not know yet.
+    pub(super) rollups: PendingRollups,
     /// New alerts of a source in the current minute.
     alert_rates: HashMap<Source, (i64, u32)>,
     is_stale: bool,
@@ -73,6 +76,7 @@ impl Derived {
             dirty: HashSet::new(),
             dropped: HashSet::new(),
             batches_since_checkpoint: 0,
+            rollups: PendingRollups::default(),
             alert_rates: HashMap::new(),
             is_stale: false,
             last_moment: Timestamp::from_micros(i64::MIN),
@@ -124,6 +128,7 @@ impl Derived {
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.totals.events = self.totals.events.saturating_add(count);
         self.totals.minutes.add(received, count, 0);
+        self.rollups.add(seq, received, source, events);
         self.batches_since_checkpoint += 1;
         self.dirty.insert(source.clone());
         let host = match self.hosts.get_mut(source) {

@@ -1,3 +1,5 @@
+mod rollups;
+
 use super::*;
 use crate::config::Config;
 use crate::indicators;
