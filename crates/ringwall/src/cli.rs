@@ -56,6 +56,7 @@ pub(crate) enum Part {
     Backup(tool::backup::Arguments),
     Restore(tool::restore::Arguments),
     Store(tool::store::Arguments),
+    Generate(tool::generate::Arguments),
     Config(tool::config::Arguments),
     Completions(tool::completions::Arguments),
     #[command(hide = true)]

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Part::Backup(arguments) => tool::backup::run(arguments),
         Part::Restore(arguments) => tool::restore::run(arguments),
         Part::Store(arguments) => tool::store::run(arguments),
+        Part::Generate(arguments) => tool::generate::run(arguments),
         Part::Config(arguments) => tool::config::run(arguments),
         Part::Completions(arguments) => tool::completions::run(&arguments),
         Part::QueryWorker(arguments) => programs::query_worker::run(&arguments),

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod generate;
 pub(crate) mod restore;
 pub(crate) mod store;
 

@@ -28,14 +28,18 @@ impl AgentClient {
     /// # Errors
     /// Where the address or the name cannot be used.
     pub fn new(url: &str, name: &str, secret: Secret) -> Result<Self, ClientError> {
-        if HeaderValue::from_str(name).is_err() {
-            return Err(ClientError::Unwritable(format!(
-                "the name of the agent, `{}`, cannot stand in a header",
-                name.escape_debug()
-            )));
-        }
+        check_name(name)?;
         let http = HttpClient::new(url, TIMEOUT)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
         Ok(Self { http, name: name.to_owned(), secret })
+    }
+
+    /// A client of the same server for another host agent. The two share their connections.
+    ///
+    /// # Errors
+    /// Where the name cannot be used.
+    pub fn of_agent(&self, name: &str, secret: Secret) -> Result<Self, ClientError> {
+        check_name(name)?;
+        Ok(Self { http: self.http.clone(), name: name.to_owned(), secret })
     }
 
     /// The address of the server.
@@ -119,6 +123,16 @@ impl AgentClient {
             Ok((HeaderName::from_static(name), value))
         })
         .collect()
+    }
+}
+
+fn check_name(name: &str) -> Result<(), ClientError> {
+    match HeaderValue::from_str(name) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ClientError::Unwritable(format!(
+            "the name of the agent, `{}`, cannot stand in a header",
+            name.escape_debug()
+        ))),
     }
 }
 

@@ -116,7 +116,10 @@ pub(crate) fn check_version(connection: &Connection, database: &Path) -> Result<
 }
 
 /// Takes the lock of the server, so that none starts meanwhile.
-pub(crate) fn lock_alone(data_dir: &Path) -> Result<File, DataDirError> {
+///
+/// # Errors
+/// Where a server holds it, or the system refuses.
+pub fn lock_alone(data_dir: &Path) -> Result<File, DataDirError> {
     let path = data_dir.join(LOCK);
     let file = OpenOptions::new()
         .write(true)

@@ -34,7 +34,7 @@ async fn watch<T: Send + 'static>(
     let stop = Shutdown::on_signals()?;
     let shared = Arc::clone(&progress);
     let mut working = tokio::task::spawn_blocking(move || work(&shared));
-    let mut line = Line { is_shown: is_lively(), width: 0 };
+    let mut line = Line::on_stderr();
     let mut ticks = tokio::time::interval(SHOWN_EVERY);
     loop {
         tokio::select! {
@@ -54,13 +54,17 @@ fn is_lively() -> bool {
 }
 
 /// A line on stderr that is written over.
-struct Line {
+pub(super) struct Line {
     is_shown: bool,
     width: usize,
 }
 
 impl Line {
-    fn show(&mut self, text: &str) {
+    pub(super) fn on_stderr() -> Self {
+        Self { is_shown: is_lively(), width: 0 }
+    }
+
+    pub(super) fn show(&mut self, text: &str) {
         if !self.is_shown || (text.is_empty() && self.width == 0) {
             return;
         }
