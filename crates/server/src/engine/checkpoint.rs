@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use crate::secrets::random_bytes;
 use anyhow::Context;
 use ringwall_dialects::sysscore::IdentityHasher;
-use ringwall_event::{Source, Timestamp};
+use ringwall_event::{EventId, Source, Timestamp};
 use ringwall_store::{Database, EventStore, RollupStore, Session, StateStore, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -127,17 +127,7 @@ pub(super) fn load(
             if let Some(received) = session.last_received()? {
                 derived.tick_past(received);
             }
-            // Items are recognised over a window of time, which may begin before the checkpoint.
-            let window = now().plus_seconds(-settings.item_window_seconds);
-            let window_from = session.first_seq_since(window)?.saturating_sub(1);
-            session.replay(window_from, Some(Source::SYSSCORE), &mut |batch| {
-                for event in &batch.events {
-                    if let Some(item) = identity.identify(event) {
-                        derived.items.remember(item, event.id, batch.received);
-                    }
-                }
-                Ok(())
-            })?;
+            remember_items(session, &mut derived, identity, settings)?;
             session.replay(from, None, &mut |batch| {
                 // What follows was committed with the batch; only the state is wanted.
                 drop(derived.absorb(
@@ -158,6 +148,44 @@ pub(super) fn load(
         })
         .context("cannot load the derived state")?;
     Ok(derived)
+}
+
+/// Items are recognised over a window of time, which may begin before the checkpoint: by then they may
+/// be archived.
+fn remember_items(
+    session: &Session<'_>,
+    derived: &mut Derived,
+    identity: &IdentityHasher,
+    settings: &EngineSettings,
+) -> Result<(), StoreError> {
+    let since = now().plus_seconds(-settings.item_window_seconds);
+    let enough = settings.item_window_max;
+    let mut items = Vec::new();
+    // The window forgets by the order in which it is told.
+    let keep_newest = |items: &mut Vec<(Timestamp, EventId, u128)>| {
+        items.sort_unstable();
+        items.drain(..items.len().saturating_sub(enough));
+    };
+    let read = session.recent_events(Source::SYSSCORE, since, enough, &mut |event| {
+        if let Some(item) = identity.identify(event) {
+            items.push((event.received, event.id, item));
+        }
+        if items.len() >= enough.saturating_mul(2).max(1024) {
+            keep_newest(&mut items);
+        }
+    });
+    match read {
+        // Intake goes on without that file: what comes again may then be stored again.
+        Err(error @ StoreError::Archive { .. }) => {
+            tracing::error!(%error, "items of late cannot be recognised");
+        }
+        other => other?,
+    }
+    keep_newest(&mut items);
+    for (received, id, item) in items {
+        derived.items.remember(item, id, received);
+    }
+    Ok(())
 }
 
 fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
