@@ -242,6 +242,7 @@ pub(crate) fn overview() -> Overview {
             events: 264,
             alerts: 1,
         }],
+        busiest_hosts: vec![BusyHost { id: web_1(), events: 12_048 }],
         top_risk: vec![score()],
         recent_alerts: vec![alert()],
         server: ServerFacts {
@@ -268,6 +269,20 @@ pub(crate) fn store() -> StoreStats {
             events: events + 2_117,
             bytes,
         }],
+    }
+}
+
+pub(crate) fn timeline() -> Timeline {
+    Timeline {
+        step_seconds: 21_600,
+        since: Timestamp::from_micros(NOW_MICROS).plus_seconds(-36_000),
+        until: Timestamp::from_micros(NOW_MICROS).plus_seconds(14_400),
+        by: TimelineGroup::Kind,
+        series: vec![
+            TimelineSeries { key: "process_started".into(), counts: vec![1204, 0, 318] },
+            TimelineSeries { key: "sign_in".into(), counts: vec![2, 17, 0] },
+        ],
+        total: 1541,
     }
 }
 

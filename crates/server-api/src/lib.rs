@@ -39,6 +39,7 @@ mod session;
 mod sql_query;
 mod store;
 mod stream;
+mod timeline;
 mod tokens;
 
 mod examples;
@@ -67,8 +68,8 @@ pub use indicators::{
 };
 pub use keys::{KeyCreated, KeyKind, KeyOrigin, KeyRequest, KeyRow};
 pub use overview::{
-    AlertCounts, CommandCounts, EventCounts, HostCounts, IntakeLoad, Minute, Overview, ServerFacts,
-    SeverityCounts,
+    AlertCounts, BusyHost, CommandCounts, EventCounts, HostCounts, IntakeLoad, Minute, Overview,
+    ServerFacts, SeverityCounts,
 };
 pub use scores::{ScoreQuery, ScoreRow};
 pub use session::{Role, SESSION_COOKIE, Session, SessionRequest};
@@ -78,6 +79,7 @@ pub use sql_query::{
 };
 pub use store::{STORE_DAYS_MAX, StoreArchive, StoreDay, StoreIntake, StoreStats};
 pub use stream::{EventsRow, Lagged, StreamEvent, StreamQuery, Tick, Topic};
+pub use timeline::{TIMELINE_SERIES_MAX, Timeline, TimelineGroup, TimelineQuery, TimelineSeries};
 pub use tokens::{TokenCreated, TokenRequest, TokenRow};
 
 pub use openapi::openapi;

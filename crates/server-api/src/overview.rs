@@ -1,5 +1,5 @@
-use crate::{AlertRow, ScoreRow};
-use ringwall_event::{Severity, Timestamp};
+use crate::{AlertRow, ScoreRow, source_text};
+use ringwall_event::{Severity, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,6 +16,9 @@ pub struct Overview {
     pub commands: CommandCounts,
     /// The last hour, oldest minute first.
     pub timeline: Vec<Minute>,
+    /// Who sent most in the last 24 hours, the busiest first, at most 10.
+    #[serde(default)]
+    pub busiest_hosts: Vec<BusyHost>,
     /// The riskiest processes, at most 10.
     pub top_risk: Vec<ScoreRow>,
     /// The newest alerts, at most 10.
@@ -88,6 +91,17 @@ pub struct CommandCounts {
     pub succeeded_24h: u64,
     /// Those that failed in the last 24 hours.
     pub failed_24h: u64,
+}
+
+/// How much a host sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BusyHost {
+    /// The host: `dialect:name`.
+    #[serde(with = "source_text")]
+    #[schema(value_type = String, example = "host-agent:web-1")]
+    pub id: Source,
+    /// Events received from it.
+    pub events: u64,
 }
 
 /// One minute of the timeline.

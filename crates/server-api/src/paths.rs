@@ -29,6 +29,8 @@ pub const EVENTS: &str = "/api/v1/events";
 pub const EVENT: &str = "/api/v1/events/{id}";
 /// Questions in SQL.
 pub const QUERY: &str = "/api/v1/query";
+/// How much was received, over time.
+pub const TIMELINE: &str = "/api/v1/timeline";
 /// What was concluded.
 pub const ALERTS: &str = "/api/v1/alerts";
 /// One conclusion.

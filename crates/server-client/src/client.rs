@@ -9,7 +9,7 @@ use ringwall_server_api::{
     Health, HoldRequest, HoldRow, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer,
     IndicatorRequest, IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest,
     NoteRequest, Overview, Page, PageQuery, QueryFormat, QueryRequest, ScoreQuery, ScoreRow,
-    StoreStats, StreamQuery, TokenCreated, TokenRequest, TokenRow, paths,
+    StoreStats, StreamQuery, Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow, paths,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,6 +116,14 @@ impl Client {
         let request = QueryRequest { format: Some(QueryFormat::Ndjson), ..request.clone() };
         let body = to_body(&request)?;
         QueryLines::open(&self.http, paths::QUERY, self.headers.clone(), body).await
+    }
+
+    /// How much was received, over time.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn timeline(&self, query: &TimelineQuery) -> Result<Timeline, ClientError> {
+        self.get(&with_query(paths::TIMELINE, query)?).await
     }
 
     /// What was concluded, newest first.

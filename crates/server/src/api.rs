@@ -29,6 +29,7 @@ mod session;
 mod sql;
 mod store;
 mod stream;
+mod timeline;
 mod tokens;
 
 #[cfg(test)]
@@ -50,7 +51,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 43] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 44] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -66,6 +67,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::EVENTS, Who::May(May::ReadEvents), get(events::list)),
         (paths::EVENT, Who::May(May::ReadEvents), get(events::show)),
         (paths::QUERY, Who::May(May::ReadEvents), post(sql::run)),
+        (paths::TIMELINE, Who::May(May::ReadEvents), get(timeline::show)),
         (paths::ALERTS, Who::May(May::ReadAlerts), get(alerts::list)),
         (paths::ALERT, Who::May(May::ReadAlerts), get(alerts::show)),
         (paths::ALERT_ACKNOWLEDGE, changes, post(alerts::acknowledge)),

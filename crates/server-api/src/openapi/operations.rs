@@ -8,7 +8,8 @@ use crate::{
     IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyRequest, KeyRow,
     KillRequest, Lagged, NoteRequest, Overview, Page, PageQuery, ProblemKind, QueryAnswer,
     QueryLine, QueryRequest, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
-    StoreStats, StreamQuery, Tick, TokenCreated, TokenRequest, TokenRow, examples, paths, schemas,
+    StoreStats, StreamQuery, Tick, Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow,
+    examples, paths, schemas,
 };
 use serde_json::json;
 use utoipa::openapi::schema::Type;
@@ -115,6 +116,15 @@ fn events() -> Vec<Described> {
         get(paths::EVENT, "show_event", "One observation")
             .tag("events")
             .answers::<EventRow>(200, "The event", examples::event())
+            .done(),
+        get(paths::TIMELINE, "timeline", "How much was received, over time")
+            .tag("events")
+            .about(
+                "Counted by the time of receipt, which only goes forward; the time that senders \
+                 claim plays no part. Cheap for any span: nothing is scanned.",
+            )
+            .query::<TimelineQuery>()
+            .answers::<Timeline>(200, "The counts, bucket by bucket", examples::timeline())
             .done(),
         post(paths::QUERY, "query", "Ask in SQL")
             .tag("events")

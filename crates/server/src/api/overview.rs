@@ -7,8 +7,8 @@ use crate::server::{Server, VERSION};
 use axum::extract::State;
 use ringwall_event::CommandState;
 use ringwall_server_api::{
-    AlertCounts, CommandCounts, EventCounts, HostCounts, IntakeLoad, Minute, Overview, ServerFacts,
-    SeverityCounts, Tick,
+    AlertCounts, BusyHost, CommandCounts, EventCounts, HostCounts, IntakeLoad, Minute, Overview,
+    ServerFacts, SeverityCounts, Tick,
 };
 use ringwall_store::{AlertFilter, StateStore};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(super) async fn show(State(server): State<Arc<Server>>) -> Result<Json<Overv
             ))
         })
         .await?;
+    let day_ago = now.plus_seconds(-DAY_SECONDS);
+    let busiest_hosts = server.engine.top_sources(day_ago, now.plus_micros(1), TOP).await?;
     let mut by_severity = SeverityCounts::default();
     let mut open = 0_u64;
     for (severity, count) in open_alerts {
@@ -58,6 +60,10 @@ pub(super) async fn show(State(server): State<Arc<Server>>) -> Result<Json<Overv
             .last_hour(now)
             .into_iter()
             .map(|(minute, events, alerts)| Minute { minute, events, alerts })
+            .collect(),
+        busiest_hosts: busiest_hosts
+            .into_iter()
+            .map(|(id, events)| BusyHost { id, events })
             .collect(),
         top_risk: scores::riskiest(&derived, now, TOP),
         recent_alerts,

@@ -10,5 +10,6 @@ mod requests;
 mod sign_in;
 mod store;
 mod stream;
+mod timeline;
 
 use fixture::{Answer, Fixture, Sender};

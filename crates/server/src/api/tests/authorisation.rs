@@ -44,6 +44,7 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         get(at(paths::HOST_CONNECTIONS), Least::ReadOnly),
         get(paths::EVENTS.into(), Least::ReadOnly),
         get(at(paths::EVENT), Least::ReadOnly),
+        get(paths::TIMELINE.into(), Least::ReadOnly),
         get(paths::ALERTS.into(), Least::ReadOnly),
         get(at(paths::ALERT), Least::ReadOnly),
         post(at(paths::ALERT_ACKNOWLEDGE), json!({}), Least::Analyst),
