@@ -135,7 +135,8 @@ pub fn backup(
     let content = database_copy::make(&beside.database, &copy, progress)?;
 
     let archive = unfinished.folder(ARCHIVE)?;
-    let bytes = content.files.iter().map(|file| file.bytes).sum();
+    let copied = std::fs::metadata(&copy).map_or(0, |file| file.len());
+    let bytes = copied + content.files.iter().map(|file| file.bytes).sum::<u64>();
     progress.begin("archive", bytes, content.files.len() as u64);
     let mut copying = Copying::new(progress);
     let mut files = vec![copying.fingerprint(&copy)?.named(DATABASE)];

@@ -5,6 +5,7 @@ use crate::archive::file::ArchiveFile;
 use crate::archive::open_files::OpenFiles;
 use crate::data_dir::{Beside, DataDirError};
 use crate::{Progress, Session, StoreError};
+use ringwall_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Stats {
     /// What the database tells.
     pub summary: Summary,
+    /// The earliest and the latest time that senders claim for events.
+    pub claimed: Option<(Timestamp, Timestamp)>,
     /// Bytes of the database.
     pub database_bytes: u64,
     /// Bytes of its journal, which are taken up into it from time to time.
@@ -57,7 +60,8 @@ pub fn stats(data_dir: &Path, progress: &Arc<Progress>) -> Result<Stats, DataDir
     let connection = beside.connect()?;
     connection.execute_batch("BEGIN")?;
     let archive = OpenFiles::new(beside.archive.clone());
-    let summary = Session { connection: &connection, archive: &archive }.summary(DAYS_MAX)?;
+    let session = Session { connection: &connection, archive: &archive };
+    let (summary, claimed) = (session.summary(DAYS_MAX)?, session.claimed_times()?);
     let files = catalogue::live_files(&connection)?;
     connection.execute_batch("ROLLBACK")?;
 
@@ -80,7 +84,7 @@ pub fn stats(data_dir: &Path, progress: &Arc<Progress>) -> Result<Stats, DataDir
         name.push(suffix);
         std::fs::metadata(name).map_or(0, |file| file.len())
     };
-    Ok(counted.finish(summary, size(""), size("-wal")))
+    Ok(Stats { claimed, ..counted.finish(summary, size(""), size("-wal")) })
 }
 
 #[derive(Default)]
@@ -123,6 +127,7 @@ impl Counted {
         let packed_bytes = columns.iter().map(|column| column.packed_bytes).sum();
         Stats {
             summary,
+            claimed: None,
             database_bytes,
             journal_bytes,
             packed_bytes,

@@ -2,8 +2,9 @@
 
 use crate::{Session, StoreError};
 use ringwall_event::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::Row;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a store holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,10 +33,6 @@ pub struct Summary {
     pub oldest: Option<Timestamp>,
     /// When the last event was received.
     pub newest: Option<Timestamp>,
-    /// The earliest time that a sender claims for an event.
-    pub earliest_claimed: Option<Timestamp>,
-    /// The latest time that a sender claims for an event.
-    pub latest_claimed: Option<Timestamp>,
     /// Legal holds.
     pub holds: u64,
     /// By UTC day of receipt, newest first.
@@ -63,94 +60,122 @@ impl Session<'_> {
     /// # Errors
     /// Where the database cannot be read.
     pub fn summary(&self, days_max: usize) -> Result<Summary, StoreError> {
-        let connection = self.connection;
+        let intake = self.intake_days()?;
+        let archive = self.archive_days()?;
+        let sum = |days: &[Day], count: fn(&Day) -> u64| days.iter().map(count).sum::<u64>();
+        let (intake_events, archived_events) =
+            (sum(&intake, |day| day.events), sum(&archive, |day| day.events));
+        let archive_bytes = sum(&archive, |day| day.bytes);
+        let (doomed_files, doomed_bytes, holds) = self
+            .connection
+            .prepare_cached(
+                "SELECT count(*), coalesce(sum(bytes), 0), (SELECT count(*) FROM legal_hold)
+                 FROM archive_file WHERE state <> 0",
+            )?
+            .query_row([], |row| Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?)))?;
+        let first = |days: &[Day]| days.iter().map(|day| day.received.0).min();
+        let all = || intake.iter().chain(&archive);
         let moment = |micros: Option<i64>| micros.map(Timestamp::from_micros);
-        let earliest = |one: Option<i64>, other: Option<i64>| match (one, other) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        let bounds = |query: &str| -> Result<[Option<i64>; 4], StoreError> {
-            Ok(connection
-                .prepare_cached(query)?
-                .query_row([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?)
-        };
-        // Each in a query of its own: SQLite takes an extreme from an index only alone.
-        let intake = bounds(
-            "SELECT (SELECT min(received) FROM batch), (SELECT max(received) FROM batch),
-                    (SELECT min(time_min) FROM batch), (SELECT max(time_max) FROM batch)",
-        )?;
-        let archive = bounds(
-            "SELECT min(received_min), max(received_max), min(time_min), max(time_max)
-             FROM archive_file WHERE state = 0",
-        )?;
-        let pairs = |query: &str| -> Result<[u64; 3], StoreError> {
-            Ok(connection.prepare_cached(query)?.query_row([], |row| {
-                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-                Ok([count(0)?, count(1)?, count(2)?])
-            })?)
-        };
-        let [intake_batches, intake_events, holds] = pairs(
-            "SELECT count(*), coalesce(sum(events), 0), (SELECT count(*) FROM legal_hold)
-             FROM batch INDEXED BY batch_by_received",
-        )?;
-        const FILES: &str =
-            "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM archive_file";
-        let [archive_files, archived_events, archive_bytes] =
-            pairs(&format!("{FILES} WHERE state = 0"))?;
-        let [doomed_files, _, doomed_bytes] = pairs(&format!("{FILES} WHERE state <> 0"))?;
-        let (days, days_left_out) = self.days(days_max)?;
+        let (days, days_left_out) = days(all(), days_max);
         Ok(Summary {
             events: intake_events.saturating_add(archived_events),
-            intake_batches,
+            intake_batches: sum(&intake, |day| day.pieces),
             intake_events,
-            intake_since: moment(intake[0]),
-            archive_files,
+            intake_since: moment(first(&intake)),
+            archive_files: sum(&archive, |day| day.pieces),
             archived_events,
             archive_bytes,
             doomed_files,
             doomed_bytes,
             bytes_per_event: (archived_events > 0)
                 .then(|| archive_bytes as f64 / archived_events as f64),
-            oldest: moment(earliest(intake[0], archive[0])),
-            newest: moment(intake[1].max(archive[1])),
-            earliest_claimed: moment(earliest(intake[2], archive[2])),
-            latest_claimed: moment(intake[3].max(archive[3])),
+            oldest: moment(all().map(|day| day.received.0).min()),
+            newest: moment(all().map(|day| day.received.1).max()),
             holds,
             days,
             days_left_out,
         })
     }
 
-    fn days(&self, days_max: usize) -> Result<(Vec<DaySummary>, u64), StoreError> {
-        const DAYS: &str = "SELECT day, events, 1 AS files, bytes
-                 FROM archive_file WHERE state = 0
-             UNION ALL
-             SELECT received / 86400000000, events, 0, 0
-                 FROM batch INDEXED BY batch_by_received";
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT day, sum(events), sum(files), sum(bytes)
-             FROM ({DAYS}) GROUP BY 1 ORDER BY 1 DESC LIMIT ?"
-        ))?;
-        let rows =
-            statement.query_map(params![i64::try_from(days_max).unwrap_or(i64::MAX)], |row| {
-                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-                let day = row.get::<_, i64>(0)?.saturating_mul(86_400_000_000);
-                Ok(DaySummary {
-                    day: Timestamp::from_micros(day),
-                    events: count(1)?,
-                    files: count(2)?,
-                    bytes: count(3)?,
-                })
-            })?;
-        let days: Vec<DaySummary> = rows.collect::<Result<_, _>>()?;
-        let all = self
-            .connection
-            .prepare_cached(&format!("SELECT count(DISTINCT day) FROM ({DAYS})"))?
-            .query_row([], |row| row.get::<_, i64>(0))
-            .optional()?
-            .unwrap_or(0)
-            .unsigned_abs();
-        let left_out = all.saturating_sub(days.len() as u64);
-        Ok((days, left_out))
+    /// The earliest and the latest time that senders claim for events. Looks at every batch's bounds.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn claimed_times(&self) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        let (min, max): (Option<i64>, Option<i64>) = self.connection.query_row(
+            "SELECT min(first), max(last) FROM (
+                 SELECT min(time_min) AS first, max(time_max) AS last FROM batch
+                 UNION ALL
+                 SELECT min(time_min), max(time_max) FROM archive_file WHERE state = 0)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(min.map(Timestamp::from_micros).zip(max.map(Timestamp::from_micros)))
     }
+
+    /// The intake by day, in one pass over an index.
+    fn intake_days(&self) -> Result<Vec<Day>, StoreError> {
+        self.all_days(
+            "SELECT received / 86400000000 AS day, count(*), sum(events), 0, min(received),
+                 max(received)
+             FROM batch INDEXED BY batch_by_received GROUP BY day",
+        )
+    }
+
+    fn archive_days(&self) -> Result<Vec<Day>, StoreError> {
+        self.all_days(
+            "SELECT day, count(*), sum(events), sum(bytes), min(received_min), max(received_max)
+             FROM archive_file WHERE state = 0 GROUP BY day",
+        )
+    }
+
+    fn all_days(&self, query: &str) -> Result<Vec<Day>, StoreError> {
+        let mut statement = self.connection.prepare_cached(query)?;
+        let days = statement.query_map([], |row| {
+            Ok(Day {
+                number: row.get(0)?,
+                pieces: count(row, 1)?,
+                events: count(row, 2)?,
+                bytes: count(row, 3)?,
+                received: (row.get(4)?, row.get(5)?),
+            })
+        })?;
+        Ok(days.collect::<Result<_, _>>()?)
+    }
+}
+
+/// What the intake, or the archive, holds of one day.
+struct Day {
+    /// Counted from 1970.
+    number: i64,
+    /// Batches or files.
+    pieces: u64,
+    events: u64,
+    bytes: u64,
+    received: (i64, i64),
+}
+
+fn count(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
+}
+
+/// The last days, and how many there are before them. Only the archive has files and bytes.
+fn days<'a>(days: impl Iterator<Item = &'a Day>, days_max: usize) -> (Vec<DaySummary>, u64) {
+    let mut sums: BTreeMap<i64, DaySummary> = BTreeMap::new();
+    for day in days {
+        let micros = day.number.saturating_mul(86_400_000_000);
+        let sum = sums.entry(day.number).or_insert(DaySummary {
+            day: Timestamp::from_micros(micros),
+            events: 0,
+            files: 0,
+            bytes: 0,
+        });
+        sum.events += day.events;
+        if day.bytes > 0 {
+            sum.files += day.pieces;
+            sum.bytes += day.bytes;
+        }
+    }
+    let left_out = sums.len().saturating_sub(days_max) as u64;
+    (sums.into_values().rev().take(days_max).collect(), left_out)
 }

@@ -82,7 +82,7 @@ fn facts(data_dir: &Path, stats: &Stats, now: Timestamp) -> Fields {
             ),
         )
         .maybe("received", span(summary.oldest, summary.newest))
-        .maybe("claimed", span(summary.earliest_claimed, summary.latest_claimed))
+        .maybe("claimed", span(stats.claimed.map(|of| of.0), stats.claimed.map(|of| of.1)))
         .with("legal holds", count(summary.holds));
     if summary.doomed_files > 0 {
         fields = fields.with(

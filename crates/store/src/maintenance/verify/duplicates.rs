@@ -93,7 +93,9 @@ fn entries(
     (round, rounds): (u64, u64),
     progress: &Progress,
 ) -> Result<Vec<Entry>, StoreError> {
-    let mut entries = Vec::new();
+    // Shares are about equal.
+    let share = usize::try_from(day.events() / rounds).unwrap_or(0);
+    let mut entries = Vec::with_capacity(share + share / 16);
     let mut take = |id: u128, place: usize| {
         if share_of(id, rounds) == round {
             entries.push(join(id, place));
