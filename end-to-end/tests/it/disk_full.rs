@@ -203,12 +203,7 @@ async fn a_disk_without_a_free_block_refuses_and_recovers() -> Result<()> {
     };
     let agent = Agent::new("agent-1", "secret");
     let ballast = disk.leave(DISK_BYTES / 3)?;
-    let server = Setup::new()?
-        .config(&hasty(10_000))?
-        .data_in(&disk.path().join("data"))
-        .sysscore_agent("agent-1", "secret")
-        .start()
-        .await?;
+    let server = on_disk(&disk)?.start().await?;
     let http = Http::new(server.dialect("sysscore")?);
     let mut acknowledged = BTreeSet::new();
     let number = send_until_refused(&http, &agent, 0, &mut acknowledged).await?;
@@ -221,20 +216,32 @@ async fn a_disk_without_a_free_block_refuses_and_recovers() -> Result<()> {
     let number = send_until_refused(&http, &agent, number + 1, &mut acknowledged).await?;
     check_stored(&server, &acknowledged).await?;
 
-    // The worst: killed while it was full, and started while it is.
+    // The worst: killed while it was full, and started while it is. Either it runs, or it says why not.
     let stopped = server.kill().await?;
-    let server = stopped.start().await?;
-    check_stored(&server, &acknowledged).await?;
-    stored::is_sound(server.tool()).await?;
+    match stopped.start().await {
+        Ok(server) => check_stored(&server, &acknowledged).await?,
+        Err(error) => {
+            let words = format!("{error:#}");
+            ensure!(words.contains("hint: free some space on that disk"), "{words}");
+        }
+    }
     let bigger = format!("remount,size={}", 4 * DISK_BYTES);
     let status = Command::new("mount").args(["-o", &bigger]).arg(disk.path()).status()?;
     ensure!(status.success(), "remount ended with {status}");
+    let server = on_disk(&disk)?.start().await?;
+    check_stored(&server, &acknowledged).await?;
+    stored::is_sound(server.tool()).await?;
     let http = Http::new(server.dialect("sysscore")?);
     send_again(&http, &agent, number, &mut acknowledged).await?;
     all_is_archived(&server, &acknowledged).await?;
     server.stop().await?;
     drop(disk);
     Ok(())
+}
+
+fn on_disk(disk: &SmallDisk) -> Result<Setup> {
+    let setup = Setup::new()?.config(&hasty(10_000))?.data_in(&disk.path().join("data"));
+    Ok(setup.sysscore_agent("agent-1", "secret"))
 }
 
 /// Everything comes into the archive in time, and nothing is left over.
