@@ -99,7 +99,9 @@ impl Steps {
 
     /// Does a step; returns whether there may be more of it to do at once.
     pub(super) fn run(&mut self, step: Step) -> Result<bool, StoreError> {
-        if !self.server.config.archive.enabled && matches!(step, Step::Archive | Step::Retire) {
+        // Without it only what was begun before is brought to its end.
+        let is_new_work = matches!(step, Step::Archive | Step::Compact | Step::Retire);
+        if is_new_work && !self.server.config.archive.enabled {
             return Ok(false);
         }
         let done = match step {
