@@ -12,6 +12,7 @@ mod audit;
 mod commands;
 mod events;
 mod follow;
+mod holds;
 mod hosts;
 mod indicators;
 mod keys;
@@ -45,6 +46,7 @@ pub(crate) enum Part {
     Indicators(indicators::Arguments),
     Keys(keys::Arguments),
     Tokens(tokens::Arguments),
+    Holds(holds::Arguments),
     Audit(audit::Arguments),
 }
 
@@ -100,6 +102,7 @@ async fn ask(part: Part) -> Result<Exit> {
         }
         Part::Keys(arguments) => keys::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Tokens(arguments) => tokens::run(&Asking::new(&arguments.connect)?, arguments).await,
+        Part::Holds(arguments) => holds::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Audit(arguments) => audit::run(&Asking::new(&arguments.connect)?, arguments).await,
     }
 }
