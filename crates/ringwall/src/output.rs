@@ -4,12 +4,14 @@ mod fields;
 mod json;
 mod measures;
 mod paint;
+mod sparkline;
 mod table;
 mod visible;
 
 pub(crate) use fields::Fields;
 pub(crate) use measures::{ago, bytes, clock, clock_today, count, duration};
 pub(crate) use paint::{Paint, Style};
+pub(crate) use sparkline::sparkline;
 pub(crate) use table::{Cell, Column, Table};
 pub(crate) use visible::visible;
 

@@ -24,6 +24,7 @@ mod scores;
 mod store_directory;
 mod store_failure;
 mod store_work;
+mod timeline;
 mod tokens;
 
 use crate::discovery::{self, Connect, Found};
@@ -40,6 +41,7 @@ pub(crate) enum Part {
     Hosts(hosts::Arguments),
     Events(events::Arguments),
     Query(query::Arguments),
+    Timeline(timeline::Arguments),
     Alerts(alerts::Arguments),
     Scores(scores::Arguments),
     Commands(commands::Arguments),
@@ -92,6 +94,9 @@ async fn ask(part: Part) -> Result<Exit> {
         Part::Hosts(arguments) => hosts::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Events(arguments) => events::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Query(arguments) => query::run(arguments).await,
+        Part::Timeline(arguments) => {
+            timeline::run(&Asking::new(&arguments.connect)?, arguments).await
+        }
         Part::Alerts(arguments) => alerts::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Scores(arguments) => scores::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Commands(arguments) => {

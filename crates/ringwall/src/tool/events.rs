@@ -67,7 +67,7 @@ struct List {
     limit: Limit,
 }
 
-fn kind(text: &str) -> Result<String, String> {
+pub(super) fn kind(text: &str) -> Result<String, String> {
     if Activity::KINDS.contains(&text) {
         return Ok(text.to_owned());
     }

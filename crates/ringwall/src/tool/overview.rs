@@ -1,6 +1,6 @@
 use super::{Asking, scores};
 use crate::discovery::Connect;
-use crate::output::{Fields, Output, Style, ago, bytes, count, duration, now};
+use crate::output::{Fields, Output, Style, ago, bytes, count, duration, now, sparkline};
 use anyhow::Result;
 use clap::Args;
 use ringwall_event::{Severity, Timestamp};
@@ -24,6 +24,9 @@ pub(super) async fn run(asking: &Asking) -> Result<Exit> {
     asking.out.one(&overview, |overview| at_a_glance(overview, url, &asking.out, now()))?;
     Ok(Exit::Yes)
 }
+
+/// So many fit into a line.
+const BUSIEST_SHOWN: usize = 3;
 
 fn at_a_glance(overview: &Overview, url: &str, out: &Output, now: Timestamp) -> String {
     let server = &overview.server;
@@ -65,7 +68,7 @@ fn at_a_glance(overview: &Overview, url: &str, out: &Output, now: Timestamp) -> 
                 "{}, {} in the last minute  {}",
                 count(overview.events.total),
                 count(overview.events.last_minute),
-                sparkline(&overview.timeline)
+                last_hour(&overview.timeline)
             ),
         )
         .styled("alerts", alerts, alert_style)
@@ -78,7 +81,14 @@ fn at_a_glance(overview: &Overview, url: &str, out: &Output, now: Timestamp) -> 
                 count(commands.failed_24h)
             ),
         );
-    let mut text = fields.render(out.paint);
+    let busiest: Vec<String> = overview
+        .busiest_hosts
+        .iter()
+        .take(BUSIEST_SHOWN)
+        .map(|host| format!("{} {}", host.id, count(host.events)))
+        .collect();
+    let busiest = (!busiest.is_empty()).then(|| format!("{} in 24 hours", busiest.join(", ")));
+    let mut text = fields.maybe("busiest", busiest).render(out.paint);
     if !overview.recent_alerts.is_empty() {
         text.push('\n');
         for alert in overview.recent_alerts.iter().take(5) {
@@ -99,37 +109,7 @@ fn at_a_glance(overview: &Overview, url: &str, out: &Output, now: Timestamp) -> 
 }
 
 /// The last hour as a line of bars, two minutes each.
-fn sparkline(timeline: &[Minute]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let sums: Vec<u64> =
-        timeline.chunks(2).map(|pair| pair.iter().map(|minute| minute.events).sum()).collect();
-    let most = sums.iter().copied().max().unwrap_or(0);
-    sums.iter()
-        .map(|sum| match (sum * 7).div_ceil(most.max(1)) {
-            0 => BARS[0],
-            height => {
-                usize::try_from(height).ok().and_then(|at| BARS.get(at)).copied().unwrap_or('█')
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_are_as_high_as_the_minutes_are_busy() {
-        check(&[], "");
-        check(&[0, 0, 0, 0], "▁▁");
-        check(&[1, 0, 700, 0, 350, 0], "▂█▅");
-    }
-
-    #[track_caller]
-    fn check(events: &[u64], expected: &str) {
-        let minute = Timestamp::from_micros(0);
-        let timeline: Vec<Minute> =
-            events.iter().map(|events| Minute { minute, events: *events, alerts: 0 }).collect();
-        assert_eq!(sparkline(&timeline), expected);
-    }
+fn last_hour(timeline: &[Minute]) -> String {
+    let events = |pair: &[Minute]| pair.iter().map(|minute| minute.events).sum();
+    sparkline(&timeline.chunks(2).map(events).collect::<Vec<u64>>())
 }
