@@ -7,14 +7,13 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Prints a figure with its limit.
-    pub(crate) fn check(&mut self, name: &str, figure: f64, limit: f64, unit: &str) {
-        let held = figure <= limit;
-        let word = if held { "held" } else { "MISSED" };
-        println!("{name}  {figure:.2} {unit}, limit {limit:.0}: {word}");
-        if !held {
-            self.missed.push(format!("{name} {figure:.2} {unit} over {limit:.0}"));
+    /// Compares a figure with its limit; the words are for the line that tells the figure.
+    pub(crate) fn check(&mut self, name: &str, figure: f64, limit: f64, unit: &str) -> String {
+        if figure <= limit {
+            return format!("limit {limit:.0} {unit}: held");
         }
+        self.missed.push(format!("{name}: {figure:.2} {unit}, limit {limit:.0}"));
+        format!("limit {limit:.0} {unit}: MISSED")
     }
 
     /// That all were held.

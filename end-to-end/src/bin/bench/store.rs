@@ -80,9 +80,10 @@ fn generate(load: &Load, data: &Path) -> Result<()> {
 fn sizes(data: &Path, events: u64, limits: &mut Limits) -> Result<()> {
     let everything = folder::bytes(data)? as f64 / events as f64;
     let parquet = folder::bytes(&data.join("archive"))? as f64 / events as f64;
-    limits.check("bytes per event", everything, BYTES_PER_EVENT_MAX, "bytes");
+    let held = limits.check("bytes per event", everything, BYTES_PER_EVENT_MAX, "bytes");
+    println!("size      {everything:.2} bytes per event; {held}");
     println!(
-        "Parquet alone  {parquet:.2} bytes per event (aim {PARQUET_BYTES_PER_EVENT_AIM:.0}), {:.0} MiB",
+        "Parquet   {parquet:.2} bytes per event (aim {PARQUET_BYTES_PER_EVENT_AIM:.0}), {:.0} MiB",
         mebibytes(folder::bytes(&data.join("archive"))?)
     );
     Ok(())

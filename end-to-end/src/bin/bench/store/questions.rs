@@ -61,11 +61,11 @@ pub(super) fn ask(data: &Path, limits: &mut Limits) -> Result<()> {
         let found = first_number(&output.stdout)?;
         ensure!(found > 0, "{}: nothing was found", question.name);
         let cpu_seconds = usage.cpu.as_secs_f64();
-        if let Some(limit) = question.cpu_seconds_max {
-            limits.check(question.name, cpu_seconds, limit, "CPU s");
-        }
+        let held = question.cpu_seconds_max.map_or_else(String::new, |limit| {
+            format!("; {}", limits.check(question.name, cpu_seconds, limit, "CPU s"))
+        });
         println!(
-            "{}  {cpu_seconds:.2} CPU s, {:.2} s, {:.0} MiB at most; {found}",
+            "{}  {cpu_seconds:.2} CPU s, {:.2} s, {:.0} MiB at most; finds {found}{held}",
             question.name,
             usage.wall.as_secs_f64(),
             mebibytes(usage.peak_bytes)
