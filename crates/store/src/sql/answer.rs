@@ -5,7 +5,7 @@ use super::plan::Shown;
 use super::tables::tables;
 use crate::scan::control::ScanProgress;
 use ringwall_lifecycle::nearest;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Error, Row, Statement};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
@@ -122,6 +122,18 @@ impl<W: Write> Answers<W> {
             }
             let value = row.get_ref(index).unwrap_or(ValueRef::Null);
             write_value(&mut self.rows, value)?;
+        }
+        self.end_row()
+    }
+
+    /// Puts a row of these values into the answer.
+    pub(super) fn values(&mut self, values: &[Value]) -> io::Result<()> {
+        self.begin_row()?;
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                self.rows.push(b',');
+            }
+            write_value(&mut self.rows, value.into())?;
         }
         self.end_row()
     }

@@ -108,6 +108,22 @@ impl StoredEvents {
         })
     }
 
+    /// Runs `job` on this moment.
+    pub(super) fn with_session<T>(
+        &self,
+        job: impl FnOnce(&Session<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let reader = self.inner.reader()?;
+        let answer = job(&self.inner.session(&reader));
+        self.inner.give_back(reader);
+        answer
+    }
+
+    /// On how many threads events are looked through.
+    pub(super) fn threads(&self) -> usize {
+        self.inner.threads
+    }
+
     /// The file of the database.
     pub(super) fn database(&self) -> &Path {
         &self.inner.beside.database

@@ -48,7 +48,7 @@ impl Shown {
         }
     }
 
-    fn by_name(name: &str) -> Option<Self> {
+    pub(super) fn by_name(name: &str) -> Option<Self> {
         if name == Self::METADATA_UID {
             return Some(Self::MetadataUid);
         }
