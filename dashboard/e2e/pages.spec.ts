@@ -142,7 +142,7 @@ for (const size of SIZES) {
           await page.keyboard.press("Escape");
           await sql.fill("SELECT nothing FROM nowhere");
           await sql.press("Control+Enter");
-          await expect(page.getByRole("region", { name: "Answer" }).getByRole("alert")).toBeVisible();
+          await expect(page.getByRole("region", { name: "Answer", exact: true }).getByRole("alert")).toBeVisible();
           await check("query-refused", false);
         });
 

@@ -7,7 +7,7 @@ import { expect, signIn, test, visit } from "./page";
 test.use({ viewport: { width: 1440, height: 900 } });
 
 const editor = (page: Page) => page.getByRole("textbox", { name: "SQL" });
-const answer = (page: Page) => page.getByRole("region", { name: "Answer" });
+const answer = (page: Page) => page.getByRole("region", { name: "Answer", exact: true });
 const rows = (page: Page) => page.getByRole("region", { name: "Rows of the answer" }).getByRole("row");
 
 async function ask(page: Page, sql: string): Promise<void> {
@@ -18,7 +18,7 @@ async function ask(page: Page, sql: string): Promise<void> {
 test("a query is answered, kept, and shared by its address", async ({ page }) => {
   await signIn(page);
   await visit(page, "/query");
-  await ask(page, "SELECT 12345 AS events, 'x' AS name, NULL AS nothing -- browser test");
+  await ask(page, "SELECT 12345 AS events, 'x' AS name, NULL AS missing -- browser test");
   await expect(answer(page).getByText("1 row", { exact: true }).last()).toBeVisible();
   await expect(rows(page).nth(1)).toContainText("12,345");
   await expect(rows(page).nth(1)).toContainText("null");

@@ -39,8 +39,10 @@ export class ApiError extends Error {
     readonly retryAfterSeconds: number | null = null,
     /** What to quote when asking for help. */
     readonly correlationId: string | null = null,
+    /** A way out, where the server knows one. */
+    readonly hint: string | null = null,
   ) {
-    super(detail || title);
+    super((detail || title) + (hint === null ? "" : `. ${hint}`));
     this.name = "ApiError";
   }
 
@@ -131,6 +133,7 @@ export async function readProblem(response: Response): Promise<ApiError> {
   let title = response.statusText || `HTTP ${response.status}`;
   let detail = "";
   let correlationId: string | null = null;
+  let way: string | null = null;
   try {
     const body = (await response.json()) as Record<string, unknown>;
     if (typeof body["title"] === "string") title = body["title"];
@@ -141,7 +144,7 @@ export async function readProblem(response: Response): Promise<ApiError> {
       const described = errors.map(describeFieldError).join("; ");
       detail = detail === "" || errors.length === 1 ? described : `${detail}: ${described}`;
     }
-    if (typeof hint === "string" && hint !== "") detail = `${detail}. ${hint}`;
+    if (typeof hint === "string" && hint !== "") way = hint;
   } catch {
     // Not a problem body: a proxy in between, or a server that is going down.
   }
@@ -152,6 +155,7 @@ export async function readProblem(response: Response): Promise<ApiError> {
     detail,
     Number.isFinite(wait) ? wait : null,
     correlationId,
+    way,
   );
 }
 

@@ -100,13 +100,20 @@ export class QueryRun {
   }
 }
 
+/** Queries that are refused before they run have a status instead of a code. */
+const CODES = new Map([
+  [400, "invalid_query"],
+  [403, "denied"],
+  [429, "busy"],
+]);
+
 function faultOf(cause: unknown): QueryFault {
   if (cause instanceof ApiError) {
     const wait = cause.retryAfterSeconds;
     return {
-      code: cause.status === 0 ? "no_answer" : String(cause.status),
+      code: CODES.get(cause.status) ?? "no_answer",
       message: cause.detail === "" ? cause.title : cause.detail,
-      hint: wait === null ? null : `try again in ${wait} seconds`,
+      hint: cause.hint ?? (wait === null ? null : `try again in ${wait} seconds`),
     };
   }
   if (cause instanceof NdjsonError) {
