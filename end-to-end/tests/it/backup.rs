@@ -22,6 +22,13 @@ use tokio::time::sleep;
 /// Batches before the first backup: enough for it to take its time.
 const BATCHES_BEFORE: usize = 150;
 const EVENTS_A_BATCH: u64 = 50;
+/// Batches are archived at once, and files merged soon: they come and go while they are copied.
+const BUSY: &str = "\
+[archive]
+after_seconds = 0
+intake_events_min = 1
+file_events_max = 4000
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_killed_on_the_way_is_not_there_and_what_is_there_is_whole() -> Result<()> {
@@ -32,7 +39,7 @@ async fn what_is_killed_on_the_way_is_not_there_and_what_is_there_is_whole() -> 
     let (mut random, seed) = Random::from_environment()?;
     eprintln!("{kills} kills of each, RINGWALL_SEED={seed}");
 
-    let server = Setup::new()?.sysscore_agent("agent-1", "secret").start().await?;
+    let server = Setup::new()?.config(BUSY)?.sysscore_agent("agent-1", "secret").start().await?;
     let mut load = Load::start(&server)?;
     load.until(BATCHES_BEFORE * EVENTS_A_BATCH as usize).await?;
     let place = server.folder().join("backups");

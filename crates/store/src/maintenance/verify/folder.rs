@@ -40,10 +40,10 @@ pub(super) fn findings(
             Finding::warning(FindingKind::Orphan, place, what)
         });
     }
-    let left = doomed.iter().filter(|name| archive.join(name).exists());
-    findings.extend(left.map(|name| {
-        let what = "was replaced or retired, and is removed once nobody reads it any more";
-        Finding::note(FindingKind::Doomed, format!("{ARCHIVE}/{name}"), what)
-    }));
+    let left = doomed.iter().filter(|name| archive.join(name).exists()).count();
+    if left > 0 {
+        let what = format!("{left} files were replaced or retired, and are removed once unread");
+        findings.push(Finding::note(FindingKind::Doomed, ARCHIVE, what));
+    }
     findings
 }
