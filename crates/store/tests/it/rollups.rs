@@ -275,3 +275,35 @@ fn old_counts_are_forgotten_and_no_young_ones() {
     fixture.database.write_now(|s| s.clear_rollups()).unwrap();
     assert_eq!(total(0), 0);
 }
+
+/// Nanoseconds that this thread had a processor.
+fn busy_nanos() -> u64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    told.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Under 50 ns an event, in batches as agents send them.
+#[test]
+#[ignore = "a measurement, for an optimised build"]
+fn counting_costs_next_to_nothing() {
+    const EVENTS: usize = 2_000_000;
+    for size in [1, 5, 20, 100, 1000] {
+        let mut events: Vec<_> = (0..size).map(|pid| call(pid, 0)).collect();
+        for event in events.iter_mut().step_by(3) {
+            event.severity = Severity::Low;
+        }
+        let sources: Vec<Source> = (0..1000).map(source).collect();
+        let mut counts = RollupCounts::default();
+        let batches = EVENTS / events.len();
+        let begun = busy_nanos();
+        for number in 0..batches {
+            // Ten minutes in all.
+            let minute = i64::try_from(number * 10 / batches).unwrap();
+            counts.add(moment(minute), &sources[number % sources.len()], &events);
+        }
+        let nanos = (busy_nanos() - begun) as f64 / (batches * events.len()) as f64;
+        println!("{size} events a batch: {nanos:.1} ns an event");
+        assert_eq!(counts.events(), (batches * events.len()) as u64);
+        assert!(size < 5 || nanos < 50.0, "{nanos} ns");
+    }
+}
