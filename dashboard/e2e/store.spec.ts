@@ -23,7 +23,7 @@ test("a query is answered, kept, and shared by its address", async ({ page }) =>
   await expect(rows(page).nth(1)).toContainText("12,345");
   await expect(rows(page).nth(1)).toContainText("null");
 
-  await page.getByRole("tab", { name: /History/ }).click();
+  await page.getByRole("tab", { name: /history/i }).click();
   await expect(page.getByRole("tabpanel")).toContainText("browser test");
 
   // The address has it; who opens it sees it, and nothing runs by itself.
@@ -33,7 +33,7 @@ test("a query is answered, kept, and shared by its address", async ({ page }) =>
   await page.goto(shared);
   await expect(editor(page)).toHaveValue(/browser test/);
   await expect(answer(page)).toHaveCount(0);
-  await expect(page.getByRole("tab", { name: /History/ })).toContainText("1");
+  await expect(page.getByRole("tab", { name: /history/i })).toContainText("1");
 });
 
 test("a query that is wrong says where and how to go on", async ({ page }) => {
