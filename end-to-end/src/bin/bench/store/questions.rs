@@ -72,8 +72,9 @@ pub(super) fn ask(data: &Path, limits: &mut Limits) -> Result<()> {
         );
         if question.has_peer {
             let peer = duckdb(data, question.sql)?;
-            ensure!(peer.found == found, "{}: DuckDB finds {}", question.name, peer.found);
-            println!("    {}", peer.words);
+            // It sees the archive alone, and in a folder that is used again the intake has events too.
+            let differs = if peer.found == found { "" } else { ", in the archive alone" };
+            println!("    {}; finds {}{differs}", peer.words, peer.found);
         }
     }
     Ok(())
