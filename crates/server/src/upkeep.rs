@@ -68,8 +68,8 @@ pub(crate) async fn run(
     }
     asked_to_stop(&mut shutdown).await;
     // What is under way is given up where it stands: it leaves nothing half done behind.
-    control.cancel();
     drop(stop);
+    control.cancel();
     // It never sends: that it is gone is the message.
     drop(end.await);
 }

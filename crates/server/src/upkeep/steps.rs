@@ -50,6 +50,7 @@ pub(super) struct Steps {
     bad_files: HashSet<String>,
     /// Whether the folder is to be cleared of files that nothing refers to.
     orphans: Orphans,
+    examined: Option<Instant>,
     retired: Option<Instant>,
     held_is_told: bool,
 }
@@ -63,6 +64,8 @@ enum Orphans {
     OfFailure,
 }
 
+/// How often it is looked whether all files are there.
+const EXAMINE_EVERY: Duration = Duration::from_secs(600);
 /// Not more often are limits looked at, unless events are moved at once.
 const RETIRE_EVERY: Duration = Duration::from_secs(10);
 const ROLLUPS_AT_ONCE: usize = 10_000;
@@ -83,6 +86,7 @@ impl Steps {
             unlinker: Unlinker::default(),
             bad_files: HashSet::new(),
             orphans: Orphans::OfBefore,
+            examined: None,
             retired: None,
             held_is_told: false,
         }
@@ -118,13 +122,15 @@ impl Steps {
     }
 
     fn examine(&mut self) -> Result<bool, StoreError> {
+        if self.examined.is_none_or(|last| last.elapsed() >= EXAMINE_EVERY) {
+            for problem in missing_files(&self.database)? {
+                self.found_bad(&problem.name, &problem.why);
+            }
+            self.examined = Some(Instant::now());
+        }
         match self.orphans {
             Orphans::None => return Ok(false),
-            Orphans::OfBefore => {
-                for problem in missing_files(&self.database)? {
-                    self.found_bad(&problem.name, &problem.why);
-                }
-            }
+            Orphans::OfBefore => {}
             // After a commit that failed, its pages may still lie in the journal, where the next start
             // would find them: only when another one was written in their place is it certain that no
             // row refers to the file.
@@ -270,9 +276,10 @@ impl Steps {
     }
 
     fn found_bad(&mut self, name: &str, why: &str) {
-        tracing::error!(file = %name, why, "an archive file cannot be read: its events are missing");
-        self.state().tell(name, format!("archive file {name}: {why}"));
-        self.bad_files.insert(name.to_owned());
+        if self.bad_files.insert(name.to_owned()) {
+            tracing::error!(file = %name, why, "an archive file cannot be read: its events are missing");
+            self.state().tell(name, format!("archive file {name}: {why}"));
+        }
     }
 
     fn is_live(&self, name: &str) -> Result<bool, StoreError> {
