@@ -59,16 +59,17 @@ pub(super) fn examine(
         };
         report.all_batches += 1;
         report.events += batch.events;
-        if batch.seq <= archived {
-            report.found(
-                &batch,
-                FindingKind::Duplicate,
-                format!("was archived already: everything up to batch {archived} was"),
-            );
-        }
         match compare(row, &batch) {
             Ok(StoredBatch { source, received, events, .. }) => {
                 report.batches.push(batch);
+                // Those that cannot be read are left where they are by the archiver.
+                if batch.seq <= archived {
+                    report.found(
+                        &batch,
+                        FindingKind::Duplicate,
+                        format!("was archived already: everything up to batch {archived} was"),
+                    );
+                }
                 if batch.seq <= recount.seq {
                     counts.add(received, &source, &events);
                 }
