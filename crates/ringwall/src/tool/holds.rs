@@ -114,13 +114,13 @@ fn table(rows: &[HoldRow], now: Timestamp) -> Table {
     ];
     Table::of(columns, rows, |row| {
         let open = |moment: Option<Timestamp>| match moment {
-            Some(moment) => Cell::new(moment),
+            Some(moment) => Cell::new(moment.to_string()),
             None => Cell::styled("open", Style::Faint),
         };
         vec![
             Cell::new(&row.name),
             match &row.source {
-                Some(source) => Cell::new(source),
+                Some(source) => Cell::new(source.to_string()),
                 None => Cell::styled("all", Style::Faint),
             },
             open(row.since),
