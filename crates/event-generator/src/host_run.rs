@@ -104,7 +104,7 @@ impl HostRun {
             slot_end: world.schedule.begins(slot + 1),
             random: Random::of(&[
                 world.settings.seed,
-                0x686f_7374_7275_6e,
+                0x0068_6f73_7472_756e,
                 slot.into(),
                 number.into(),
             ]),
@@ -474,7 +474,7 @@ impl HostRun {
         };
         let sha256 = match kind {
             NeedleKind::Sha256 => world.needles.digest.clone(),
-            _ => digest(0x62_6173_68, 1),
+            _ => digest(0x6261_7368, 1),
         };
         let process = Process {
             pid: self.pid().into(),

@@ -166,7 +166,7 @@ fn host(settings: &Settings, number: u32) -> Host {
     }
     push_number(&mut name, ordinal.into());
 
-    let mut random = Random::of(&[settings.seed, 0x0068_6f73_74, number.into()]);
+    let mut random = Random::of(&[settings.seed, 0x0000_686f_7374, number.into()]);
     let up_since = settings.start.plus_seconds(-random.between(3600, 90 * 86_400));
     let mut pid = 1;
     let daemons = role

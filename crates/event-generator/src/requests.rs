@@ -191,7 +191,7 @@ impl Paths {
         };
         // A client calls itself the same in all its requests.
         let agent = match client {
-            Peer::Outside(rank) => mix(filling.seed ^ u64::from(rank) ^ 0x6167_656e_74),
+            Peer::Outside(rank) => mix(filling.seed ^ u64::from(rank) ^ 0x0061_6765_6e74),
             Peer::Host(_) | Peer::Needle => 0,
         };
         let is_signed_in = matches!(route.kind, Kind::Call) && agent.is_multiple_of(5);

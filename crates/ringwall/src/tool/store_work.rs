@@ -82,8 +82,7 @@ fn told(now: &ProgressNow) -> String {
     if now.files_total > 0 {
         text += &format!("  {} of {} files", count(now.files_done), count(now.files_total));
     }
-    if now.bytes_total > 0 {
-        let share = now.bytes_done.saturating_mul(100) / now.bytes_total;
+    if let Some(share) = now.bytes_done.saturating_mul(100).checked_div(now.bytes_total) {
         text += &format!(
             "  {} of {}  {} %",
             bytes(now.bytes_done),

@@ -122,11 +122,8 @@ fn of_ending(status: ExitStatus, complaint: &str) -> Failure {
     // A process that gets no more memory aborts, or cannot start another thread.
     let no_memory = ["memory allocation of", "Cannot allocate memory", "failed to spawn thread"];
     if no_memory.iter().any(|words| complaint.contains(words)) {
-        return Failure::new(
-            FailureCode::MemoryLimit,
-            "the query needs more memory than it may",
-        )
-        .hint("ask for fewer columns, fewer groups or less time, or sort less");
+        return Failure::new(FailureCode::MemoryLimit, "the query needs more memory than it may")
+            .hint("ask for fewer columns, fewer groups or less time, or sort less");
     }
     // SIGXCPU: its share of processor time is used up. SIGKILL is what the system sends who goes on.
     if status.signal() == Some(SIGXCPU) {

@@ -20,6 +20,9 @@ pub(super) const COLUMNS: [Column; 5] = [
     Column::SeverityId,
 ];
 
+/// By minute, keys of dialect, name and kind, and severity: the first row of the sort, and how many.
+type Sorts = HashMap<(i64, [i32; 3], i64), (usize, u64), foldhash::fast::RandomState>;
+
 /// Tells how many rows of each sort a batch has.
 ///
 /// # Errors
@@ -36,8 +39,7 @@ pub(super) fn tally(
         rows.integer(column, row).ok_or_else(|| damaged(column, "a value is missing"))
     };
     // Few sorts, many rows: texts are looked at once for each sort.
-    let mut sorts: HashMap<(i64, [i32; 3], i64), (usize, u64), foldhash::fast::RandomState> =
-        HashMap::default();
+    let mut sorts = Sorts::default();
     let texts = dialects.keys().values().iter().zip(names.keys().values());
     for (row, ((dialect, name), kind)) in texts.zip(kinds.keys().values()).enumerate() {
         let minute = number(Column::MetadataLoggedTime, row)?.div_euclid(MINUTE_MICROS);

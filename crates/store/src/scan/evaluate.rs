@@ -15,7 +15,7 @@ pub(crate) enum Evaluator {
     Constant(bool),
     All(Vec<Evaluator>),
     Any(Vec<Evaluator>),
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
 }
 
 pub(crate) struct Leaf {
@@ -34,7 +34,7 @@ pub(crate) enum Prepared {
     FloatWithin(f64, f64),
     OneOf(BTreeSet<String>),
     OneOfUids(BTreeSet<u128>),
-    Text(TextMatcher),
+    Text(Box<TextMatcher>),
 }
 
 impl Prepared {
@@ -47,7 +47,7 @@ impl Prepared {
             Test::FloatWithin { min, max } => Self::FloatWithin(*min, *max),
             Test::OneOf(texts) => Self::OneOf(texts.clone()),
             Test::OneOfUids(uids) => Self::OneOfUids(uids.clone()),
-            Test::Text(pattern) => Self::Text(TextMatcher::new(pattern)),
+            Test::Text(pattern) => Self::Text(Box::new(TextMatcher::new(pattern))),
         }
     }
 
@@ -88,8 +88,8 @@ impl Evaluator {
             Predicate::False => Self::Constant(false),
             Predicate::All(parts) => Self::All(parts.iter().map(Self::new).collect()),
             Predicate::Any(parts) => Self::Any(parts.iter().map(Self::new).collect()),
-            Predicate::Has(column, test) => Self::Leaf(Leaf::new(*column, test, false)),
-            Predicate::HasNot(column, test) => Self::Leaf(Leaf::new(*column, test, true)),
+            Predicate::Has(column, test) => Self::Leaf(Box::new(Leaf::new(*column, test, false))),
+            Predicate::HasNot(column, test) => Self::Leaf(Box::new(Leaf::new(*column, test, true))),
         }
     }
 

@@ -355,11 +355,12 @@ impl Reader<'_> {
             }
             _ => return None,
         };
-        let fits = match (column.kind(), &value) {
-            (ColumnKind::Time, _) => true,
-            (ColumnKind::Integer, Value::Integer(_)) | (ColumnKind::Text, Value::Text(_)) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (column.kind(), &value),
+            (ColumnKind::Time, _)
+                | (ColumnKind::Integer, Value::Integer(_))
+                | (ColumnKind::Text, Value::Text(_))
+        );
         fits.then_some(value)
     }
 }

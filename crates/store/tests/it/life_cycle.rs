@@ -128,7 +128,7 @@ fn a_file_holds_one_day_and_keeps_its_bounds() {
     }
     let limits = ArchiveLimits { events_max: 4, ..limits() };
     let once = || {
-        archive_once(&*fixture.database, &*fixture.database, &limits, &ScanControl::default())
+        archive_once(&fixture.database, &*fixture.database, &limits, &ScanControl::default())
             .unwrap()
             .map(|archived| archived.events)
     };
@@ -172,7 +172,7 @@ fn an_archiver_that_is_stopped_leaves_no_file() {
     checkpoint(&fixture.database, seq);
     let control = ScanControl::default();
     control.cancel();
-    let stopped = archive_once(&*fixture.database, &*fixture.database, &limits(), &control);
+    let stopped = archive_once(&fixture.database, &*fixture.database, &limits(), &control);
     assert!(matches!(stopped, Err(StoreError::Cancelled)), "{stopped:?}");
     assert_eq!(files(&fixture).len(), 0);
 }
@@ -435,7 +435,7 @@ fn a_hold_on_a_source_keeps_the_files_that_it_is_in() {
     assert_eq!(retire(&fixture, limits, LATER).len(), 2);
     assert_eq!(all_events(&fixture.database).len(), 2);
     let holds = fixture.database.read(|session| session.holds()).unwrap();
-    assert_eq!(holds, [held.clone()]);
+    assert_eq!(holds, std::slice::from_ref(&held));
     let lifted = fixture.database.write_now(|session| session.remove_hold("web-2")).unwrap();
     assert_eq!(lifted, Some(held));
     assert_eq!(retire(&fixture, limits, LATER).len(), 1);

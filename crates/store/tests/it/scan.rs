@@ -33,10 +33,10 @@ pub(crate) fn stored(
     }
     let archived = archived.min(all.len());
     let mut load = BulkLoad::open(&database, SMALL).unwrap();
-    load.add(all[..archived].iter().cloned()).unwrap();
+    load.add(all.iter().take(archived).cloned()).unwrap();
     assert_eq!(load.finish().unwrap().events, archived as u64);
     // A batch has one source and one time of receipt: one event each is the plainest.
-    for (number, event) in all[archived..].iter_mut().enumerate() {
+    for (number, event) in all.iter_mut().skip(archived).enumerate() {
         event.id = EventId::from_parts(1_764_000_000_000, number as u64, 0);
         let batch = EncodedBatch::encode(std::slice::from_ref(event), |_| true).unwrap();
         database

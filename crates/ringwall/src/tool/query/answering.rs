@@ -11,7 +11,7 @@ pub(super) enum Answering {
     /// A server.
     Server(QueryLines),
     /// A process of our own on a store without a server.
-    Local(Worker),
+    Local(Box<Worker>),
 }
 
 impl Answering {
@@ -56,5 +56,5 @@ pub(super) fn locally(data_dir: &Path, request: &QueryRequest) -> Result<Answeri
         scores: Vec::new(),
     };
     let program = std::env::current_exe().context("own program not found")?;
-    Ok(Answering::Local(Worker::start(&program, &question)?))
+    Ok(Answering::Local(Box::new(Worker::start(&program, &question)?)))
 }

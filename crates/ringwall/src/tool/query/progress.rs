@@ -53,12 +53,8 @@ fn line(progress: &QueryProgress, seconds: f64) -> String {
         reason = "for people"
     )]
     let per_second = (events as f64 / seconds.max(0.001)) as u64;
-    let full = if progress.files == 0 {
-        0
-    } else {
-        let done = progress.files_done.min(progress.files) * WIDTH as u64 / progress.files;
-        usize::try_from(done).unwrap_or(0)
-    };
+    let done = progress.files_done.min(progress.files) * WIDTH as u64;
+    let full = usize::try_from(done.checked_div(progress.files).unwrap_or(0)).unwrap_or(0);
     format!(
         "[{}{}] {} events, {} a second",
         "=".repeat(full),
