@@ -22,7 +22,7 @@ struct Question {
 const QUESTIONS: &[Question] = &[
     Question {
         name: "substring hunt",
-        sql: "SELECT count(*) AS n FROM events WHERE instr(process_cmd_line, '/tmp/.x/stage2.bin') > 0",
+        sql: "SELECT count(*) AS n FROM events WHERE process_cmd_line GLOB '*/tmp/.x/stage2.bin*'",
         cpu_seconds_max: Some(6.0),
         has_peer: true,
     },
