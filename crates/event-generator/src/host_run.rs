@@ -162,6 +162,8 @@ impl HostRun {
     /// What happens next: what was to follow from earlier, or something new.
     fn next(&mut self, world: &World, clock: Clock, buffer: &mut String) -> Told {
         let Clock { now, until, wanted, spare } = clock;
+        // What happened last may have taken a little longer than the report had time for.
+        let until = until.max(now);
         if self.pending.ends() >= spare
             && let Some((time, act)) = self.pending.pop_end()
         {

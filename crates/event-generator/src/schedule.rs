@@ -142,7 +142,7 @@ impl Schedule {
             let size = size.min(left);
             let place = number * 1000 + 300 + random.below(700);
             let activity = begin + scaled(end - begin, place, reports * 1000);
-            let received = self.rhythm.moment(activity).clamp(since, last);
+            let received = self.rhythm.moment(activity).clamp(since, last.max(since));
             if size > 0 {
                 out.push(Report { received, host, since, events: size as u32 });
             }

@@ -1,6 +1,7 @@
 //! The archive: older events in Parquet files that anything can read.
 
 pub(crate) mod archiver;
+mod blocks;
 pub(crate) mod bulk_load;
 pub(crate) mod bytes;
 pub(crate) mod columns;

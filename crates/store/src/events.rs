@@ -261,7 +261,7 @@ impl Session<'_> {
         let names = statement.query_map([received, until], |row| row.get::<_, String>(0))?;
         let mut found = FirstEvent(None);
         for name in names {
-            let file = self.archive.get(&name?)?;
+            let file = self.archive_file(&name?)?;
             for group in 0..file.row_groups() {
                 let control = ScanControl::default();
                 let looked =

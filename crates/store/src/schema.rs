@@ -95,6 +95,8 @@ CREATE TABLE meta (
 ) WITHOUT ROWID;
 ",
     ARCHIVE,
+    // Four bytes for each block of 16 KiB; none for files from before.
+    "ALTER TABLE archive_file ADD COLUMN block_sums BLOB",
 ];
 
 /// The archive: which Parquet files hold what, what must be kept, and the counts by minute.

@@ -67,7 +67,6 @@ async fn what_is_damaged_is_named_and_intake_goes_on() -> Result<()> {
 
 /// Bit by bit, all over a file: the answer is the right one, or none.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "pages of files have no checksums: `store verify` finds what a query does not"]
 async fn a_changed_byte_gives_no_wrong_answer() -> Result<()> {
     let (mut random, seed) = Random::from_environment()?;
     eprintln!("RINGWALL_SEED={seed}");

@@ -222,8 +222,8 @@ impl Session<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO archive_file (name, day, events, bytes, time_min, time_max,
-                     received_min, received_max, sha256, created)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     received_min, received_max, sha256, created, block_sums)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 file.name,
@@ -236,6 +236,7 @@ impl Session<'_> {
                 file.received_max.as_micros(),
                 file.sha256.as_slice(),
                 file.received_max.as_micros(),
+                file.block_sums,
             ])?;
         let id = self.connection.last_insert_rowid();
         let mut insert = self.connection.prepare_cached(

@@ -1,5 +1,6 @@
 //! Writing and opening the files of the archive.
 
+use super::blocks::{BlockSummer, BlockSums};
 use super::bytes::FileBytes;
 use super::columns::{Column, ColumnKind, schema};
 use crate::StoreError;
@@ -60,6 +61,8 @@ pub struct NewFile {
     pub received_max: Timestamp,
     /// Over all its bytes.
     pub sha256: [u8; 32],
+    /// Over each of its blocks, four bytes each; what is read is checked against them.
+    pub block_sums: Vec<u8>,
 }
 
 /// The ending of a file that is being written.
@@ -114,6 +117,7 @@ impl FileWriter {
         let hashing = Hashing {
             file: BufWriter::with_capacity(256 << 10, file),
             digest: Sha256::new(),
+            blocks: BlockSummer::default(),
             bytes: 0,
         };
         let options = ArrowWriterOptions::new()
@@ -160,6 +164,7 @@ impl FileWriter {
         let hashing = self.writer.inner_mut();
         hashing.file.flush().map_err(|error| failed(&error))?;
         hashing.file.get_ref().sync_all().map_err(|error| failed(&error))?;
+        let block_sums = hashing.blocks.finish();
         let (sha256, bytes) = (hashing.digest.clone().finalize().into(), hashing.bytes);
         if let Some(unfinished) = &self.unfinished.0 {
             std::fs::rename(unfinished, self.folder.join(&self.name))
@@ -174,6 +179,7 @@ impl FileWriter {
             day: self.day,
             events: self.events,
             bytes,
+            block_sums,
             time_min: Timestamp::from_micros(time_min),
             time_max: Timestamp::from_micros(time_max),
             received_min: Timestamp::from_micros(received_min),
@@ -193,14 +199,25 @@ pub struct ArchiveFile {
 }
 
 impl ArchiveFile {
-    /// Opens a file and reads its footer and page index.
+    /// Opens a file and reads its footer and page index. What is read of it is not checked: for those
+    /// who compare its SHA-256.
     ///
     /// # Errors
     /// Where it is missing, or not a Parquet file.
     pub fn open(folder: &Path, name: &str) -> Result<Self, StoreError> {
-        let bytes = File::open(folder.join(name)).and_then(FileBytes::new).map_err(|error| {
-            StoreError::Archive { file: name.to_owned(), why: error.to_string() }
-        })?;
+        Self::open_checked(folder, name, BlockSums::default())
+    }
+
+    /// Opens a file, whose blocks are checked from then on.
+    pub(crate) fn open_checked(
+        folder: &Path,
+        name: &str,
+        sums: BlockSums,
+    ) -> Result<Self, StoreError> {
+        let bytes =
+            File::open(folder.join(name)).and_then(|file| FileBytes::new(file, sums)).map_err(
+                |error| StoreError::Archive { file: name.to_owned(), why: error.to_string() },
+            )?;
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let plain = ArrowReaderMetadata::load(&bytes, options.clone())
             .map_err(|error| parquet_error(name, error))?;
@@ -283,6 +300,7 @@ fn properties(layout: &FileLayout) -> Result<WriterProperties, StoreError> {
 struct Hashing {
     file: BufWriter<File>,
     digest: Sha256,
+    blocks: BlockSummer,
     bytes: u64,
 }
 
@@ -290,6 +308,7 @@ impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.file.write_all(bytes)?;
         self.digest.update(bytes);
+        self.blocks.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(bytes.len())
     }

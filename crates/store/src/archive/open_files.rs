@@ -1,8 +1,10 @@
 //! Files that are open: their footers are read once.
 
+use super::blocks::BlockSums;
 use super::file::ArchiveFile;
-use crate::StoreError;
+use crate::{Session, StoreError};
 use parking_lot::Mutex;
+use rusqlite::OptionalExtension;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,20 @@ use std::path::{Path, PathBuf};
 pub(crate) struct OpenFiles {
     folder: PathBuf,
     open: Mutex<Kept>,
+}
+
+impl Session<'_> {
+    /// The file of the archive with this name.
+    pub(crate) fn archive_file(&self, name: &str) -> Result<ArchiveFile, StoreError> {
+        self.archive.get(name, || {
+            let sums: Option<Option<Vec<u8>>> = self
+                .connection
+                .prepare_cached("SELECT block_sums FROM archive_file WHERE name = ?")?
+                .query_row([name], |row| row.get(0))
+                .optional()?;
+            Ok(BlockSums::new(sums.flatten().unwrap_or_default()))
+        })
+    }
 }
 
 #[derive(Default)]
@@ -32,8 +48,12 @@ impl OpenFiles {
         &self.folder
     }
 
-    /// The file of this name.
-    pub(crate) fn get(&self, name: &str) -> Result<ArchiveFile, StoreError> {
+    /// The file of this name; `sums` gives the check values of its blocks where it is not open yet.
+    pub(crate) fn get(
+        &self,
+        name: &str,
+        sums: impl FnOnce() -> Result<BlockSums, StoreError>,
+    ) -> Result<ArchiveFile, StoreError> {
         {
             let mut kept = self.open.lock();
             kept.clock += 1;
@@ -44,7 +64,7 @@ impl OpenFiles {
             }
         }
         // Two that open the same file at once both may: the later one is kept.
-        let file = ArchiveFile::open(&self.folder, name)?;
+        let file = ArchiveFile::open_checked(&self.folder, name, sums()?)?;
         let mut kept = self.open.lock();
         kept.clock += 1;
         let clock = kept.clock;

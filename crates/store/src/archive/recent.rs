@@ -58,7 +58,7 @@ impl Session<'_> {
             if giving.given >= enough {
                 break;
             }
-            let file = self.archive.get(&name)?;
+            let file = self.archive_file(&name)?;
             for group in 0..file.row_groups() {
                 let control = ScanControl::default();
                 scan_row_group(&file, group, &wanted, Column::ALL, &control, &mut giving)

@@ -174,7 +174,7 @@ fn look(
 ) -> Result<(), StoreError> {
     match unit.what {
         What::File(name) => {
-            let file = session.archive.get(&name)?;
+            let file = session.archive_file(&name)?;
             for group in 0..file.row_groups() {
                 let (time_min, time_max) = file.times_of(group).unwrap_or((i64::MIN, i64::MAX));
                 if time_min > wanted.newest_allowed.as_micros()

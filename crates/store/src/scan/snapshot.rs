@@ -68,7 +68,7 @@ impl Session<'_> {
             let mut tasks = Vec::new();
             for file in files.iter().rev() {
                 control.check()?;
-                let file = self.archive.get(&file.name)?;
+                let file = self.archive_file(&file.name)?;
                 tasks.extend((0..file.row_groups()).rev().map(|group| (file.clone(), group)));
             }
             tasks

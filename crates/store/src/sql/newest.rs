@@ -124,7 +124,7 @@ impl Session<'_> {
         // Each part of the store by its earliest and its latest time.
         let mut parts: Vec<(i64, i64, u64)> = Vec::new();
         for file in self.live_files((i64::MIN, max))? {
-            let file = self.archive.get(&file.name)?;
+            let file = self.archive_file(&file.name)?;
             parts.extend((0..file.row_groups()).filter_map(|group| {
                 let (first, last) = times_of(&file, group)?;
                 (first <= max).then(|| (first, last.min(max), file.rows_of(group)))
