@@ -1,4 +1,4 @@
-//! SHA-256 of files, and how it is written.
+//! How digests are written.
 
 use std::fmt::Write as _;
 

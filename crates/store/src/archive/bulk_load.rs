@@ -59,7 +59,7 @@ struct Current {
 }
 
 const ROWS_AT_ONCE: usize = 16 << 10;
-pub(super) const DAY_MICROS: i64 = 86_400_000_000;
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 impl<'d> BulkLoad<'d> {
     /// Begins a load.

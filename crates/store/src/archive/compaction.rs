@@ -1,16 +1,12 @@
 //! Small files of a day become a large one.
 
 use super::commits::Commits;
-use super::file::{ArchiveFile, FileLayout, FileWriter, write_error};
+use super::file::{FileLayout, FileWriter};
 use super::merge::merge;
 use super::registry::FileRecord;
 use crate::scan::control::ScanControl;
 use crate::{Database, StoreError};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
 /// Which files are merged.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +45,6 @@ const FILES_AT_ONCE: usize = 8;
 /// Files are of one size if their events are within a factor of this: so each event is written anew
 /// only a few times on its way into a large file.
 const TIER: u64 = 4;
-const READ_BYTES: usize = 1 << 20;
 
 /// Merges small files of one day, if there are any to be merged; `today` is the present UTC day, and
 /// files in `skip` are left alone.
@@ -73,12 +68,10 @@ pub fn compact_once(
     let Some(chosen) = choose(files, limits.file_events_max, today) else { return Ok(None) };
     let Some(day) = chosen.first().map(|file| file.day) else { return Ok(None) };
     let folder = database.archive_folder();
-    let mut opened = Vec::with_capacity(chosen.len());
-    for file in &chosen {
-        // Harm must not be written anew under a checksum that is right.
-        check_sum(folder, file, control)?;
-        opened.push(ArchiveFile::open(folder, &file.name)?);
-    }
+    // Their blocks are checked as they are read: harm is not written anew under a checksum that is right.
+    let opened = database.read(|session| {
+        chosen.iter().map(|file| session.archive_file(&file.name)).collect::<Result<Vec<_>, _>>()
+    })?;
     let mut writer = FileWriter::create(folder, day, &limits.layout)?;
     merge(&opened, &mut writer, control)?;
     let events: u64 = chosen.iter().map(|file| file.events).sum();
@@ -146,29 +139,6 @@ fn fitting(files: Vec<FileRecord>, file_events_max: u64) -> Vec<FileRecord> {
             events <= file_events_max
         })
         .collect()
-}
-
-fn check_sum(folder: &Path, record: &FileRecord, control: &ScanControl) -> Result<(), StoreError> {
-    let failed = |error: std::io::Error| write_error(&record.name, &error);
-    let mut file = File::open(folder.join(&record.name)).map_err(failed)?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        control.check()?;
-        let read = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        digest.update(buffer.get(..read).unwrap_or_default());
-    }
-    let sum: [u8; 32] = digest.finalize().into();
-    if sum == record.sha256 {
-        return Ok(());
-    }
-    let why = "its bytes are not those that were written".to_owned();
-    Err(StoreError::Archive { file: record.name.clone(), why })
 }
 
 #[cfg(test)]

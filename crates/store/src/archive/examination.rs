@@ -73,7 +73,8 @@ pub fn missing_files(database: &Database) -> Result<Vec<FileProblem>, StoreError
 
 /// Names as `FileWriter` gives them: eight digits, 32 hexadecimal ones, and the ending.
 fn is_ours(name: &str) -> bool {
-    let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
+    let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
+    let name = unfinished.unwrap_or(name);
     let Some((day, rest)) = name.strip_suffix(".parquet").and_then(|name| name.split_once('-'))
     else {
         return false;

@@ -65,7 +65,7 @@ pub struct NewFile {
     pub block_sums: Vec<u8>,
 }
 
-/// The ending of a file that is being written.
+/// The ending of a file that is being written; its name begins with a full stop, so that nobody reads it.
 pub(crate) const UNFINISHED: &str = ".tmp";
 /// Dictionaries larger than this give way to plain values within the row group.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
@@ -106,7 +106,7 @@ impl FileWriter {
     /// Where the file cannot be made.
     pub fn create(folder: &Path, day: i64, layout: &FileLayout) -> Result<Self, StoreError> {
         let name = new_name(day)?;
-        let path = folder.join(format!("{name}{UNFINISHED}"));
+        let path = folder.join(format!(".{name}{UNFINISHED}"));
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)

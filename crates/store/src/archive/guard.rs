@@ -14,8 +14,9 @@ pub struct ArchiveGuard {
     _lock: File,
 }
 
-/// The file in the archive folder that is locked.
-pub(crate) const LOCK: &str = "lock";
+/// The file in the archive folder that is locked. Programs that read a folder of Parquet pass over names
+/// that begin with a full stop.
+pub(crate) const LOCK: &str = ".lock";
 
 impl ArchiveGuard {
     /// Holds the archive as a reader, beside other readers; waits while files are being unlinked,

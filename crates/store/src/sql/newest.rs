@@ -6,7 +6,6 @@
 
 use super::event_source::{Batches, Inner};
 use crate::archive::columns::Column;
-use crate::archive::file::ArchiveFile;
 use crate::scan::predicate::Predicate;
 use crate::scan::snapshot::{ScanRequest, Sink};
 use crate::{Session, StoreError};
@@ -14,7 +13,6 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_select::interleave::interleave_record_batch;
-use parquet::file::statistics::Statistics;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
@@ -126,7 +124,8 @@ impl Session<'_> {
         for file in self.live_files((i64::MIN, max))? {
             let file = self.archive_file(&file.name)?;
             parts.extend((0..file.row_groups()).filter_map(|group| {
-                let (first, last) = times_of(&file, group)?;
+                // Where nothing is known, it may reach anywhere.
+                let (first, last) = file.times_of(group).unwrap_or((i64::MIN, i64::MAX));
                 (first <= max).then(|| (first, last.min(max), file.rows_of(group)))
             }));
         }
@@ -152,17 +151,6 @@ impl Session<'_> {
             }
         }
         Ok(None)
-    }
-}
-
-/// The earliest and the latest time in a row group.
-fn times_of(file: &ArchiveFile, group: usize) -> Option<(i64, i64)> {
-    let leaf = file.leaf(Column::Time)?;
-    let group = file.metadata.metadata().row_groups().get(group)?;
-    match group.columns().get(leaf)?.statistics() {
-        Some(Statistics::Int64(times)) => Some((*times.min_opt()?, *times.max_opt()?)),
-        // Nothing is known: it may reach anywhere.
-        _ => Some((i64::MIN, i64::MAX)),
     }
 }
 

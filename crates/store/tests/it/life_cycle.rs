@@ -49,7 +49,7 @@ fn files(fixture: &Fixture) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(fixture.folder.join("archive"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| !path.ends_with("lock"))
+        .filter(|path| !path.ends_with(".lock"))
         .collect();
     files.sort();
     files
@@ -154,7 +154,7 @@ fn a_switch_that_is_not_committed_changes_nothing() {
     assert_eq!(all_events(&fixture.database), before);
     // The file was written: nothing refers to it. Beside it, what a killed process was writing.
     assert_eq!(files(&fixture).len(), 1);
-    let unfinished = format!("20260101-{}.parquet.tmp", "0".repeat(32));
+    let unfinished = format!(".20260101-{}.parquet.tmp", "0".repeat(32));
     std::fs::write(fixture.folder.join("archive").join(unfinished), b"PAR1").unwrap();
     std::fs::write(fixture.folder.join("archive/notes.txt"), b"not ours").unwrap();
     assert_eq!(remove_orphans(&fixture.database).unwrap().len(), 2);

@@ -190,11 +190,11 @@ fn a_batch_that_is_not_what_its_row_says() {
 fn what_nothing_refers_to() {
     let orphans = |data_dir: &Path| {
         std::fs::write(data_dir.join("archive/20261121-00.parquet"), "x").unwrap();
-        std::fs::write(data_dir.join("archive/20261121-01.parquet.tmp"), "x").unwrap();
+        std::fs::write(data_dir.join("archive/.20261121-01.parquet.tmp"), "x").unwrap();
     };
     check(orphans, &[(FindingSeverity::Warning, FindingKind::Orphan)]);
     let writing = |data_dir: &Path| {
-        std::fs::write(data_dir.join("archive/20261121-01.parquet.tmp"), "x").unwrap();
+        std::fs::write(data_dir.join("archive/.20261121-01.parquet.tmp"), "x").unwrap();
         let lock = std::fs::File::create(data_dir.join("lock")).unwrap();
         lock.lock().unwrap();
         std::mem::forget(lock);

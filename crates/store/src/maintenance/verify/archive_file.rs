@@ -1,6 +1,7 @@
 //! One file of the archive, from its first byte to its last row.
 
 use super::recount::Recount;
+use crate::archive::bulk_load::DAY_MICROS;
 use crate::archive::columns::{Column, ColumnKind};
 use crate::archive::events_of::Rows;
 use crate::archive::file::ArchiveFile;
@@ -28,7 +29,6 @@ pub(super) struct FileReport {
 }
 
 const BUFFER_BYTES: usize = 1 << 20;
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Compares a file with its row, and its rows with what files promise.
 pub(super) fn examine(

@@ -1,6 +1,7 @@
 //! What lies in the archive folder beside the files that rows refer to.
 
 use crate::archive::file::UNFINISHED;
+use crate::archive::guard::LOCK;
 use crate::data_dir::{ARCHIVE, DataDirError, io_error};
 use crate::maintenance::{Finding, FindingKind};
 use std::collections::HashSet;
@@ -27,7 +28,7 @@ pub(super) fn findings(
     is_server_running: bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for name in names.iter().filter(|name| *name != "lock" && !referred.contains(*name)) {
+    for name in names.iter().filter(|name| *name != LOCK && !referred.contains(*name)) {
         // Removed since: a file that was unfinished, or doomed.
         if archive.join(name).symlink_metadata().is_err() {
             continue;
