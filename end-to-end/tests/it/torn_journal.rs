@@ -134,6 +134,9 @@ impl Tear {
                 file.set_len(end.max(at + found.page_bytes / 2))?;
             }
             Self::Garbage => file.write_all_at(&garbage(random, 3 * found.page_bytes), at)?,
+            Self::OldFrame if found.frames.is_empty() => {
+                return Ok("OldFrame: the journal has just begun anew, with no page in it".into());
+            }
             Self::OldFrame => {
                 let frame_bytes = (found.end_of(1) - found.end_of(0)) as usize;
                 let mut old = vec![0; frame_bytes];
