@@ -35,7 +35,6 @@ mod kill;
 mod output;
 mod parent;
 mod report;
-mod retry_backoff;
 mod settings;
 mod syscall_view;
 mod verified_command;
@@ -133,6 +132,11 @@ fn start_logging(arguments: &Arguments) -> Result<(), Failure> {
 pub(crate) fn host_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+/// A number by chance, to spread waits; the middle where the system has none to give.
+pub(crate) fn chance() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
 /// The present moment.

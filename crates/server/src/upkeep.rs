@@ -8,6 +8,7 @@ mod tests;
 use crate::listen::asked_to_stop;
 use crate::server::Server;
 use parking_lot::Mutex;
+use ringwall_resilience::{Backoff, BackoffPolicy};
 use ringwall_store::{Database, ScanControl};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +77,8 @@ pub(crate) async fn run(
 
 fn look_after(mut steps: Steps, stopped: &mpsc::Receiver<()>) {
     let pause = if steps.is_hasty() { PAUSE_SHORT } else { PAUSE };
-    let mut backoffs: BTreeMap<Step, Backoff> = BTreeMap::new();
+    let policy = BackoffPolicy::new(pause, BACKOFF_MAX);
+    let mut troubles: BTreeMap<Step, Trouble> = BTreeMap::new();
     let is_stopped =
         |wait: Duration| !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
     loop {
@@ -85,21 +87,23 @@ fn look_after(mut steps: Steps, stopped: &mpsc::Receiver<()>) {
             if is_stopped(Duration::ZERO) {
                 return;
             }
-            let backoff = backoffs.entry(step).or_default();
-            if backoff.until.is_some_and(|until| Instant::now() < until) {
+            if troubles.get(&step).is_some_and(|trouble| Instant::now() < trouble.until) {
                 continue;
             }
             match steps.run(step) {
                 Ok(done) => {
                     went_on |= done;
-                    *backoff = Backoff::default();
+                    troubles.remove(&step);
                     steps.state().forget(step.name());
                 }
                 Err(error) => {
                     if is_stopped(Duration::ZERO) {
                         return;
                     }
-                    let wait = backoff.failed(pause);
+                    let trouble = troubles.entry(step).or_insert_with(|| Trouble::new(policy));
+                    // One thread on its own disk: there is nobody to be spread out from.
+                    let wait = trouble.backoff.failed(u32::MAX, None);
+                    trouble.until = Instant::now() + wait;
                     tracing::warn!(step = step.name(), %error, ?wait, "the archive is not as it should be");
                     steps.state().tell(step.name(), format!("archive: {}: {error}", step.name()));
                 }
@@ -112,17 +116,14 @@ fn look_after(mut steps: Steps, stopped: &mpsc::Receiver<()>) {
 }
 
 /// When a step that failed is tried again.
-#[derive(Debug, Default)]
-struct Backoff {
-    failures: u32,
-    until: Option<Instant>,
+#[derive(Debug)]
+struct Trouble {
+    backoff: Backoff,
+    until: Instant,
 }
 
-impl Backoff {
-    fn failed(&mut self, pause: Duration) -> Duration {
-        let wait = pause.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
-        self.failures = self.failures.saturating_add(1);
-        self.until = Instant::now().checked_add(wait);
-        wait
+impl Trouble {
+    fn new(policy: BackoffPolicy) -> Self {
+        Self { backoff: Backoff::new(policy), until: Instant::now() }
     }
 }

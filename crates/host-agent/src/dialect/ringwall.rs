@@ -1,10 +1,10 @@
 //! Speaks to a Ringwall server: signed reports, signed commands.
 
 use crate::buffer::{Batch, Buffer};
+use crate::chance;
 use crate::command_memory::{CommandMemory, Seen};
 use crate::kill::{self, Hands};
 use crate::report;
-use crate::retry_backoff::{RetryBackoff, chance};
 use crate::settings::Settings;
 use crate::verified_command::{VerifiedCommand, Verifier};
 use crate::watching::{Watching, is_picture};
@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ringwall_host_probes::Observation;
+use ringwall_resilience::{Backoff, BackoffPolicy};
 use ringwall_server_api::{CommandOutcome, CommandResult, SignedCommand};
 use ringwall_server_client::{AgentClient, ClientError};
 use std::collections::VecDeque;
@@ -24,8 +25,8 @@ use tokio::time::{sleep, timeout};
 /// How long the server may hold a request for commands.
 const COMMAND_WAIT: Duration = Duration::from_secs(25);
 /// The waits between attempts.
-const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_LONGEST: Duration = Duration::from_secs(10);
+const RETRY: BackoffPolicy =
+    BackoffPolicy::new(Duration::from_millis(250), Duration::from_secs(10));
 /// Where the key is not accepted, trying again soon would help nobody.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
 /// At the end, so long for what is still to be sent.
@@ -198,7 +199,7 @@ impl Sender {
         let Some(body) = report::body(&self.run, self.sequence, &self.hostname, batch) else {
             return Sent::Refused;
         };
-        let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+        let mut backoff = Backoff::new(RETRY);
         loop {
             let error = match self.client.report(body.clone()).await {
                 Ok(answer) => {
@@ -259,13 +260,13 @@ fn is_refused_key(error: &ClientError) -> bool {
     error.is_status(401) || error.is_status(403)
 }
 
-fn wait_after(error: &ClientError, backoff: &mut RetryBackoff) -> Duration {
+fn wait_after(error: &ClientError, backoff: &mut Backoff) -> Duration {
     let retry_after = match error {
         ClientError::Refused { retry_after, .. } => *retry_after,
         _ => None,
     };
     let retry_after = if is_refused_key(error) { Some(REFUSED_WAIT) } else { retry_after };
-    backoff.wait(chance(), retry_after)
+    backoff.failed(chance(), retry_after)
 }
 
 fn tell_trouble(error: &ClientError, what: &str) {
@@ -290,7 +291,7 @@ struct Commands {
 
 impl Commands {
     async fn run(self, mut shutdown: watch::Receiver<bool>) {
-        let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+        let mut backoff = Backoff::new(RETRY);
         let mut under_way = JoinSet::new();
         loop {
             let asked = Instant::now();
@@ -301,7 +302,7 @@ impl Commands {
             while under_way.try_join_next().is_some() {}
             let wait = match answer {
                 Ok(answer) => {
-                    backoff.reset();
+                    backoff.succeeded();
                     let mut began_any = false;
                     for command in answer.commands.iter().take(COMMANDS_AT_ONCE) {
                         began_any |= self.take(command, &mut under_way);
@@ -392,7 +393,7 @@ fn bounded(result: String) -> String {
 }
 
 async fn report_result(client: &AgentClient, id: &str, result: &CommandResult) {
-    let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+    let mut backoff = Backoff::new(RETRY);
     let start = Instant::now();
     loop {
         let Err(error) = client.command_result(id, result).await else {

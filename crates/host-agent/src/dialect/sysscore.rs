@@ -1,7 +1,7 @@
 //! Speaks to an original SysScore server: its contract, sections 2 to 4, 13 and 14, and the advice of
 //! section 17.7.
 
-use crate::retry_backoff::{RetryBackoff, chance};
+use crate::chance;
 use crate::settings::HostSettings;
 use crate::syscall_view::{Load, SyscallView};
 use crate::watching::Watching;
@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ringwall_event::{Activity, Connection, Timestamp};
 use ringwall_host_probes::{Observation, ProbeSettings};
+use ringwall_resilience::{Backoff, BackoffPolicy};
 use ringwall_server_client::{ClientError, HttpAnswer, HttpClient};
 use ringwall_signing::{Secret, mac_base64};
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,8 @@ const ITEMS_MAX: usize = 20_000;
 const GATHER: Duration = Duration::from_millis(500);
 /// An item that the server failed to store so many times is given up.
 const ATTEMPTS_MAX: u8 = 3;
-const RETRY_FIRST: Duration = Duration::from_millis(500);
-const RETRY_LONGEST: Duration = Duration::from_secs(30);
+const RETRY: BackoffPolicy =
+    BackoffPolicy::new(Duration::from_millis(500), Duration::from_secs(30));
 /// At the end, so long for what is still to be sent.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(
     let mut keys = BatchKeys::new(agent_id)?;
     // A batch that is not delivered yet: it is repeated as it is, under its key.
     let mut under_way: Option<Batch> = None;
-    let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+    let mut backoff = Backoff::new(RETRY);
     let mut due = Instant::now();
     let collected = loop {
         if under_way.is_none() && !queue.items.is_empty() {
@@ -77,7 +78,7 @@ pub(crate) async fn run(
                 if let Some(batch) = under_way.take() {
                     match server.post(&batch).await {
                         Ok(failed) => {
-                            backoff.reset();
+                            backoff.succeeded();
                             queue.repeat(failed);
                         }
                         Err(error) if error.is_final() => {
@@ -88,7 +89,7 @@ pub(crate) async fn run(
                             if backoff.failures() == 0 {
                                 tracing::warn!(%error, "events cannot be delivered: they are kept");
                             }
-                            due = Instant::now() + backoff.wait(chance(), error.retry_after());
+                            due = Instant::now() + backoff.failed(chance(), error.retry_after());
                             under_way = Some(batch);
                         }
                     }
@@ -109,7 +110,7 @@ pub(crate) async fn run(
                 Err(error) if error.is_final() => {}
                 Err(_) => {
                     under_way = Some(batch);
-                    sleep(RETRY_FIRST).await;
+                    sleep(RETRY.first).await;
                 }
             }
         }

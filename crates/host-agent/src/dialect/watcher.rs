@@ -1,8 +1,8 @@
 //! Speaks to an original AI-Eye Watcher server: its contract, section 11, and the advice of 15.5.
 
+use crate::chance;
 use crate::command_memory::{CommandMemory, Seen};
 use crate::kill::{self, Hands};
-use crate::retry_backoff::{RetryBackoff, chance};
 use crate::settings::HostSettings;
 use crate::watching::Watching;
 use anyhow::Context as _;
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use ringwall_event::{Activity, Inventory, Timestamp};
 use ringwall_host_probes::hands::KillOrder;
 use ringwall_host_probes::{Observation, ProbeSettings};
+use ringwall_resilience::{Backoff, BackoffPolicy};
 use ringwall_server_api::paths::encode;
 use ringwall_server_client::{ClientError, HttpAnswer, HttpClient};
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,7 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 
 /// The request timeout of the original agent.
 const TIMEOUT: Duration = Duration::from_secs(10);
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_LONGEST: Duration = Duration::from_secs(15);
+const RETRY: BackoffPolicy = BackoffPolicy::new(Duration::from_secs(1), Duration::from_secs(15));
 /// Commands that are remembered.
 const COMMANDS_REMEMBERED: usize = 4096;
 /// Commands of one answer that are carried out.
@@ -96,7 +96,7 @@ async fn send_pictures(
     hostname: String,
     mut latest: watch::Receiver<Option<Picture>>,
 ) {
-    let mut backoff = RetryBackoff::new(RETRY_FIRST, RETRY_LONGEST);
+    let mut backoff = Backoff::new(RETRY);
     while latest.changed().await.is_ok() {
         let Some(picture) = latest.borrow_and_update().clone() else {
             continue;
@@ -105,7 +105,7 @@ async fn send_pictures(
             match server.collect(&hostname, picture.0, &picture.1).await {
                 Ok(stored) => {
                     tracing::debug!(stored, "picture taken");
-                    backoff.reset();
+                    backoff.succeeded();
                     break;
                 }
                 Err(error) => {
@@ -113,7 +113,7 @@ async fn send_pictures(
                         tracing::warn!(%error, "the picture cannot be delivered");
                     }
                     tokio::select! {
-                        () = sleep(backoff.wait(chance(), None)) => {}
+                        () = sleep(backoff.failed(chance(), None)) => {}
                         // A newer picture takes the place of the one that nobody took.
                         _ = latest.changed() => {
                             latest.mark_changed();

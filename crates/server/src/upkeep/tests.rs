@@ -1,6 +1,6 @@
 //! The thread at work on a server that takes events.
 
-use super::{Backoff, UpkeepState, run};
+use super::{UpkeepState, run};
 use crate::config::{ArchiveSection, Config};
 use crate::engine::{Engine, IntakeBatch, now};
 use crate::keys::KeyRing;
@@ -162,12 +162,4 @@ async fn a_missing_file_is_told_and_what_a_killed_server_left_is_removed() {
     fixture.until("the event is moved", |fixture| fixture.waiting() == 0).await;
     let folder = fixture.stop().await;
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-#[test]
-fn pauses_after_failures_double_and_are_bounded() {
-    let mut backoff = Backoff::default();
-    let waits: Vec<u64> =
-        (0..9).map(|_| backoff.failed(Duration::from_secs(1)).as_secs()).collect();
-    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
 }
