@@ -160,6 +160,8 @@ impl Setup {
         let mut command = Command::new(&self.program);
         command.env("RINGWALL_DATA_DIR", self.data()).stdin(Stdio::null());
         command.env_remove("RINGWALL_URL").env_remove("RINGWALL_TOKEN");
+        // A host agent of a test keeps nothing where that of this machine has its own.
+        command.env("RINGWALL_AGENT_STATE_DIR", self.folder.path().join("agent-state"));
         command
     }
 

@@ -1,4 +1,5 @@
 use crate::settings::{HostSettings, Settings};
+use crate::state_dir;
 use clap::ValueEnum;
 use ringwall_host_probes::hands::Patience;
 use ringwall_lifecycle::Failure;
@@ -42,6 +43,18 @@ pub struct Arguments {
     /// The key that the server signs commands with, in base64
     #[arg(long, value_name = "KEY", global = true, conflicts_with = "key_file")]
     pub server_public_key: Option<String>,
+
+    /// Keep what outlives the agent in this folder, which nobody else may look into [default:
+    /// /var/lib/ringwall-host-agent for root, else ringwall-host-agent in $XDG_STATE_HOME or
+    /// ~/.local/state]
+    #[arg(
+        long,
+        value_name = "DIRECTORY",
+        global = true,
+        env = "RINGWALL_AGENT_STATE_DIR",
+        hide_env_values = true
+    )]
+    pub state_dir: Option<PathBuf>,
 
     /// Seconds from one full picture to the next
     #[arg(long, value_name = "SECONDS", global = true, default_value_t = 15,
@@ -175,6 +188,19 @@ impl Arguments {
             secret: key.secret.into(),
             server_public_key,
             host: self.host(),
+            state_dir: self.state_dir()?,
+        })
+    }
+
+    /// The folder in which this agent keeps what outlives it.
+    pub(crate) fn state_dir(&self) -> Result<PathBuf, Failure> {
+        let given = self.state_dir.clone().filter(|path| !path.as_os_str().is_empty());
+        let found = given.or_else(|| {
+            let is_root = rustix::process::geteuid().is_root();
+            state_dir::find(is_root, |name| std::env::var_os(name))
+        });
+        found.ok_or_else(|| {
+            Failure::new("no state directory: HOME is not set").hint("give --state-dir")
         })
     }
 

@@ -20,6 +20,7 @@
 //!     secret: "…".into(),
 //!     server_public_key: PublicKey::from_base64("…")?,
 //!     host: HostSettings::default(),
+//!     state_dir: "/var/lib/ringwall-host-agent".into(),
 //! };
 //! run_embedded(settings, stopped).await
 //! # }
@@ -36,6 +37,7 @@ mod output;
 mod parent;
 mod report;
 mod settings;
+mod state_dir;
 mod syscall_view;
 mod verified_command;
 mod watching;

@@ -1,6 +1,7 @@
 use ringwall_host_probes::ProbeSettings;
 use ringwall_host_probes::hands::{Patience, Protected};
 use ringwall_signing::{PublicKey, Secret};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a host agent that speaks to a Ringwall server runs.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub server_public_key: PublicKey,
     /// How this host is watched and acted on.
     pub host: HostSettings,
+    /// The folder in which the agent keeps what outlives it; made where it is missing.
+    pub state_dir: PathBuf,
 }
 
 /// How a host is watched and acted on, whoever the server is.

@@ -6,6 +6,7 @@ use crate::command_memory::{CommandMemory, Seen};
 use crate::kill::{self, Hands};
 use crate::report;
 use crate::settings::Settings;
+use crate::state_dir;
 use crate::verified_command::{VerifiedCommand, Verifier};
 use crate::watching::{Watching, is_picture};
 use anyhow::Context as _;
@@ -48,6 +49,7 @@ pub(crate) async fn run(
     settings: Settings,
     mut shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    state_dir::prepare(&settings.state_dir)?;
     let client =
         AgentClient::new(&settings.server_url, &settings.agent_name, settings.secret.clone())?;
     let watching =

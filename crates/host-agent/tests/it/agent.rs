@@ -1,6 +1,8 @@
 //! The program under test.
 
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -29,6 +31,8 @@ impl Agent {
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringwall-host-agent"));
     command.kill_on_drop(true).env("RINGWALL_LOG", "debug").env_remove("COLUMNS");
+    // No test finds what another one left behind, nor anything of this machine's own agent.
+    command.env("RINGWALL_AGENT_STATE_DIR", state_dir());
     command
 }
 
@@ -38,4 +42,12 @@ pub(crate) async fn output(arguments: &[&str]) -> (Option<i32>, String, String) 
     let output = timeout(Duration::from_secs(30), output).await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A folder that no agent of this run has used.
+pub(crate) fn state_dir() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("state-{}-{number}", std::process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }

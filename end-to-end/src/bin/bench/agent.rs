@@ -80,6 +80,7 @@ async fn start_agent(server: &Server, folder: &Folder) -> Result<Child> {
         command
     };
     command.args(["--server", &server.ready().main]).arg("--key-file").arg(key_file);
+    command.arg("--state-dir").arg(folder.path().join("state"));
     let log = File::create(folder.path().join("agent.log"))?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
     command.spawn().context("cannot start the host agent")

@@ -19,6 +19,7 @@ pub(super) struct LocalAgent {
     server: String,
     token: String,
     key_file: PathBuf,
+    state_dir: PathBuf,
 }
 
 /// No name of a host agent is longer, in characters.
@@ -37,6 +38,7 @@ impl LocalAgent {
             server: ready.main.clone(),
             token: ready.admin_token.clone(),
             key_file: ready.data_dir.join("host-agent.key.json"),
+            state_dir: ready.data_dir.join("host-agent"),
         }
     }
 
@@ -87,6 +89,7 @@ impl LocalAgent {
         command.arg("host-agent").args(["--server", &self.server, "--name", &name]);
         // Also where `up` is killed the hard way, nothing of it stays behind.
         command.arg("--key-file").arg(&self.key_file).arg("--exit-with-parent");
+        command.arg("--state-dir").arg(&self.state_dir);
         // What opens the server to people and agents is none of its business.
         for secret in ["RINGWALL_TOKEN", "AGENT_KEYS", "OAUTH2_SECRET_KEY", "HMAC_SECRET_KEY"] {
             command.env_remove(secret);
