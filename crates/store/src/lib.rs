@@ -70,4 +70,8 @@ pub use scan::control::{ScanControl, ScanProgress};
 pub use scan::kernels::{GROUPS_MAX, Groups, Value, value};
 pub use scan::predicate::{Place, Predicate, Test, TextPattern};
 pub use scan::snapshot::{ScanRequest, Sink};
+pub use state::outbox::{
+    Attempt, AttemptEnd, Delivery, DeliveryCounts, DeliveryFilter, DeliveryState, NewDelivery,
+    OutboxStore, Replay,
+};
 pub use state::{AlertFilter, AuditRecord, CommandFilter, Mark, StateStore};

@@ -97,6 +97,7 @@ CREATE TABLE meta (
     ARCHIVE,
     // Four bytes for each block of 16 KiB; none for files from before.
     "ALTER TABLE archive_file ADD COLUMN block_sums BLOB",
+    OUTBOX,
 ];
 
 /// The archive: which Parquet files hold what, what must be kept, and the counts by minute.
@@ -148,6 +149,66 @@ CREATE TABLE rollup (
     body BLOB NOT NULL,
     PRIMARY KEY (level, start)
 ) WITHOUT ROWID;
+";
+
+/// What is to be told to others: written with what it tells, and kept until it arrived or was given up.
+const OUTBOX: &str = r"
+-- While it waits, `next_attempt` is set and `finished` is not; afterwards the other way round. So the
+-- index of what is due holds what waits and nothing else.
+CREATE TABLE delivery (
+    id TEXT NOT NULL PRIMARY KEY,
+    webhook TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    -- Attempts since it was written or last replayed.
+    strikes INTEGER NOT NULL DEFAULT 0,
+    next_attempt INTEGER,
+    finished INTEGER,
+    last_error TEXT,
+    payload BLOB NOT NULL
+);
+CREATE INDEX delivery_due ON delivery (webhook, next_attempt) WHERE next_attempt IS NOT NULL;
+CREATE INDEX delivery_waiting ON delivery (webhook, id) WHERE next_attempt IS NOT NULL;
+CREATE INDEX delivery_by_webhook ON delivery (webhook, state, id);
+CREATE INDEX delivery_by_state ON delivery (state, id);
+CREATE INDEX delivery_by_subject ON delivery (subject);
+CREATE INDEX delivery_by_finished ON delivery (finished) WHERE finished IS NOT NULL;
+CREATE TABLE delivery_attempt (
+    delivery TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    status INTEGER,
+    error TEXT,
+    answer TEXT NOT NULL,
+    PRIMARY KEY (delivery, number)
+) WITHOUT ROWID;
+-- How many deliveries of a webhook are in each state: kept by the triggers, so that no bound and no
+-- page counts rows.
+CREATE TABLE delivery_count (
+    webhook TEXT NOT NULL,
+    state TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (webhook, state)
+) WITHOUT ROWID;
+CREATE TRIGGER delivery_is_counted AFTER INSERT ON delivery BEGIN
+    INSERT INTO delivery_count (webhook, state, count) VALUES (new.webhook, new.state, 1)
+        ON CONFLICT (webhook, state) DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER delivery_is_recounted AFTER UPDATE OF state ON delivery
+    WHEN old.state <> new.state
+BEGIN
+    UPDATE delivery_count SET count = count - 1 WHERE webhook = old.webhook AND state = old.state;
+    INSERT INTO delivery_count (webhook, state, count) VALUES (new.webhook, new.state, 1)
+        ON CONFLICT (webhook, state) DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER delivery_is_discounted AFTER DELETE ON delivery BEGIN
+    UPDATE delivery_count SET count = count - 1 WHERE webhook = old.webhook AND state = old.state;
+    DELETE FROM delivery_count WHERE webhook = old.webhook AND state = old.state AND count <= 0;
+END;
 ";
 
 /// The version that this program writes.

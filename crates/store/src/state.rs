@@ -2,6 +2,7 @@
 
 mod alerts;
 mod commands;
+pub(crate) mod outbox;
 mod registry;
 
 use crate::StoreError;

@@ -115,6 +115,22 @@ export const QUERY_TABLES: readonly QueryTable[] = [
     ],
   },
   {
+    name: "deliveries",
+    about: "what was sent to webhooks or is to be, one row a message to one receiver",
+    columns: [
+      ["id", "text", "dlv_ and 32 hexadecimal digits, as the receiver sees it; sorts by time."],
+      ["created", "time", "When it was written, in the transaction of what it tells."],
+      ["webhook", "text", "The id of the webhook."],
+      ["event_type", "text", "alert.raised, alert.escalated, risk_threshold_crossed or test."],
+      ["subject", "text", "The id of the alert that it tells."],
+      ["state", "text", "pending, failed (to be tried again), success or dead_letter."],
+      ["attempts", "integer", "How often it was tried."],
+      ["next_attempt", "time", "When it is tried next."],
+      ["finished", "time", "When it arrived or was given up."],
+      ["last_error", "text", "Why the latest attempt failed, or why it was given up."],
+    ],
+  },
+  {
     name: "scores",
     about: "how risky processes are, one row a process that has a score now",
     columns: [

@@ -19,9 +19,9 @@ use std::io::{self, IsTerminal, Read};
 
 /// Ask anything in SQL
 ///
-/// One SELECT over events, alerts, commands, scores, hosts and audit. It runs in a process of its
-/// own with bounds of time, memory and rows, and changes nothing. With --data-dir and no server
-/// running there, the store is read directly, without hosts and scores.
+/// One SELECT over events, alerts, commands, deliveries, scores, hosts and audit. It runs in a
+/// process of its own with bounds of time, memory and rows, and changes nothing. With --data-dir and
+/// no server running there, the store is read directly, without hosts and scores.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

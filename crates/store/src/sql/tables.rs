@@ -227,6 +227,23 @@ const OTHERS: &[Other] = &[
         },
     },
     Other {
+        name: "deliveries",
+        about: "what was sent to webhooks or is to be, one row a message to one receiver",
+        behind: Some("delivery"),
+        columns: columns! {
+            "id" Text "id" "dlv_ and 32 hexadecimal digits, as the receiver sees it; sorts by time.";
+            "created" Time "created" "When it was written, in the transaction of what it tells.";
+            "webhook" Text "webhook" "The id of the webhook.";
+            "event_type" Text "event_type" "alert.raised, alert.escalated, risk_threshold_crossed or test.";
+            "subject" Text "subject" "The id of the alert that it tells.";
+            "state" Text "state" "pending, failed (to be tried again), success or dead_letter.";
+            "attempts" Integer "attempts" "How often it was tried.";
+            "next_attempt" Time "next_attempt" "When it is tried next.";
+            "finished" Time "finished" "When it arrived or was given up.";
+            "last_error" Text "last_error" "Why the latest attempt failed, or why it was given up.";
+        },
+    },
+    Other {
         name: "scores",
         about: "how risky processes are, one row a process that has a score now",
         behind: None,
