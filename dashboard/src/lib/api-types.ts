@@ -16,6 +16,19 @@ export const COMMAND_STATES = [
 ] as const;
 export type CommandState = (typeof COMMAND_STATES)[number];
 
+export const COMMAND_ACTIONS = [
+  "kill_process",
+  "kill_tree",
+  "stop_process",
+  "continue_process",
+  "collect_file",
+  "quarantine_file",
+  "restore_file",
+  "block_address",
+  "unblock_address",
+] as const;
+export type CommandAction = (typeof COMMAND_ACTIONS)[number];
+
 export const EVENT_KINDS = [
   "process_started",
   "process_ended",
@@ -117,11 +130,19 @@ export interface EventRow {
   ocsf: unknown;
 }
 
+/** What a command is aimed at; which of these follows from its action. */
+export type CommandTarget =
+  | ProcessRef
+  | { path: string }
+  | { quarantine_id: string }
+  | { address: string; seconds?: number | null };
+
 export interface CommandRow {
   id: string;
   source: string;
+  /** One of `COMMAND_ACTIONS`, or what a newer server knows. */
   action: string;
-  target: ProcessRef;
+  target: CommandTarget;
   reason: string;
   ordered_by: string;
   alert: string | null;
@@ -132,6 +153,16 @@ export interface CommandRow {
   finished: string | null;
   deliveries: number;
   result: string | null;
+  /** The file that it brought, where it was to bring one and did. */
+  file?: CollectedFile | null;
+}
+
+export interface CollectedFile {
+  bytes: number;
+  sha256: string;
+  received: string;
+  /** When the server gave it up for its age. */
+  removed?: string | null;
 }
 
 export interface Finding {

@@ -4,7 +4,9 @@ import type {
   AgentKey,
   AlertRow,
   AuditRow,
+  CommandAction,
   CommandRow,
+  CommandTarget,
   Connection,
   CreatedKey,
   CreatedToken,
@@ -222,22 +224,15 @@ export const api = {
   commands: {
     list: (query: PageQuery, signal?: AbortSignal) =>
       request<Page<CommandRow>>("/commands", { query, signal }),
-    kill: (
-      host: string,
-      target: { pid: number; start_time: string | null; name: string },
-      reason: string,
-    ) =>
+    read: (command: string, signal?: AbortSignal) =>
+      request<CommandRow>(`/commands/${id(command)}`, { signal }),
+    order: (host: string, action: CommandAction, target: CommandTarget, reason: string) =>
       request<CommandRow>("/commands", {
         method: "POST",
-        body: {
-          host,
-          action: "kill_process",
-          pid: target.pid,
-          ...(target.start_time === null ? {} : { start_time: target.start_time }),
-          name: target.name,
-          reason,
-        },
+        body: { host, action, ...flat(target), reason },
       }),
+    /** Where a collected file is had; the browser downloads it by itself. */
+    filePath: (command: string) => apiPath(`/commands/${id(command)}/file`),
     withdraw: (command: string) =>
       request<CommandRow>(`/commands/${id(command)}/withdraw`, { method: "POST", body: {} }),
   },
@@ -292,6 +287,13 @@ export const api = {
     return readNdjson(response.body);
   },
 };
+
+/** A process as the server takes it; a start time that is not known is taken from the host's picture. */
+function flat(target: CommandTarget): object {
+  if (!("pid" in target)) return { target };
+  const { pid, start_time, name } = target;
+  return { pid, ...(start_time === null ? {} : { start_time }), name };
+}
 
 function noted(note: string): { note?: string } {
   return note.trim() === "" ? {} : { note: note.trim() };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HostProcess } from "./api-types";
-import { buildForest, flatten, matches, processKey, ranked } from "./process-tree";
+import { buildForest, descendantsOf, flatten, matches, processKey, ranked } from "./process-tree";
 
 function process(pid: number, parent_pid: number | null, more: Partial<HostProcess> = {}) {
   const empty = { user: null, executable: null, command_line: null, risk_score: null };
@@ -78,4 +78,16 @@ describe("the ranking", () => {
     ];
     expect(ranked(list, "cpu", "").map((row) => row.process.pid)).toEqual([3, 1, 2]);
   });
+});
+
+describe("what descends from a process", () => {
+  const list = [process(1, 0), process(2, 1), process(3, 2), process(4, 2), process(9, 0)];
+  const check = (pid: number, expected: number) =>
+    it(`${pid}: ${expected}`, () => expect(descendantsOf(list, process(pid, null))).toBe(expected));
+  check(1, 3);
+  check(2, 2);
+  check(4, 0);
+  check(9, 0);
+  it("is nothing where the pid is another process by now", () =>
+    expect(descendantsOf(list, { pid: 1, start_time: null })).toBe(0));
 });

@@ -83,6 +83,28 @@ function circleCuts(nodes: Iterable<TreeNode>, byPid: Map<number, TreeNode>): Se
   return cuts;
 }
 
+/** How many processes descend from the one of this identity. */
+export function descendantsOf(
+  processes: readonly HostProcess[],
+  process: { pid: number; start_time: string | null },
+): number {
+  const key = processKey(process);
+  const todo = [...buildForest(processes)];
+  for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
+    if (node.key === key) {
+      let below = 0;
+      const under = [...node.children];
+      for (let child = under.pop(); child !== undefined; child = under.pop()) {
+        below += 1;
+        for (const one of child.children) under.push(one);
+      }
+      return below;
+    }
+    for (const child of node.children) todo.push(child);
+  }
+  return 0;
+}
+
 /** Whether `process` matches every word of `search`: pid, name, user, command line, path. */
 export function matches(process: HostProcess, search: string): boolean {
   const wanted = search.toLowerCase().split(/\s+/).filter((word) => word !== "");

@@ -90,6 +90,11 @@ export function alertHref(alert: string): string {
   return `/alerts/${encodeURIComponent(alert)}`;
 }
 
+/** The address of a command. */
+export function commandHref(command: string): string {
+  return `/commands/${encodeURIComponent(command)}`;
+}
+
 /** The address of a search in the events. */
 export function eventsHref(query: Record<string, string | number>): string {
   const text = new URLSearchParams(

@@ -4,6 +4,7 @@ import { api, ApiError, onSignedOut, useCsrf } from "./api";
 import type { Session } from "./api-types";
 import { notify } from "./notices.svelte";
 import { startLive, stopLive } from "./live.svelte";
+import { allows, type Permission, whyNot } from "./roles";
 
 type State = "asking" | "unreachable" | "out" | "in";
 
@@ -14,13 +15,14 @@ class SessionState {
   /** Set where a session ended by itself, to say so on the sign-in page. */
   ended = $state(false);
 
-  /** Whether the role may change things; the server decides again. */
-  get mayAct(): boolean {
-    return this.role !== "read_only";
+  /** Whether the role includes this; the server decides again. */
+  may(permission: Permission): boolean {
+    return allows(this.role, permission);
   }
 
-  get mayAdminister(): boolean {
-    return this.role === "admin";
+  /** Why the role does not include this, in a sentence; null where it does. */
+  whyNot(permission: Permission): string | null {
+    return whyNot(this.role, permission);
   }
 
   /** Asks the server whether the cookie is still good. */

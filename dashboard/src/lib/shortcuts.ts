@@ -1,24 +1,6 @@
-/** The keyboard: one table that the page obeys and the help shows. */
+/** The keyboard, as the page obeys it; where `g` and a letter lead, `pages.ts` says. */
 
-export interface Destination {
-  key: string;
-  href: string;
-  name: string;
-}
-
-/** After `g`. */
-export const DESTINATIONS: readonly Destination[] = [
-  { key: "o", href: "/", name: "Overview" },
-  { key: "h", href: "/hosts", name: "Hosts" },
-  { key: "a", href: "/alerts", name: "Alerts" },
-  { key: "c", href: "/commands", name: "Commands" },
-  { key: "e", href: "/events", name: "Events" },
-  { key: "q", href: "/query", name: "Query" },
-  { key: "i", href: "/indicators", name: "Indicators" },
-  { key: "k", href: "/keys", name: "Keys and tokens" },
-  { key: "l", href: "/audit", name: "Audit log" },
-  { key: "s", href: "/storage", name: "Storage" },
-];
+import { PAGE_LINKS } from "./pages";
 
 export interface ShortcutActions {
   go(href: string): void;
@@ -62,7 +44,7 @@ export function listenForShortcuts(actions: ShortcutActions): () => void {
     if (isTyping(press.target) || document.querySelector("dialog[open]") !== null) return;
     if (Date.now() < chordUntil) {
       chordUntil = 0;
-      const destination = DESTINATIONS.find((one) => one.key === press.key);
+      const destination = PAGE_LINKS.find((one) => one.key === press.key);
       if (destination !== undefined) {
         press.preventDefault();
         actions.go(destination.href);

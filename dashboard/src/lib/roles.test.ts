@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { allows, PERMISSION_NAMES, ROLES, rolesThatMay, whyNot } from "./roles";
+
+describe("roles", () => {
+  it("each includes what the one below it includes", () => {
+    for (let at = 1; at < ROLES.length; at += 1) {
+      const [above, below] = [ROLES[at - 1] ?? "", ROLES[at] ?? ""];
+      const lost = PERMISSION_NAMES.filter((one) => allows(below, one) && !allows(above, one));
+      expect(lost, `${below} may, ${above} may not`).toEqual([]);
+    }
+  });
+
+  it("only those who order commands are offered to", () => {
+    expect(rolesThatMay("order_commands")).toEqual(["responder", "admin"]);
+    expect(rolesThatMay("change_users")).toEqual(["admin"]);
+  });
+
+  it("one that is not known here may nothing", () => {
+    for (const role of ["", "root", "constructor", "Admin"]) {
+      expect(PERMISSION_NAMES.filter((one) => allows(role, one))).toEqual([]);
+    }
+  });
+
+  it("a refusal names who could", () => {
+    expect(whyNot("admin", "order_commands")).toBeNull();
+    expect(whyNot("read_only", "order_commands")).toBe(
+      "Your role is read only. To order and withdraw commands, one has to be a responder or an admin.",
+    );
+    expect(whyNot("analyst", "change_users")).toContain("be an admin.");
+  });
+});
