@@ -1,14 +1,18 @@
 //! What runs on a host, as its reports tell, and what changed with each of them.
 
 mod connections;
+mod form_1;
 mod processes;
 
 pub use connections::{CONNECTIONS_MAX, HostConnection};
+pub(crate) use form_1::HostTable1;
 pub use processes::{HostProcess, PROCESSES_MAX};
 
 use connections::Connections;
 use processes::Processes;
-use ringwall_event::{Activity, Connection, Event, Process, ProcessRef, SystemInfo, Timestamp};
+use ringwall_event::{
+    Activity, AgentHealth, Connection, Event, Process, ProcessRef, SystemInfo, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// The processes and connections of one source. It follows from the events alone: the same events
@@ -22,6 +26,16 @@ pub struct HostTable {
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
     events: u64,
+    health: Option<Box<ReportedHealth>>,
+}
+
+/// How the host agent of a host said that it is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportedHealth {
+    /// In its words.
+    pub health: AgentHealth,
+    /// When the server took it.
+    pub reported: Timestamp,
 }
 
 /// What an event changed.
@@ -86,6 +100,10 @@ impl HostTable {
                 self.connections.reconcile(&inventory.connections, received, &mut changes);
                 self.system = inventory.system.clone();
             }
+            Activity::AgentHealth(health) => {
+                let health = AgentHealth::clone(health);
+                self.health = Some(Box::new(ReportedHealth { health, reported: received }));
+            }
             _ => {}
         }
         changes
@@ -109,6 +127,11 @@ impl HostTable {
     /// What the host last said of itself.
     pub const fn system(&self) -> &SystemInfo {
         &self.system
+    }
+
+    /// How its host agent last said that it is doing; none where it never did.
+    pub fn health(&self) -> Option<&ReportedHealth> {
+        self.health.as_deref()
     }
 
     /// The name of the host in its last event.

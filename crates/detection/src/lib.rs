@@ -28,6 +28,7 @@
 
 mod conclusions;
 mod default_indicators;
+pub mod form_1;
 mod host_table;
 mod indicator;
 mod indicator_import;
@@ -37,7 +38,7 @@ mod new_process;
 pub use conclusions::{DetectionRules, HostState, Kill, Proposal, conclude, conclude_known};
 pub use default_indicators::{DUAL_USE_NAMES, WATCHER_NAMES, default_indicators};
 pub use host_table::{
-    CONNECTIONS_MAX, Change, HostConnection, HostProcess, HostTable, PROCESSES_MAX,
+    CONNECTIONS_MAX, Change, HostConnection, HostProcess, HostTable, PROCESSES_MAX, ReportedHealth,
 };
 pub use indicator::{
     Indicator, IndicatorAction, IndicatorError, IndicatorKind, IndicatorOrigin, IndicatorValue,

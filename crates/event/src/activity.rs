@@ -1,4 +1,4 @@
-use crate::Timestamp;
+use crate::{AgentHealth, Container, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What happened, one variant per kind of observation.
@@ -35,6 +35,8 @@ pub enum Activity {
     HttpRequest(Box<HttpRequest>),
     /// Somebody tried to sign in: OCSF authentication 3002, logon.
     SignIn(Box<SignIn>),
+    /// A host agent tells how it is doing itself: OCSF application lifecycle 6002.
+    AgentHealth(Box<AgentHealth>),
 }
 
 impl Activity {
@@ -48,7 +50,7 @@ impl Activity {
             Self::ConnectionOpened(connection) | Self::ConnectionClosed(connection) => {
                 connection.pid
             }
-            Self::Inventory(_) | Self::HttpRequest(_) => None,
+            Self::Inventory(_) | Self::HttpRequest(_) | Self::AgentHealth(_) => None,
             Self::SignIn(sign_in) => sign_in.pid,
         }
     }
@@ -83,6 +85,13 @@ impl Activity {
             }
             Self::HttpRequest(request) => request.shorten_texts(),
             Self::SignIn(sign_in) => sign_in.shorten_texts(),
+            Self::AgentHealth(health) => {
+                for text in
+                    [&mut health.version, &mut health.process_changes, &mut health.connections]
+                {
+                    shorten(text, NAME_BYTES_MAX);
+                }
+            }
         }
     }
 
@@ -97,11 +106,12 @@ impl Activity {
             Self::Inventory(_) => "inventory",
             Self::HttpRequest(_) => "http_request",
             Self::SignIn(_) => "sign_in",
+            Self::AgentHealth(_) => "agent_health",
         }
     }
 
     /// Every name that [`Activity::kind`] gives.
-    pub const KINDS: [&'static str; 8] = [
+    pub const KINDS: [&'static str; 9] = [
         "process_started",
         "process_ended",
         "connection_opened",
@@ -110,6 +120,7 @@ impl Activity {
         "inventory",
         "http_request",
         "sign_in",
+        "agent_health",
     ];
 }
 
@@ -144,6 +155,9 @@ pub struct Process {
     /// Share of the host's memory that is resident, in percent.
     #[serde(default)]
     pub memory_percent: Option<f64>,
+    /// The container it runs in; none for a process of the host itself.
+    #[serde(default)]
+    pub container: Option<Box<Container>>,
 }
 
 const NAME_BYTES_MAX: usize = 255;
@@ -157,6 +171,12 @@ impl Process {
         shorten_optional(&mut self.executable, PATH_BYTES_MAX);
         shorten_optional(&mut self.command_line, COMMAND_LINE_BYTES_MAX);
         shorten_optional(&mut self.executable_sha256, NAME_BYTES_MAX);
+        if let Some(container) = &mut self.container {
+            shorten(&mut container.uid, NAME_BYTES_MAX);
+            shorten(&mut container.runtime, NAME_BYTES_MAX);
+            shorten_optional(&mut container.name, NAME_BYTES_MAX);
+            shorten_optional(&mut container.pod_uid, NAME_BYTES_MAX);
+        }
     }
 }
 
@@ -385,7 +405,13 @@ mod tests {
             name: long.clone(),
             command_line: Some(long.clone()),
             executable: Some(long.clone()),
-            user: Some(long),
+            user: Some(long.clone()),
+            container: Some(Box::new(Container {
+                uid: long.clone(),
+                name: Some(long.clone()),
+                runtime: long.clone(),
+                pod_uid: Some(long),
+            })),
             ..Process::default()
         };
         let inventory = Inventory { processes: vec![process], ..Inventory::default() };
@@ -443,6 +469,7 @@ mod tests {
             Activity::Inventory(Box::default()),
             Activity::HttpRequest(Box::default()),
             Activity::SignIn(Box::default()),
+            Activity::AgentHealth(Box::default()),
         ];
         assert_eq!(one_of_each.map(|activity| activity.kind()), Activity::KINDS);
     }

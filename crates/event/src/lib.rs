@@ -20,9 +20,12 @@
 //! ```
 
 mod activity;
+mod agent_health;
 mod alert;
 mod command;
+mod container;
 mod event_id;
+pub mod form_1;
 mod ocsf;
 mod severity;
 mod source;
@@ -31,8 +34,10 @@ mod timestamp;
 pub use activity::{
     Activity, Connection, HttpRequest, Inventory, Process, ProcessRef, SignIn, SystemInfo,
 };
+pub use agent_health::AgentHealth;
 pub use alert::{Alert, AlertState, Finding};
 pub use command::{Command, CommandAction, CommandState, Target};
+pub use container::Container;
 pub use event_id::{EventId, EventIdError};
 pub use severity::Severity;
 pub use source::Source;

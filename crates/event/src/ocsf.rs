@@ -1,6 +1,9 @@
 //! The JSON face: OCSF 1.x class, activity and field names.
 
-use crate::{Activity, Connection, Event, HttpRequest, Inventory, Process, ProcessRef, SignIn};
+use crate::{
+    Activity, AgentHealth, Connection, Container, Event, HttpRequest, Inventory, Process,
+    ProcessRef, SignIn,
+};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn event(event: &Event) -> Value {
@@ -54,6 +57,8 @@ fn class(activity: &Activity) -> (u32, &'static str, u32, u32, &'static str) {
             (4002, "HTTP Activity", 4, activity_id, activity_name)
         }
         Activity::SignIn(_) => (3002, "Authentication", 3, 1, "Logon"),
+        // OCSF has no class for a program that tells how it is doing: an activity of our own (99).
+        Activity::AgentHealth(_) => (6002, "Application Lifecycle", 6, 99, "Health"),
     }
 }
 
@@ -87,6 +92,7 @@ fn add_activity(fields: &mut Map<String, Value>, activity: &Activity) {
         Activity::Inventory(inventory) => add_inventory(fields, inventory),
         Activity::HttpRequest(request) => add_http_request(fields, request),
         Activity::SignIn(sign_in) => add_sign_in(fields, sign_in),
+        Activity::AgentHealth(health) => add_agent_health(fields, health),
     }
 }
 
@@ -134,7 +140,23 @@ fn full_process(process: &Process) -> Value {
         }
         out.insert("file".into(), file);
     }
+    if let Some(it) = &process.container {
+        out.insert("container".into(), container(it));
+    }
     Value::Object(out)
+}
+
+fn container(container: &Container) -> Value {
+    let mut out = json!({ "uid": container.uid, "runtime": container.runtime });
+    if let Value::Object(fields) = &mut out {
+        if let Some(name) = &container.name {
+            fields.insert("name".into(), json!(name));
+        }
+        if let Some(pod) = &container.pod_uid {
+            fields.insert("pod_uuid".into(), json!(pod));
+        }
+    }
+    out
 }
 
 fn process_ref(process: &ProcessRef) -> Value {
@@ -234,6 +256,13 @@ fn add_client(fields: &mut Map<String, Value>, address: Option<&str>, port: Opti
     }
 }
 
+fn add_agent_health(fields: &mut Map<String, Value>, health: &AgentHealth) {
+    fields
+        .insert("app".into(), json!({ "name": "ringwall-host-agent", "version": health.version }));
+    // What OCSF has no names for stands under the name it keeps free for that.
+    fields.insert("unmapped".into(), json!({ "agent_health": health }));
+}
+
 fn add_inventory(fields: &mut Map<String, Value>, inventory: &Inventory) {
     fields.insert(
         "observables_count".into(),
@@ -311,6 +340,54 @@ mod tests {
                 "http_request": { "http_method": "", "url": { "path": "/" } },
             }),
         );
+    }
+
+    #[test]
+    fn a_container_has_the_names_of_ocsf() {
+        let container = Container {
+            uid: "4bc1".into(),
+            name: Some("shop".into()),
+            runtime: "docker".into(),
+            pod_uid: None,
+        };
+        let process = Process {
+            pid: 7,
+            name: "nginx".into(),
+            container: Some(Box::new(container)),
+            ..Process::default()
+        };
+        check(
+            Activity::ProcessStarted(process),
+            &json!({
+                "class_uid": 1007,
+                "class_name": "Process Activity",
+                "category_uid": 1,
+                "activity_id": 1,
+                "activity_name": "Launch",
+                "type_uid": 100_701,
+                "process": {
+                    "pid": 7,
+                    "name": "nginx",
+                    "container": { "uid": "4bc1", "name": "shop", "runtime": "docker" },
+                },
+            }),
+        );
+    }
+
+    #[test]
+    fn the_health_of_an_agent_is_of_class_6002() {
+        let health = AgentHealth { version: "0.1.0".into(), dropped: 3, ..AgentHealth::default() };
+        let face = json!({
+            "class_uid": 6002,
+            "class_name": "Application Lifecycle",
+            "category_uid": 6,
+            "activity_id": 99,
+            "activity_name": "Health",
+            "type_uid": 600_299,
+            "app": { "name": "ringwall-host-agent", "version": "0.1.0" },
+            "unmapped": { "agent_health": health },
+        });
+        check(Activity::AgentHealth(Box::new(health)), &face);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::*;
 use ringwall_event::{
-    Activity, AlertState, CommandAction, CommandState, Connection, EventId, Finding, Process,
-    ProcessRef, Severity, Source, SystemInfo, Target, Timestamp,
+    Activity, AgentHealth, AlertState, CommandAction, CommandState, Connection, Container, EventId,
+    Finding, Process, ProcessRef, Severity, Source, SystemInfo, Target, Timestamp,
 };
 use serde_json::json;
 
@@ -106,6 +106,23 @@ pub(crate) fn host() -> HostRow {
             agent_version: Some("0.1.0".into()),
         },
         events: 48_211,
+        health: Some(HostHealth {
+            health: AgentHealth {
+                version: "0.1.0".into(),
+                started: Some(seconds_ago(864_000)),
+                rss_bytes: 6_291_456,
+                cpu_percent: 0.2,
+                cpu_percent_max: Some(5.0),
+                throttled: false,
+                process_changes: "process_connector".into(),
+                connections: "sock_diag".into(),
+                spool_events: 0,
+                spool_bytes: 0,
+                spool_bytes_max: 67_108_864,
+                dropped: 0,
+            },
+            reported: seconds_ago(20),
+        }),
     }
 }
 
@@ -123,6 +140,15 @@ pub(crate) fn host_process() -> HostProcess {
         first_seen: Some(seconds_ago(2)),
         last_seen: Some(seconds_ago(2)),
         risk_score: Some(86.5),
+        executable_sha256: Some(
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        ),
+        container: Some(Box::new(Container {
+            uid: "4bc1c0d9ac2a9a3b6a3d14f5f3a2cd9d6ae0e4c2d9d7a3e5f9b1f3f7c2d1e0a9".into(),
+            name: Some("shop".into()),
+            runtime: "docker".into(),
+            pod_uid: None,
+        })),
     }
 }
 

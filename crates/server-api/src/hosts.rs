@@ -1,5 +1,5 @@
 use crate::{schemas, source_text};
-use ringwall_event::{Source, SystemInfo, Timestamp};
+use ringwall_event::{AgentHealth, Container, Source, SystemInfo, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +39,20 @@ pub struct HostRow {
     pub system: SystemInfo,
     /// How many of its events are stored.
     pub events: u64,
+    /// How its host agent is doing; null where it never told.
+    pub health: Option<HostHealth>,
+}
+
+/// How the host agent of a host last said that it is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HostHealth {
+    /// In its words.
+    #[serde(flatten)]
+    #[schema(value_type = schemas::AgentHealth, inline)]
+    pub health: AgentHealth,
+    /// When the server took it.
+    #[schema(value_type = String, format = DateTime)]
+    pub reported: Timestamp,
 }
 
 /// A process that runs on a host.
@@ -73,4 +87,9 @@ pub struct HostProcess {
     /// Its risk score, 0 to 100, where it has one.
     #[schema(minimum = 0, maximum = 100)]
     pub risk_score: Option<f64>,
+    /// SHA-256 of the program file in lower-case hexadecimal.
+    pub executable_sha256: Option<String>,
+    /// The container it runs in; null for a process of the host itself.
+    #[schema(value_type = Option<schemas::Container>)]
+    pub container: Option<Box<Container>>,
 }

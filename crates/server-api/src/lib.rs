@@ -61,7 +61,7 @@ pub use commands::{CommandQuery, CommandRequest, CommandRow};
 pub use events::{EventQuery, EventRow};
 pub use health::{Health, HealthStatus};
 pub use holds::{HoldRequest, HoldRow};
-pub use hosts::{HostProcess, HostRow};
+pub use hosts::{HostHealth, HostProcess, HostRow};
 pub use indicators::{
     IndicatorAction, IndicatorImport, IndicatorImportAnswer, IndicatorKind, IndicatorOrigin,
     IndicatorRefusal, IndicatorRequest, IndicatorRow,

@@ -164,6 +164,56 @@ pub(crate) struct Process {
     cpu_percent: Option<f64>,
     /// Share of the host's memory that is resident, in percent.
     memory_percent: Option<f64>,
+    /// The container it runs in; null for a process of the host itself.
+    container: Option<Container>,
+}
+
+/// The container that a process runs in.
+#[derive(ToSchema)]
+pub(crate) struct Container {
+    /// The id that the runtime gave it, in full; its name where the runtime gives names only.
+    uid: String,
+    /// What people call it, where that is known.
+    name: Option<String>,
+    /// What runs it: `docker`, `podman`, `containerd`, `cri-o`, `lxc`, `systemd-nspawn`.
+    runtime: String,
+    /// The Kubernetes pod that it belongs to.
+    pod_uid: Option<String>,
+}
+
+/// How a host agent is doing, in its own words.
+#[derive(ToSchema)]
+pub(crate) struct AgentHealth {
+    /// The version of the program.
+    version: String,
+    /// When it started.
+    #[schema(format = DateTime)]
+    started: Option<String>,
+    /// Its resident memory in bytes.
+    #[schema(minimum = 0)]
+    rss_bytes: u64,
+    /// What it used of one core since it told before, in percent.
+    cpu_percent: f64,
+    /// What it allows itself on average, in percent of one core; null where it is not limited.
+    cpu_percent_max: Option<f64>,
+    /// Whether it has slowed itself down since it told before, to stay within its budget.
+    throttled: bool,
+    /// How starts and ends of processes are learned: `process_connector`, `scan`.
+    process_changes: String,
+    /// How connections are learned: `sock_diag`, `procfs`, `none`.
+    connections: String,
+    /// Events that wait to be sent.
+    #[schema(minimum = 0)]
+    spool_events: u64,
+    /// Bytes of events that wait to be sent.
+    #[schema(minimum = 0)]
+    spool_bytes: u64,
+    /// So many bytes may wait before events are dropped.
+    #[schema(minimum = 0)]
+    spool_bytes_max: u64,
+    /// Events that were dropped since the spool was made, for want of room.
+    #[schema(minimum = 0)]
+    dropped: u64,
 }
 
 /// A request to a web server or application, and its answer.
@@ -265,6 +315,8 @@ pub(crate) enum Activity {
     HttpRequest(HttpRequest),
     /// Somebody tried to sign in.
     SignIn(SignIn),
+    /// A host agent tells how it is doing itself.
+    AgentHealth(AgentHealth),
 }
 
 #[cfg(test)]
@@ -282,6 +334,8 @@ mod tests {
         check::<super::Inventory, _>(&event::Inventory::default());
         check::<super::HttpRequest, _>(&event::HttpRequest::default());
         check::<super::SignIn, _>(&event::SignIn::default());
+        check::<super::Container, _>(&event::Container::default());
+        check::<super::AgentHealth, _>(&event::AgentHealth::default());
         check::<super::Target, _>(&event::Target { pid: 2, start_time: None, name: "x".into() });
     }
 
@@ -320,6 +374,7 @@ mod tests {
             event::Activity::Inventory(Box::default()),
             event::Activity::HttpRequest(Box::default()),
             event::Activity::SignIn(Box::default()),
+            event::Activity::AgentHealth(Box::default()),
         ];
         assert_eq!(real.len(), event::Activity::KINDS.len());
         let real: Vec<String> =

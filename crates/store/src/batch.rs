@@ -1,4 +1,6 @@
+use ringwall_event::form_1::Activity1;
 use ringwall_event::{Activity, Event, EventId, Severity, Source, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -28,7 +30,9 @@ pub enum BatchError {
 }
 
 /// `[form][length of the unpacked bytes, 4 bytes little endian][zstd of postcard of the events]`.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// As [`FORM`], but of activities as they were then: [`ringwall_event::form_1`].
+const FORM_1: u8 = 1;
 const HEADER_BYTES: usize = 5;
 /// More than any intake limit lets through; a damaged length allocates no more than this.
 const UNPACKED_BYTES_MAX: usize = 256 << 20;
@@ -44,11 +48,11 @@ struct PackedRef<'a> {
 }
 
 #[derive(Deserialize)]
-struct Packed {
+struct Packed<A> {
     time: Timestamp,
     host: Box<str>,
     severity: Severity,
-    activity: Activity,
+    activity: A,
     original: Option<Box<str>>,
 }
 
@@ -120,7 +124,7 @@ pub(crate) fn decode(
     let Some((&[form, l0, l1, l2, l3], packed)) = body.split_first_chunk::<HEADER_BYTES>() else {
         return Err(BatchError::Damaged("too short".into()));
     };
-    if form != FORM {
+    if !matches!(form, FORM | FORM_1) {
         return Err(BatchError::UnknownForm(form));
     }
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -128,7 +132,19 @@ pub(crate) fn decode(
         return Err(BatchError::Damaged(format!("claims {length} bytes")));
     }
     let plain = zstd::bulk::decompress(packed, length).map_err(damaged)?;
-    let events: Vec<Packed> = postcard::from_bytes(&plain).map_err(damaged)?;
+    match form {
+        FORM_1 => unpack::<Activity1>(&plain, source, base, received),
+        _ => unpack::<Activity>(&plain, source, base, received),
+    }
+}
+
+fn unpack<A: DeserializeOwned + Into<Activity>>(
+    plain: &[u8],
+    source: &Source,
+    base: EventId,
+    received: Timestamp,
+) -> Result<Vec<Event>, BatchError> {
+    let events: Vec<Packed<A>> = postcard::from_bytes(plain).map_err(damaged)?;
     Ok(events
         .into_iter()
         .enumerate()
@@ -139,7 +155,7 @@ pub(crate) fn decode(
             source: source.clone(),
             host: event.host,
             severity: event.severity,
-            activity: event.activity,
+            activity: event.activity.into(),
             original: event.original,
         })
         .collect())
@@ -181,4 +197,62 @@ pub(crate) fn has_fingerprint(keys: &[u8], wanted: u32) -> bool {
 
 fn damaged(error: impl std::fmt::Display) -> BatchError {
     BatchError::Damaged(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_event::form_1::{Inventory1, Process1};
+
+    #[test]
+    fn what_the_first_version_stored_is_read() {
+        #[derive(Serialize)]
+        struct Packed1 {
+            time: Timestamp,
+            host: &'static str,
+            severity: Severity,
+            activity: Activity1,
+            original: Option<&'static str>,
+        }
+        let process = || Process1 {
+            pid: 42,
+            name: "nginx".into(),
+            memory_percent: Some(0.5),
+            ..Process1::default()
+        };
+        let inventory =
+            Inventory1 { processes: vec![process(), process()], ..Inventory1::default() };
+        let activities =
+            [Activity1::ProcessStarted(process()), Activity1::Inventory(Box::new(inventory))];
+        let events: Vec<_> = activities
+            .into_iter()
+            .map(|activity| Packed1 {
+                time: Timestamp::from_micros(7),
+                host: "web-1",
+                severity: Severity::Low,
+                activity,
+                original: Some("{}"),
+            })
+            .collect();
+        let plain = postcard::to_allocvec(&events).unwrap();
+        let mut body = vec![FORM_1];
+        body.extend_from_slice(&u32::try_from(plain.len()).unwrap().to_le_bytes());
+        body.extend_from_slice(&zstd::bulk::compress(&plain, LEVEL).unwrap());
+
+        let source = Source::new(Source::HOST_AGENT, "web-1");
+        let base = EventId::from_parts(1, 0, 0);
+        let found = decode(&body, &source, base, Timestamp::from_micros(9)).unwrap();
+        let expected: ringwall_event::Process = process().into();
+        assert_eq!(found[0].activity, Activity::ProcessStarted(expected.clone()));
+        let Activity::Inventory(picture) = &found[1].activity else { panic!("{found:?}") };
+        assert_eq!(picture.processes, [expected.clone(), expected]);
+        assert_eq!((&*found[1].host, found[1].original.as_deref()), ("web-1", Some("{}")));
+
+        let again = EncodedBatch::encode(&found, |_| true).unwrap();
+        assert_eq!(again.body[0], FORM);
+        assert_eq!(decode(&again.body, &source, base, Timestamp::from_micros(9)).unwrap(), found);
+        body[0] = 3;
+        let refused = decode(&body, &source, base, Timestamp::from_micros(9)).unwrap_err();
+        assert_eq!(refused, BatchError::UnknownForm(3));
+    }
 }

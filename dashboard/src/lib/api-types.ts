@@ -38,6 +38,7 @@ export const EVENT_KINDS = [
   "http_request",
   "sign_in",
   "inventory",
+  "agent_health",
 ] as const;
 
 export const INDICATOR_KINDS = ["process", "path", "hash", "address", "domain"] as const;
@@ -83,6 +84,36 @@ export interface Host {
   risk_max: number | null;
   system: SystemInfo | null;
   events: number;
+  /** How its host agent last said that it is doing. */
+  health?: HostHealth | null;
+}
+
+export interface HostHealth {
+  version: string;
+  started: string | null;
+  rss_bytes: number;
+  /** Of one core, since it told before. */
+  cpu_percent: number;
+  /** What it allows itself on average; null where it is not limited. */
+  cpu_percent_max: number | null;
+  /** Whether it slowed itself down since it told before, to stay within its budget. */
+  throttled: boolean;
+  /** `process_connector` or `scan`. */
+  process_changes: string;
+  /** `sock_diag`, `procfs` or `none`. */
+  connections: string;
+  spool_events: number;
+  spool_bytes: number;
+  spool_bytes_max: number;
+  dropped: number;
+  reported: string;
+}
+
+export interface Container {
+  uid: string;
+  name: string | null;
+  runtime: string;
+  pod_uid: string | null;
 }
 
 export interface HostProcess {
@@ -98,6 +129,8 @@ export interface HostProcess {
   first_seen: string | null;
   last_seen: string | null;
   risk_score: number | null;
+  executable_sha256?: string | null;
+  container?: Container | null;
 }
 
 export interface Connection {

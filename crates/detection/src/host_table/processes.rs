@@ -1,4 +1,5 @@
 use super::Change;
+use ringwall_event::form_1::Process1;
 use ringwall_event::{Process, ProcessRef, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -157,6 +158,9 @@ impl HostProcess {
                 changed |= replace(known, reported);
             }
         }
+        if process.container.is_some() || other_program {
+            known.container.clone_from(&process.container);
+        }
         known.cpu_percent = process.cpu_percent.or(known.cpu_percent);
         known.memory_percent = process.memory_percent.or(known.memory_percent);
         changed
@@ -175,6 +179,31 @@ fn began_during(started: Option<Timestamp>, picture: Timestamp) -> bool {
     started.is_some_and(|started| {
         (0..PICTURE_SECONDS_MAX * 1_000_000).contains(&started.micros_since(picture))
     })
+}
+
+/// [`Processes`] as the first version of the program wrote it into checkpoints.
+#[derive(Debug, Deserialize)]
+pub(super) struct Processes1 {
+    by_pid: BTreeMap<i64, HostProcess1>,
+    ended: VecDeque<(i64, Timestamp)>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HostProcess1 {
+    process: Process1,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    started: Option<Timestamp>,
+}
+
+impl From<Processes1> for Processes {
+    fn from(processes: Processes1) -> Self {
+        let by_pid = processes.by_pid.into_iter().map(|(pid, entry)| {
+            let HostProcess1 { process, first_seen, last_seen, started } = entry;
+            (pid, HostProcess { process: process.into(), first_seen, last_seen, started })
+        });
+        Self { by_pid: by_pid.collect(), ended: processes.ended }
+    }
 }
 
 fn vanished<'e>(entry: HostProcess) -> Change<'e> {

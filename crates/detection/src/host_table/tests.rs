@@ -1,3 +1,5 @@
+use super::connections::Connections;
+use super::form_1::HostTable1;
 use super::*;
 use ringwall_event::{EventId, Inventory, Severity, Source};
 
@@ -257,4 +259,41 @@ mod laws {
             prop_assert_eq!(table, other);
         }
     }
+}
+
+#[test]
+fn what_the_first_version_wrote_down_is_read() {
+    use ringwall_event::form_1::Process1;
+    use std::collections::BTreeMap;
+    let moment = Timestamp::from_micros;
+    let process = || Process1 { pid: 42, name: "nginx".into(), ..Process1::default() };
+    // A tuple is written as a struct of the same fields is.
+    let entry = (process(), moment(1), moment(2), Some(moment(3)));
+    let by_pid: BTreeMap<i64, _> = BTreeMap::from([(42, entry)]);
+    let processes = (by_pid, vec![(7i64, moment(4))]);
+    let system = SystemInfo { kernel: Some("6.1".into()), ..SystemInfo::default() };
+    let seen = (Some(moment(5)), Some(moment(6)));
+    let old = (processes, Connections::default(), &system, "web-1", seen.0, seen.1, 9u64);
+    let bytes = postcard::to_allocvec(&old).expect("packs");
+
+    let table: HostTable = postcard::from_bytes::<HostTable1>(&bytes).expect("unpacks").into();
+    assert_eq!((table.hostname(), table.events()), ("web-1", 9));
+    assert_eq!((table.first_seen(), table.last_seen()), seen);
+    assert_eq!((table.system(), table.health()), (&system, None));
+    let found = table.process(42).expect("it is there");
+    assert_eq!(found.process, process().into());
+    assert_eq!((found.first_seen, found.last_seen), (moment(1), moment(2)));
+}
+
+#[test]
+fn the_health_told_last_counts_and_is_no_news_of_processes() {
+    let mut table = HostTable::default();
+    for (second, rss_bytes) in [(0, 5), (60, 7)] {
+        let health = AgentHealth { rss_bytes, ..AgentHealth::default() };
+        let activity = Activity::AgentHealth(Box::new(health));
+        assert_eq!(table.apply(&event(second, activity)), []);
+    }
+    let told = table.health().expect("it was told");
+    assert_eq!(told.health.rss_bytes, 7);
+    assert_eq!(Some(told.reported), table.last_seen());
 }

@@ -116,6 +116,7 @@ pub(super) fn describe(
         executable_sha256,
         cpu_percent: None,
         memory_percent: None,
+        container: None,
     };
     (process, mark)
 }

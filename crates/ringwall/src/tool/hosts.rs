@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use ringwall_event::{Connection, Timestamp};
 use ringwall_lifecycle::Exit;
-use ringwall_server_api::{HostProcess, HostRow};
+use ringwall_server_api::{HostHealth, HostProcess, HostRow};
 
 /// Who reports, and what runs there
 ///
@@ -118,7 +118,7 @@ fn in_full(row: &HostRow, out: &Output, now: Timestamp) -> String {
         Some(available) => format!("{}, {} available", bytes(total), bytes(available)),
         None => bytes(total),
     });
-    Fields::default()
+    let fields = Fields::default()
         .with("id", row.id.to_string())
         .with("hostname", &row.hostname)
         .styled("state", state, style)
@@ -135,8 +135,40 @@ fn in_full(row: &HostRow, out: &Output, now: Timestamp) -> String {
         .maybe("processors", system.cpu_count.map(|number| number.to_string()))
         .maybe("memory", memory)
         .maybe("running since", system.boot_time.map(|boot| boot.to_string()))
-        .maybe("agent", system.agent_version.as_ref())
-        .render(out.paint)
+        .maybe("agent", system.agent_version.as_ref());
+    match &row.health {
+        Some(health) => with_health(fields, health, now).render(out.paint),
+        None => fields.render(out.paint),
+    }
+}
+
+fn with_health(fields: Fields, told: &HostHealth, now: Timestamp) -> Fields {
+    let health = &told.health;
+    let ago_of = |moment| format!("{moment} ({} ago)", ago(now, moment));
+    let mut load = format!("{:.1} % of a core", health.cpu_percent);
+    if let Some(most) = health.cpu_percent_max {
+        load.push_str(&format!(", at most {most:.1} %"));
+    }
+    let (pace, pace_style) = match health.throttled {
+        true => ("slowed to stay within its budget", Style::Warning),
+        false => ("at full pace", Style::Good),
+    };
+    let waits = format!(
+        "{} events, {} of {}",
+        count(health.spool_events),
+        bytes(health.spool_bytes),
+        bytes(health.spool_bytes_max)
+    );
+    let dropped = if health.dropped == 0 { Style::Plain } else { Style::Bad };
+    fields
+        .maybe("agent since", health.started.map(ago_of))
+        .with("agent told", ago_of(told.reported))
+        .with("agent memory", bytes(health.rss_bytes))
+        .with("agent load", load)
+        .styled("agent pace", pace, pace_style)
+        .with("agent sees", format!("{}, {}", health.process_changes, health.connections))
+        .with("agent spool", waits)
+        .styled("agent dropped", count(health.dropped), dropped)
 }
 
 fn processes(rows: &[HostProcess]) -> Table {
@@ -146,6 +178,7 @@ fn processes(rows: &[HostProcess]) -> Table {
         Column::new("CPU %").right(),
         Column::new("MEM %").right(),
         Column::new("RISK").right(),
+        Column::new("CONTAINER"),
         Column::new("PROCESS").flexible(),
     ];
     let share = |share: Option<f64>| Cell::maybe(share.map(|share| format!("{share:.1}")));
@@ -164,6 +197,7 @@ fn processes(rows: &[HostProcess]) -> Table {
             process
                 .risk_score
                 .map_or_else(Cell::none, |risk| Cell::styled(format!("{risk:.0}"), risk)),
+            Cell::maybe(process.container.as_ref().map(|container| container.label())),
             Cell::new(what),
         ]
     })

@@ -72,6 +72,8 @@ mod tests {
             first_seen: None,
             last_seen: None,
             risk_score: None,
+            executable_sha256: None,
+            container: None,
         }
     }
 

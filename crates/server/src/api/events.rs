@@ -5,7 +5,8 @@ use super::query::{InPath, InQuery, event_id, not_found};
 use crate::server::Server;
 use axum::extract::State;
 use ringwall_event::{
-    Activity, Connection, Event, EventId, HttpRequest, Process, ProcessRef, SignIn, Timestamp,
+    Activity, AgentHealth, Connection, Event, EventId, HttpRequest, Process, ProcessRef, SignIn,
+    Timestamp,
 };
 use ringwall_server_api::{EventQuery, EventRow, Page, Problem};
 use ringwall_store::{EventFilter, EventStore, PagePosition};
@@ -106,6 +107,7 @@ fn summary(activity: &Activity) -> String {
         ),
         Activity::HttpRequest(request) => requested(request),
         Activity::SignIn(sign_in) => signed_in(sign_in),
+        Activity::AgentHealth(health) => told_health(health),
         other => other.kind().replace('_', " "),
     };
     text.chars()
@@ -118,10 +120,32 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }
 
+fn told_health(health: &AgentHealth) -> String {
+    let mut text = format!(
+        "host agent {}: {:.1} MiB, {:.1} % of a core",
+        health.version,
+        health.rss_bytes as f64 / f64::from(1 << 20),
+        health.cpu_percent
+    );
+    if health.throttled {
+        text.push_str(", slowed by its budget");
+    }
+    if health.spool_events > 0 {
+        text.push_str(&format!(", {} events wait", health.spool_events));
+    }
+    if health.dropped > 0 {
+        text.push_str(&format!(", {} dropped", health.dropped));
+    }
+    text
+}
+
 fn started(process: &Process) -> String {
     let mut text = format!("{} started", who(&ProcessRef::from(process)));
     if let Some(user) = &process.user {
         text.push_str(&format!(" by {user}"));
+    }
+    if let Some(container) = &process.container {
+        text.push_str(&format!(" in {} container {}", container.runtime, container.label()));
     }
     if let Some(line) = process.command_line.as_ref().or(process.executable.as_ref()) {
         text.push_str(&format!(": {line}"));

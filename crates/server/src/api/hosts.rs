@@ -7,7 +7,7 @@ use crate::engine::HostState;
 use crate::server::Server;
 use axum::extract::State;
 use ringwall_event::{Connection, Source, Timestamp};
-use ringwall_server_api::{HostProcess, HostRow, Page, PageQuery};
+use ringwall_server_api::{HostHealth, HostProcess, HostRow, Page, PageQuery};
 use ringwall_store::StateStore;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -117,6 +117,11 @@ pub(super) fn row(
         risk_max: live_scores(host, now).max_by(f64::total_cmp),
         system: host.detection.table.system().clone(),
         events: host.events,
+        health: host
+            .detection
+            .table
+            .health()
+            .map(|it| HostHealth { health: it.health.clone(), reported: it.reported }),
     }
 }
 
@@ -159,6 +164,8 @@ fn process_rows(host: &HostState, now: Timestamp) -> Vec<HostProcess> {
                 first_seen: Some(entry.first_seen),
                 last_seen: Some(entry.last_seen),
                 risk_score: risk(process.pid),
+                executable_sha256: process.executable_sha256.map(Into::into),
+                container: process.container,
             }
         })
         .collect();
@@ -176,6 +183,8 @@ fn process_rows(host: &HostState, now: Timestamp) -> Vec<HostProcess> {
             first_seen: Some(entry.first_seen),
             last_seen: Some(entry.last_seen),
             risk_score: risk(*pid),
+            executable_sha256: None,
+            container: None,
         }));
     }
     rows

@@ -1,6 +1,6 @@
 //! Derived state on disk: a start begins at the last checkpoint and replays what came after.
 
-use super::derived::{Derived, HostState, Totals};
+use super::derived::{Derived, HostState, ProcessScore, Totals};
 use super::pending_rollups::{PendingRollups, catch_up};
 use super::{EngineSettings, now};
 use crate::rules::Rules;
@@ -9,11 +9,14 @@ use anyhow::Context;
 use ringwall_dialects::sysscore::IdentityHasher;
 use ringwall_event::{EventId, Source, Timestamp};
 use ringwall_store::{Database, EventStore, RollupStore, Session, StateStore, StoreError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Raised when the form of the derived state changes: older checkpoints are then replayed anew.
-const HOSTS: &str = "hosts/1";
+const HOSTS: &str = "hosts/2";
+/// Read, and written anew in the present form by the next checkpoint.
+const HOSTS_1: &str = "hosts/1";
 const TOTALS: &str = "totals/1";
 const LEVEL: i32 = 1;
 const UNPACKED_BYTES_MAX: usize = 512 << 20;
@@ -90,6 +93,9 @@ pub(super) fn write(session: &Session<'_>, derived: &mut Derived) -> Result<(), 
             session.put_checkpoint(HOSTS, &source.to_string(), Some(&packed))?;
         }
     }
+    for source in derived.hosts_of_form_1.drain(..) {
+        session.put_checkpoint(HOSTS_1, &source.to_string(), None)?;
+    }
     session.put_checkpoint(TOTALS, "all", Some(&pack(&derived.totals)?))?;
     derived.rollups.merge(session, derived.totals.seq)?;
     session.set_checkpoint_seq(derived.totals.seq)?;
@@ -114,13 +120,13 @@ pub(super) fn load(
                 derived.totals = unpack::<Totals>(&totals)?;
                 from = derived.totals.seq;
                 for (name, body) in session.checkpoints(HOSTS)? {
-                    let Some(source) = Source::parse(&name) else { continue };
-                    match unpack::<HostState>(&body) {
-                        Ok(host) => drop(derived.hosts.insert(source, host)),
-                        // One damaged host must not keep all others from being guarded.
-                        Err(error) => {
-                            tracing::error!(%source, %error, "a host's state is lost and starts anew");
-                        }
+                    add_host(&mut derived, &name, unpack::<HostState>(&body));
+                }
+                for (name, body) in session.checkpoints(HOSTS_1)? {
+                    let host = unpack::<HostState1>(&body).map(HostState::from);
+                    if let Some(source) = add_host(&mut derived, &name, host) {
+                        derived.dirty.insert(source.clone());
+                        derived.hosts_of_form_1.push(source);
                     }
                 }
             }
@@ -148,6 +154,47 @@ pub(super) fn load(
         })
         .context("cannot load the derived state")?;
     Ok(derived)
+}
+
+/// Takes in a host from the checkpoint; its source, where the name is one.
+fn add_host(
+    derived: &mut Derived,
+    name: &str,
+    host: Result<HostState, StoreError>,
+) -> Option<Source> {
+    let source = Source::parse(name)?;
+    match host {
+        Ok(host) => drop(derived.hosts.insert(source.clone(), host)),
+        // One damaged host must not keep all others from being guarded.
+        Err(error) => {
+            tracing::error!(%source, %error, "a host's state is lost and starts anew");
+        }
+    }
+    Some(source)
+}
+
+/// [`HostState`] as the first version of the program wrote it down.
+#[derive(Deserialize)]
+struct HostState1 {
+    hostname: Box<str>,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    events: u64,
+    detection: ringwall_detection::form_1::HostState1,
+    scores: BTreeMap<i64, ProcessScore>,
+}
+
+impl From<HostState1> for HostState {
+    fn from(host: HostState1) -> Self {
+        Self {
+            hostname: host.hostname,
+            first_seen: host.first_seen,
+            last_seen: host.last_seen,
+            events: host.events,
+            detection: host.detection.into(),
+            scores: host.scores,
+        }
+    }
 }
 
 /// Items are recognised over a window of time, which may begin before the checkpoint: by then they may

@@ -21,6 +21,8 @@ pub struct Derived {
     pub(super) dirty: HashSet<Source>,
     /// Hosts that were dropped since the last checkpoint.
     pub(super) dropped: HashSet<Source>,
+    /// Hosts that stand in the checkpoint in the form of the first version.
+    pub(super) hosts_of_form_1: Vec<Source>,
     pub(super) batches_since_checkpoint: usize,
     /// Counts of the batches that the table of counts does not know yet.
     pub(super) rollups: PendingRollups,
@@ -75,6 +77,7 @@ impl Derived {
             open_commands: HashSet::new(),
             dirty: HashSet::new(),
             dropped: HashSet::new(),
+            hosts_of_form_1: Vec::new(),
             batches_since_checkpoint: 0,
             rollups: PendingRollups::default(),
             alert_rates: HashMap::new(),

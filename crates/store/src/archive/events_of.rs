@@ -7,9 +7,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use ringwall_event::{
-    Activity, Connection, Event, EventId, HttpRequest, Inventory, Process, ProcessRef, Severity,
-    SignIn, Source, Timestamp,
+    Activity, Connection, Event, EventId, HttpRequest, Process, ProcessRef, Severity, SignIn,
+    Source, Timestamp,
 };
+use serde::de::DeserializeOwned;
 
 /// The events of a batch that has all columns; columns that an older file does not have count as
 /// empty.
@@ -123,7 +124,8 @@ impl<'a> Rows<'a> {
                 risk_score: self.float(Column::RiskScore, row),
                 anomaly_score: self.float(Column::AnomalyScore, row),
             },
-            "inventory" => Activity::Inventory(Box::new(self.inventory(row)?)),
+            "inventory" => Activity::Inventory(Box::new(self.read_attrs(row)?)),
+            "agent_health" => Activity::AgentHealth(Box::new(self.read_attrs(row)?)),
             "http_request" => Activity::HttpRequest(Box::new(self.http_request(row)?)),
             "sign_in" => Activity::SignIn(Box::new(self.sign_in(row)?)),
             other => return Err(damaged(Column::Kind, &format!("unknown kind `{other}`"))),
@@ -147,6 +149,7 @@ impl<'a> Rows<'a> {
             executable_sha256: self.boxed(Column::ProcessFileSha256, row),
             cpu_percent: attrs.cpu_percent,
             memory_percent: attrs.memory_percent,
+            container: attrs.container,
         })
     }
 
@@ -171,7 +174,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    fn inventory(&self, row: usize) -> Result<Inventory, StoreError> {
+    fn read_attrs<T: DeserializeOwned>(&self, row: usize) -> Result<T, StoreError> {
         serde_json::from_str(self.needed_text(Column::Attrs, row)?)
             .map_err(|error| damaged(Column::Attrs, &error.to_string()))
     }

@@ -8,17 +8,19 @@ use arrow_array::builder::{
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
-use ringwall_event::{Activity, Connection, Event, Process, ProcessRef};
+use ringwall_event::{Activity, Connection, Container, Event, Process, ProcessRef};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The fields of a process that have no column: JSON in `attrs`.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ProcessAttrs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cpu_percent: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) memory_percent: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) container: Option<Box<Container>>,
 }
 
 /// Turns events into a record batch of all columns.
@@ -135,6 +137,7 @@ impl BatchBuilder {
                 self.optional_float(Column::AnomalyScore, *anomaly_score);
             }
             Activity::Inventory(inventory) => self.attrs(inventory)?,
+            Activity::AgentHealth(health) => self.attrs(health)?,
             Activity::HttpRequest(request) => {
                 self.text(Column::HttpMethod, &request.method);
                 self.text(Column::UrlPath, &request.path);
@@ -184,8 +187,9 @@ impl BatchBuilder {
         let attrs = ProcessAttrs {
             cpu_percent: process.cpu_percent,
             memory_percent: process.memory_percent,
+            container: process.container.clone(),
         };
-        if attrs.cpu_percent.is_some() || attrs.memory_percent.is_some() {
+        if attrs != ProcessAttrs::default() {
             self.attrs(&attrs)?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::StoreError;
 use ringwall_event::{Activity, Severity};
 
 /// The place of a name is its number on the disk: names are added at the end and never moved.
-pub(super) const KINDS: [&str; 9] = [
+pub(super) const KINDS: [&str; 10] = [
     // Kinds that have no number yet.
     "unknown",
     "process_started",
@@ -15,6 +15,7 @@ pub(super) const KINDS: [&str; 9] = [
     "inventory",
     "http_request",
     "sign_in",
+    "agent_health",
 ];
 
 pub(super) const SEVERITIES: usize = Severity::ALL.len();
@@ -32,6 +33,7 @@ const fn kind_number(activity: &Activity) -> u8 {
         Activity::Inventory(_) => 6,
         Activity::HttpRequest(_) => 7,
         Activity::SignIn(_) => 8,
+        Activity::AgentHealth(_) => 9,
         _ => 0,
     }
 }
@@ -90,6 +92,7 @@ mod tests {
             Activity::Inventory(Box::default()),
             Activity::HttpRequest(Box::default()),
             Activity::SignIn(Box::default()),
+            Activity::AgentHealth(Box::default()),
         ];
         let mut codes = BTreeSet::new();
         for activity in &activities {

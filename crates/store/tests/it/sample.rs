@@ -3,8 +3,8 @@
 use proptest::option;
 use proptest::prelude::*;
 use ringwall_event::{
-    Activity, Connection, Event, EventId, HttpRequest, Inventory, Process, ProcessRef, Severity,
-    SignIn, Source, SystemInfo, Timestamp,
+    Activity, AgentHealth, Connection, Container, Event, EventId, HttpRequest, Inventory, Process,
+    ProcessRef, Severity, SignIn, Source, SystemInfo, Timestamp,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +53,31 @@ fn float() -> impl Strategy<Value = f64> {
 }
 
 prop_compose! {
+    fn container()(
+        (uid, runtime) in (text(), text()),
+        (name, pod_uid) in (option::of(text()), option::of(text())),
+    ) -> Box<Container> {
+        Box::new(Container { uid, name, runtime, pod_uid })
+    }
+}
+
+prop_compose! {
+    fn agent_health()(
+        (version, process_changes, connections) in (text(), text(), text()),
+        started in option::of(moment()),
+        (cpu_percent, cpu_percent_max) in (float(), option::of(float())),
+        throttled: bool,
+        (rss_bytes, spool_events, spool_bytes, spool_bytes_max, dropped) in
+            (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>()),
+    ) -> AgentHealth {
+        AgentHealth {
+            version, started, rss_bytes, cpu_percent, cpu_percent_max, throttled, process_changes,
+            connections, spool_events, spool_bytes, spool_bytes_max, dropped,
+        }
+    }
+}
+
+prop_compose! {
     fn process()(
         pid in number(),
         start_time in option::of(moment()),
@@ -61,10 +86,11 @@ prop_compose! {
         parent_pid in option::of(number()),
         cpu_percent in option::of(float()),
         memory_percent in option::of(float()),
+        container in option::of(container()),
     ) -> Process {
         Process {
             pid, start_time, name, parent_pid, user, executable, command_line,
-            executable_sha256, cpu_percent, memory_percent,
+            executable_sha256, cpu_percent, memory_percent, container,
         }
     }
 }
@@ -144,6 +170,7 @@ fn activity() -> impl Strategy<Value = Activity> {
             }),
         http_request().prop_map(|request| Activity::HttpRequest(Box::new(request))),
         sign_in().prop_map(|sign_in| Activity::SignIn(Box::new(sign_in))),
+        agent_health().prop_map(|health| Activity::AgentHealth(Box::new(health))),
     ]
 }
 

@@ -1,7 +1,10 @@
 use super::Fixture;
 use super::fixture::started;
 use axum::http::Method;
-use ringwall_event::{Activity, Connection, Inventory, Process, ProcessRef, SystemInfo, Timestamp};
+use ringwall_event::{
+    Activity, AgentHealth, Connection, Container, Inventory, Process, ProcessRef, SystemInfo,
+    Timestamp,
+};
 use ringwall_server_api::{AgentEvent, paths};
 use serde_json::{Value, json};
 
@@ -227,4 +230,50 @@ async fn the_overview_counts_what_is_there() {
     assert_eq!(overview["recent_alerts"][0]["commands"].as_array().unwrap().len(), 1);
     assert!(overview["server"]["data_dir_bytes"].as_u64().unwrap() > 0);
     assert!(overview["server"]["intake"]["capacity"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_host_shows_how_its_agent_said_it_is_and_the_containers_of_its_processes() {
+    let fixture = Fixture::new().await;
+    fixture.start_process(1, 42, "nginx").await;
+    let path = paths::fill(paths::HOST, HOST_ID);
+    assert_eq!(fixture.get(&path).await["health"], Value::Null);
+
+    let health = |dropped| AgentEvent {
+        time: at(1),
+        severity: None,
+        activity: Activity::AgentHealth(Box::new(AgentHealth {
+            version: "0.1.0".into(),
+            started: Some(at(0)),
+            rss_bytes: 6 << 20,
+            cpu_percent: 0.5,
+            throttled: true,
+            dropped,
+            ..AgentHealth::default()
+        })),
+    };
+    let container =
+        Container { uid: "4bc1".into(), runtime: "docker".into(), ..Container::default() };
+    let mut contained = started(43, "web", at(1));
+    if let Activity::ProcessStarted(process) = &mut contained.activity {
+        process.container = Some(Box::new(container));
+    }
+    fixture.report(2, vec![health(1), contained]).await;
+    fixture.report(3, vec![health(4)]).await;
+    let found = fixture.get(&path).await["health"].clone();
+    assert_eq!(
+        (&found["version"], &found["rss_bytes"], &found["throttled"], &found["dropped"]),
+        (&json!("0.1.0"), &json!(6 << 20), &json!(true), &json!(4))
+    );
+    assert!(found["reported"].is_string(), "{found}");
+    let processes = fixture.get(&paths::fill(paths::HOST_PROCESSES, HOST_ID)).await;
+    let container = |row: usize| &processes["data"][row]["container"];
+    assert_eq!(container(0), &Value::Null);
+    assert_eq!(container(1)["runtime"], "docker");
+
+    // It is an event like all others, but nothing is concluded from it.
+    let events = fixture.get(&format!("{}?kind=agent_health", paths::EVENTS)).await;
+    assert_eq!(events["data"].as_array().unwrap().len(), 2);
+    let summary = events["data"][0]["summary"].as_str().unwrap();
+    assert!(summary.contains("6.0 MiB") && summary.contains("4 dropped"), "{summary}");
 }
