@@ -1,6 +1,5 @@
-use crate::authorise::may_be_killed;
 use crate::{Permission, RefusalReason, Rules};
-use ringwall_event::{EventId, Source, Target};
+use ringwall_event::EventId;
 
 /// Something that [`authorise`](crate::authorise) decides about.
 pub trait Action: Clone {
@@ -18,35 +17,6 @@ pub trait Action: Clone {
     /// # Errors
     /// Where the rules refuse it to everybody.
     fn check(&self, rules: &Rules) -> Result<(), RefusalReason>;
-}
-
-/// End a process on a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KillProcess {
-    /// The client that shall carry it out.
-    pub source: Source,
-    /// The name of the host that the client reports, which may be another than its own.
-    pub hostname: Box<str>,
-    /// The one process that is meant.
-    pub target: Target,
-}
-
-impl Action for KillProcess {
-    fn name(&self) -> &'static str {
-        "kill_process"
-    }
-
-    fn permission(&self) -> Permission {
-        Permission::OrderCommands
-    }
-
-    fn done_to(&self) -> String {
-        format!("{} pid {} {}", self.source, self.target.pid, self.target.name)
-    }
-
-    fn check(&self, rules: &Rules) -> Result<(), RefusalReason> {
-        may_be_killed(rules, self)
-    }
 }
 
 /// A change of what the server keeps, with what it is done to.

@@ -1,6 +1,6 @@
 use crate::audit_entry::one_line;
-use crate::{Action, AuditEntry, KillProcess, Outcome, Permission, Rules, Subject};
-use ringwall_event::{Command, CommandAction, CommandState, EventId, Source, Timestamp};
+use crate::{Action, AuditEntry, OrderCommand, Outcome, Permission, Rules, Subject};
+use ringwall_event::{Command, CommandState, EventId, Network, Timestamp};
 
 /// Decides whether the subject may do this. Every action of ours passes here, and every decision
 /// carries the one audit entry that it leaves.
@@ -77,8 +77,8 @@ impl<A: Action> Permit<A> {
     }
 }
 
-impl Permit<KillProcess> {
-    /// The command that carries out what was permitted, on exactly the host and process that were
+impl Permit<OrderCommand> {
+    /// The command that carries out what was permitted, on exactly the host and target that were
     /// permitted.
     ///
     /// `id` must be fresh and unguessable; the command expires `ttl_seconds` after `now`.
@@ -92,8 +92,7 @@ impl Permit<KillProcess> {
         Command {
             id,
             source: self.action.source,
-            action: CommandAction::KillProcess,
-            target: self.action.target,
+            order: self.action.order,
             reason: self.entry.reason,
             ordered_by: self.entry.actor,
             alert,
@@ -104,6 +103,7 @@ impl Permit<KillProcess> {
             finished: None,
             deliveries: 0,
             result: None,
+            file: None,
         }
     }
 }
@@ -151,7 +151,7 @@ pub enum RefusalReason {
     },
     /// Process ids below 2 are the kernel, `init`, or whole groups of processes; no system gives
     /// ids beyond 32 bits.
-    #[error("pid {0} is never killed")]
+    #[error("no command may hit pid {0}")]
     Pid(i64),
     /// The process is on the protected list.
     #[error("process `{0}` is protected")]
@@ -165,6 +165,46 @@ pub enum RefusalReason {
     /// Without the start time a reused pid could be hit.
     #[error("start time of pid {0} is not known")]
     StartTimeUnknown(i64),
+    /// Clients of this dialect end processes, and do nothing else.
+    #[error("`{0}` takes no commands but kills of single processes")]
+    TakesOnlyKills(String),
+    /// The file lies where the system keeps what it needs.
+    #[error("file `{path}` is protected, as is all in `{folder}`")]
+    ProtectedPath {
+        /// The file.
+        path: String,
+        /// What is on the list.
+        folder: String,
+    },
+    /// The kernel makes up what is read there.
+    #[error("`{0}` is no stored file")]
+    NoStoredFile(String),
+    /// A host needs these addresses.
+    #[error("{network} is never blocked: {why}")]
+    ProtectedNetwork {
+        /// What should be blocked.
+        network: Network,
+        /// Why not.
+        why: String,
+    },
+    /// So many addresses are not blocked at once.
+    #[error(
+        "network {network} is too wide to be blocked: its prefix must be {prefix_min} or longer"
+    )]
+    NetworkTooWide {
+        /// What should be blocked.
+        network: Network,
+        /// The shortest prefix that is permitted.
+        prefix_min: u8,
+    },
+    /// A block must end, and not at once.
+    #[error("a block lasts 1 to {seconds_max} s, not {seconds} s")]
+    BlockSeconds {
+        /// How long it should last.
+        seconds: u64,
+        /// How long it may last.
+        seconds_max: u64,
+    },
 }
 
 fn refusal<A: Action>(rules: &Rules, action: &A, subject: &Subject) -> Option<RefusalReason> {
@@ -187,30 +227,6 @@ fn may<A: Action>(rules: &Rules, action: &A, subject: &Subject) -> Result<(), Re
     }
 }
 
-/// What no role and no rule may do to a process.
-pub(crate) fn may_be_killed(
-    rules: &Rules,
-    KillProcess { source, hostname, target }: &KillProcess,
-) -> Result<(), RefusalReason> {
-    if !(2..=i64::from(u32::MAX)).contains(&target.pid) {
-        return Err(RefusalReason::Pid(target.pid));
-    }
-    if rules.protects(&target.name) {
-        return Err(RefusalReason::ProtectedName(one_line(&target.name)));
-    }
-    if rules.is_own_process([&source.name, hostname], target.pid) {
-        return Err(RefusalReason::OwnProcess(target.pid));
-    }
-    if !matches!(&*source.dialect, Source::HOST_AGENT | Source::WATCHER) {
-        return Err(RefusalReason::TakesNoCommands(one_line(&source.to_string())));
-    }
-    // Watcher clients know neither start times nor a way to compare them (Watcher contract, §3).
-    if target.start_time.is_none() && &*source.dialect != Source::WATCHER {
-        return Err(RefusalReason::StartTimeUnknown(target.pid));
-    }
-    Ok(())
-}
-
 fn entry<A: Action>(
     action: &A,
     subject: &Subject,
@@ -226,15 +242,19 @@ fn entry<A: Action>(
 mod tests {
     use super::*;
     use crate::{Change, Role};
-    use ringwall_event::Target;
+    use ringwall_event::{Order, ProcessTarget, Source};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
-    fn kill(dialect: &str, host: &str, pid: i64, name: &str) -> KillProcess {
-        KillProcess {
+    fn kill(dialect: &str, host: &str, pid: i64, name: &str) -> OrderCommand {
+        OrderCommand {
             source: Source::new(dialect, host),
             hostname: host.into(),
-            target: Target { pid, start_time: Some(Timestamp::from_micros(5)), name: name.into() },
+            order: Order::KillProcess(ProcessTarget {
+                pid,
+                start_time: Some(Timestamp::from_micros(5)),
+                name: name.into(),
+            }),
         }
     }
 
@@ -310,11 +330,11 @@ mod tests {
             ("host-agent", Some(RefusalReason::StartTimeUnknown(9))),
             ("sysscore", Some(RefusalReason::TakesNoCommands("sysscore:web-2".into()))),
         ] {
-            let target = Target { pid: 9, start_time: None, name: "evil.sh".into() };
-            let action = KillProcess {
+            let target = ProcessTarget { pid: 9, start_time: None, name: "evil.sh".into() };
+            let action = OrderCommand {
                 source: Source::new(dialect, "web-2"),
                 hostname: "web-2".into(),
-                target,
+                order: Order::KillProcess(target),
             };
             check_decision(&action, &user(Role::Admin), expected);
         }
@@ -354,7 +374,8 @@ mod tests {
             .unwrap();
         let command = permit.into_command("cmd_1".into(), None, NOW, 300);
         assert_eq!(command.source, Source::new("host-agent", "web-2"));
-        assert_eq!((command.target.pid, &*command.target.name), (9, "evil.sh"));
+        let target = command.order.process().unwrap();
+        assert_eq!((target.pid, &*target.name), (9, "evil.sh"));
         assert_eq!(command.reason, "bad news");
         assert_eq!(command.ordered_by, "user:ada");
         assert_eq!(command.state, CommandState::Queued);

@@ -4,13 +4,17 @@
 //! a number or touches a disk. What is kept is kept by the caller.
 //!
 //! ```
-//! use ringwall_access::{Decision, KillProcess, Role, Rules, Subject, authorise};
-//! use ringwall_event::{Source, Target, Timestamp};
+//! use ringwall_access::{Decision, OrderCommand, Role, Rules, Subject, authorise};
+//! use ringwall_event::{Order, ProcessTarget, Source, Timestamp};
 //!
-//! let kill = |pid, name: &str| KillProcess {
+//! let kill = |pid, name: &str| OrderCommand {
 //!     source: Source::new("host-agent", "web-1"),
 //!     hostname: "web-1".into(),
-//!     target: Target { pid, start_time: Some(Timestamp::from_micros(1)), name: name.into() },
+//!     order: Order::KillProcess(ProcessTarget {
+//!         pid,
+//!         start_time: Some(Timestamp::from_micros(1)),
+//!         name: name.into(),
+//!     }),
 //! };
 //! let rules = Rules::default();
 //! let person = Subject::User { name: "admin".into(), role: Role::Admin };
@@ -28,8 +32,11 @@ mod action;
 mod audit_entry;
 mod authorise;
 mod cursor;
+mod order_command;
 mod password;
 mod protected_names;
+mod protected_networks;
+mod protected_paths;
 mod replay_window;
 mod role;
 mod rules;
@@ -38,10 +45,11 @@ mod sign_in_limit;
 mod subject;
 mod token;
 
-pub use action::{Action, Change, KillProcess};
+pub use action::{Action, Change};
 pub use audit_entry::{AuditEntry, Outcome};
 pub use authorise::{Decision, Permit, Refusal, RefusalReason, authorise};
 pub use cursor::{CURSOR_BYTES_MAX, CursorError, open_cursor, seal_cursor};
+pub use order_command::OrderCommand;
 pub use password::{PASSWORD_BYTES_MAX, PasswordError, hash_password, verify_password};
 pub use replay_window::{ReplayError, ReplayWindow, SKEW_MAX_MS};
 pub use role::{Permission, Role};

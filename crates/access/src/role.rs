@@ -41,6 +41,8 @@ pub enum Permission {
     HandleAlerts,
     /// Order and withdraw commands to hosts.
     OrderCommands,
+    /// Have hosts bring copies of their files, and read these.
+    CollectFiles,
     /// Add, import and remove indicators.
     ChangeIndicators,
     /// Create and delete the keys of agents.
@@ -53,7 +55,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ReadHosts,
         Self::ReadEvents,
         Self::ReadAlerts,
@@ -66,6 +68,7 @@ impl Permission {
         Self::ReadHolds,
         Self::HandleAlerts,
         Self::OrderCommands,
+        Self::CollectFiles,
         Self::ChangeIndicators,
         Self::ChangeKeys,
         Self::ChangeTokens,
@@ -87,6 +90,7 @@ impl Permission {
             Self::ReadHolds => "read_holds",
             Self::HandleAlerts => "handle_alerts",
             Self::OrderCommands => "order_commands",
+            Self::CollectFiles => "collect_files",
             Self::ChangeIndicators => "change_indicators",
             Self::ChangeKeys => "change_keys",
             Self::ChangeTokens => "change_tokens",
@@ -119,6 +123,7 @@ impl Role {
             | P::ReadHolds
             | P::HandleAlerts
             | P::OrderCommands
+            | P::CollectFiles
             | P::ChangeIndicators => {
                 matches!(self, Self::Admin | Self::Analyst)
             }
@@ -170,6 +175,7 @@ mod tests {
                 P::ReadHolds,
                 P::HandleAlerts,
                 P::OrderCommands,
+                P::CollectFiles,
                 P::ChangeIndicators,
             ],
         );

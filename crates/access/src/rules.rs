@@ -1,6 +1,10 @@
 use crate::Subject;
 use crate::protected_names::ProtectedNames;
+use crate::protected_networks::ProtectedNetworks;
+use crate::protected_paths::ProtectedPaths;
+use ringwall_event::Network;
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// What [`authorise`](crate::authorise) decides by: today a few lists, later the policy daemon.
 ///
@@ -9,6 +13,9 @@ use std::collections::HashSet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     protected: ProtectedNames,
+    networks: ProtectedNetworks,
+    paths: ProtectedPaths,
+    block_seconds_max: u64,
     automatic: HashSet<(String, String)>,
     own_hosts: HashSet<String>,
     own_pids: HashSet<i64>,
@@ -20,6 +27,36 @@ impl Rules {
     #[must_use]
     pub fn with_protected_names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.protected = ProtectedNames::new(names);
+        self
+    }
+
+    /// Protects these files and folders from quarantine in place of the default list.
+    #[must_use]
+    pub fn with_protected_paths<'a>(mut self, paths: impl IntoIterator<Item = &'a str>) -> Self {
+        self.paths = ProtectedPaths::new(paths);
+        self
+    }
+
+    /// Lets nobody block these addresses, nor a network that any of them is in.
+    #[must_use]
+    pub fn with_protected_networks(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.networks.configured = networks.into_iter().collect();
+        self
+    }
+
+    /// Says where hosts reach this server: nobody blocks that either.
+    #[must_use]
+    pub fn with_own_addresses(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.networks.of_the_server = addresses.into_iter().collect();
+        self
+    }
+
+    /// Bounds a block: the shortest prefix of an IPv4 and an IPv6 network, and the longest time in
+    /// seconds.
+    #[must_use]
+    pub const fn with_block_bounds(mut self, v4: u8, v6: u8, seconds_max: u64) -> Self {
+        self.networks.prefix_min = (v4, v6);
+        self.block_seconds_max = seconds_max;
         self
     }
 
@@ -54,6 +91,18 @@ impl Rules {
         self.protected.contains(name)
     }
 
+    pub(crate) const fn networks(&self) -> &ProtectedNetworks {
+        &self.networks
+    }
+
+    pub(crate) const fn paths(&self) -> &ProtectedPaths {
+        &self.paths
+    }
+
+    pub(crate) const fn block_seconds_max(&self) -> u64 {
+        self.block_seconds_max
+    }
+
     pub(crate) fn is_automatic(&self, subject: &Subject, action: &str) -> bool {
         matches!(subject, Subject::Rule { name }
             if self.automatic.contains(&(name.clone(), action.to_owned())))
@@ -74,6 +123,9 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             protected: ProtectedNames::default(),
+            networks: ProtectedNetworks::default(),
+            paths: ProtectedPaths::default(),
+            block_seconds_max: 30 * 86_400,
             automatic: [("indicator".to_owned(), "kill_process".to_owned())].into(),
             own_hosts: HashSet::new(),
             own_pids: HashSet::new(),

@@ -1,4 +1,4 @@
-use crate::{EventId, Source, Timestamp};
+use crate::{EventId, Order, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// An order to a host, from its creation to its result.
@@ -8,10 +8,9 @@ pub struct Command {
     pub id: String,
     /// The client that shall carry it out.
     pub source: Source,
-    /// What to do.
-    pub action: CommandAction,
-    /// To whom.
-    pub target: Target,
+    /// What to do, and to what.
+    #[serde(flatten)]
+    pub order: Order,
     /// Why, one line.
     pub reason: String,
     /// Who ordered it: `rule:indicator`, or `user:admin`.
@@ -32,37 +31,23 @@ pub struct Command {
     pub deliveries: u32,
     /// What the client said of it, or why it was withdrawn.
     pub result: Option<String>,
+    /// The file that it brought, where it was to bring one and did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<CollectedFile>,
 }
 
-/// What can be ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CommandAction {
-    /// End a process: SIGTERM, then SIGKILL after a grace.
-    KillProcess,
-}
-
-impl CommandAction {
-    /// The lower-case name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::KillProcess => "kill_process",
-        }
-    }
-}
-
-/// The one process that a command is about.
-///
-/// All that is given must agree before anything is done: a reused pid is never hit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Target {
-    /// The process id, 2 or greater.
-    pub pid: i64,
-    /// When the process started; none only where the client cannot say (Watcher).
-    pub start_time: Option<Timestamp>,
-    /// The short name of the program.
-    pub name: Box<str>,
+/// A file that a host brought to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectedFile {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: Box<str>,
+    /// When the server had the whole of it.
+    pub received: Timestamp,
+    /// When the server gave it up for its age; none while it is there.
+    #[serde(default)]
+    pub removed: Option<Timestamp>,
 }
 
 /// How far a command has come.
@@ -114,5 +99,35 @@ impl CommandState {
     /// Whether it can still come to something.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Queued | Self::Delivered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProcessTarget;
+    use serde_json::json;
+
+    #[test]
+    fn commands_of_earlier_versions_are_read() {
+        let body = json!({
+            "id": "cmd_1",
+            "source": {"dialect": "host-agent", "name": "web-1"},
+            "action": "kill_process",
+            "target": {"pid": 42, "start_time": "2026-01-02T03:04:05Z", "name": "evil.sh"},
+            "reason": "why", "ordered_by": "rule:indicator", "alert": null,
+            "state": "queued", "created": "2026-01-02T03:04:06Z", "expires": "2026-01-02T03:14:06Z",
+            "delivered": null, "finished": null, "deliveries": 0, "result": null
+        });
+        let command: Command = serde_json::from_value(body.clone()).unwrap();
+        assert_eq!(
+            command.order,
+            Order::KillProcess(ProcessTarget {
+                pid: 42,
+                start_time: Some(Timestamp::from_micros(1_767_323_045_000_000)),
+                name: "evil.sh".into(),
+            })
+        );
+        assert_eq!(serde_json::to_value(&command).unwrap(), body);
     }
 }

@@ -19,6 +19,7 @@
 //! assert_eq!(event.to_ocsf()["class_uid"], 1007);
 //! ```
 
+mod absolute_path;
 mod activity;
 mod agent_health;
 mod alert;
@@ -26,19 +27,27 @@ mod command;
 mod container;
 mod event_id;
 pub mod form_1;
+mod network;
 mod ocsf;
+mod order;
 mod severity;
 mod source;
 mod timestamp;
 
+pub use absolute_path::{AbsolutePath, AbsolutePathError};
 pub use activity::{
     Activity, Connection, HttpRequest, Inventory, Process, ProcessRef, SignIn, SystemInfo,
 };
 pub use agent_health::AgentHealth;
 pub use alert::{Alert, AlertState, Finding};
-pub use command::{Command, CommandAction, CommandState, Target};
+pub use command::{CollectedFile, Command, CommandState};
 pub use container::Container;
 pub use event_id::{EventId, EventIdError};
+pub use network::{Network, NetworkError};
+pub use order::{
+    BlockTarget, CommandAction, CommandId, CommandIdError, FileTarget, Order, ProcessTarget,
+    QuarantineTarget, UnblockTarget,
+};
 pub use severity::Severity;
 pub use source::Source;
 pub use timestamp::{Timestamp, TimestampError};

@@ -32,6 +32,7 @@ mod buffer;
 mod check;
 mod command_memory;
 mod dialect;
+mod execution;
 mod kill;
 mod output;
 mod parent;

@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringwall_event::{CommandAction, Timestamp};
-use ringwall_host_probes::hands::KillOrder;
+use ringwall_event::{Order, Timestamp};
 use ringwall_server_api::{CommandPayload, SignedCommand};
 use ringwall_signing::{CommandSignatureError, PublicKey, verify_command};
 
@@ -11,7 +10,7 @@ use ringwall_signing::{CommandSignatureError, PublicKey, verify_command};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VerifiedCommand {
     id: String,
-    order: KillOrder,
+    order: Order,
     reason: String,
     issued: Timestamp,
     expires: Timestamp,
@@ -82,16 +81,9 @@ impl Verifier {
         if payload.host != self.host {
             return Err(VerifyError::OtherHost(payload.host));
         }
-        if payload.action != CommandAction::KillProcess {
-            return Err(VerifyError::Unreadable("unknown action".to_owned()));
-        }
         Ok(VerifiedCommand {
             id: payload.id,
-            order: KillOrder {
-                pid: payload.target.pid,
-                start_time: payload.target.start_time,
-                name: Some(payload.target.name),
-            },
+            order: payload.order,
             reason: payload.reason,
             issued: payload.issued,
             expires: payload.expires,
@@ -111,7 +103,7 @@ impl VerifiedCommand {
     }
 
     /// What to do, where it may be done now.
-    pub(crate) fn order(&self, now: Timestamp) -> Result<&KillOrder, RefusedCommand> {
+    pub(crate) fn order(&self, now: Timestamp) -> Result<&Order, RefusedCommand> {
         if now > self.expires {
             return Err(RefusedCommand::Expired(self.expires));
         }
@@ -119,7 +111,7 @@ impl VerifiedCommand {
             return Err(RefusedCommand::ValidTooLong);
         }
         // Without it a reused pid of the same name could be hit.
-        if self.order.start_time.is_none() {
+        if self.order.process().is_some_and(|process| process.start_time.is_none()) {
             return Err(RefusedCommand::StartTimeMissing);
         }
         Ok(&self.order)
@@ -129,7 +121,7 @@ impl VerifiedCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringwall_event::Target;
+    use ringwall_event::ProcessTarget;
     use ringwall_signing::{SigningKey, canonical_json};
 
     fn server() -> SigningKey {
@@ -140,12 +132,11 @@ mod tests {
         CommandPayload {
             id: "cmd_1".to_owned(),
             host: "web-1".to_owned(),
-            action: CommandAction::KillProcess,
-            target: Target {
+            order: Order::KillProcess(ProcessTarget {
                 pid: 42,
                 start_time: Some(Timestamp::from_micros(7_000_000)),
                 name: "evil.sh".into(),
-            },
+            }),
             reason: "indicator `evil.sh`".to_owned(),
             issued: Timestamp::from_micros(8_000_000),
             expires: Timestamp::from_micros(9_000_000),
@@ -167,7 +158,7 @@ mod tests {
         let command = verify(&signed(&payload(), &server())).unwrap();
         assert_eq!(command.id(), "cmd_1");
         let order = command.order(Timestamp::from_micros(9_000_000)).unwrap();
-        assert_eq!((order.pid, order.name.as_deref()), (42, Some("evil.sh")));
+        assert_eq!(*order, payload().order);
         let late = Timestamp::from_micros(9_000_001);
         let expires = Timestamp::from_micros(9_000_000);
         assert_eq!(command.order(late), Err(RefusedCommand::Expired(expires)));
@@ -218,7 +209,8 @@ mod tests {
     #[test]
     fn a_command_that_does_not_pin_the_process_is_refused() {
         let mut loose = payload();
-        loose.target.start_time = None;
+        loose.order =
+            Order::KillProcess(ProcessTarget { pid: 42, start_time: None, name: "evil.sh".into() });
         let command = verify(&signed(&loose, &server())).unwrap();
         let now = Timestamp::from_micros(8_000_000);
         assert_eq!(command.order(now), Err(RefusedCommand::StartTimeMissing));

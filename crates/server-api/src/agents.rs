@@ -1,5 +1,5 @@
 use crate::schemas;
-use ringwall_event::{Activity, CommandAction, Severity, Target, Timestamp};
+use ringwall_event::{Activity, Order, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -78,19 +78,17 @@ pub struct SignedCommand {
     pub signature: String,
 }
 
-/// An order, as it is signed: bound to one host, one process and an end.
+/// An order, as it is signed: bound to one host, one target and an end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommandPayload {
     /// Names the command in the result.
     pub id: String,
     /// The name of the agent that it is for; no other carries it out.
     pub host: String,
-    /// What to do.
-    #[schema(value_type = schemas::CommandAction)]
-    pub action: CommandAction,
-    /// To which process: all that is given must agree.
-    #[schema(value_type = schemas::Target)]
-    pub target: Target,
+    /// What to do, and to what: the fields `action` and `target`. All that is given must agree.
+    #[serde(flatten)]
+    #[schema(value_type = schemas::Order)]
+    pub order: Order,
     /// Why, one line.
     pub reason: String,
     /// When it was ordered.

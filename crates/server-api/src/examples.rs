@@ -2,8 +2,8 @@
 
 use crate::*;
 use ringwall_event::{
-    Activity, AgentHealth, AlertState, CommandAction, CommandState, Connection, Container, EventId,
-    Finding, Process, ProcessRef, Severity, Source, SystemInfo, Target, Timestamp,
+    Activity, AgentHealth, AlertState, CommandState, Connection, Container, EventId, Finding, Order,
+    Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
 };
 use serde_json::json;
 
@@ -29,8 +29,11 @@ pub(crate) fn command() -> CommandRow {
     CommandRow {
         id: format!("cmd_{}", id(9)),
         source: web_1(),
-        action: CommandAction::KillProcess,
-        target: Target { pid: 4711, start_time: Some(seconds_ago(3)), name: "evil.sh".into() },
+        order: Order::KillProcess(ProcessTarget {
+            pid: 4711,
+            start_time: Some(seconds_ago(3)),
+            name: "evil.sh".into(),
+        }),
         reason: "known bad process 'evil.sh'".into(),
         ordered_by: "rule:indicator".into(),
         alert: Some(id(1)),
@@ -41,6 +44,7 @@ pub(crate) fn command() -> CommandRow {
         finished: Some(seconds_ago(1)),
         deliveries: 1,
         result: Some("ended by SIGTERM".into()),
+        file: None,
     }
 }
 

@@ -43,12 +43,79 @@ pub(crate) enum Finding {
     RiskThreshold,
 }
 
-/// What can be ordered.
+/// What is ordered, together with what it is done to.
 #[derive(ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum CommandAction {
-    /// SIGTERM, then SIGKILL after a grace.
-    KillProcess,
+#[serde(tag = "action", content = "target", rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// End a process: SIGTERM, then SIGKILL after a grace.
+    KillProcess(ProcessTarget),
+    /// End a process and all that descend from it, frozen first so that none gets away.
+    KillTree(ProcessTarget),
+    /// Halt a process.
+    StopProcess(ProcessTarget),
+    /// Let a halted process go on.
+    ContinueProcess(ProcessTarget),
+    /// Bring a copy of a file to the server.
+    CollectFile(FileTarget),
+    /// Let no traffic with an address pass, for a time.
+    BlockAddress(BlockTarget),
+    /// Let traffic with an address pass again.
+    UnblockAddress(UnblockTarget),
+    /// Put a file where nobody runs or reads it, so that it can be put back.
+    QuarantineFile(FileTarget),
+    /// Put a quarantined file back.
+    RestoreFile(QuarantineTarget),
+}
+
+/// The one file that an order is about.
+#[derive(ToSchema)]
+pub(crate) struct FileTarget {
+    /// Where it is: from the root, without `.`, `..` and empty parts.
+    #[schema(example = "/tmp/evil.sh", max_length = 4095)]
+    path: String,
+}
+
+/// The quarantined file that an order is about.
+#[derive(ToSchema)]
+pub(crate) struct QuarantineTarget {
+    /// The id of the command that quarantined it.
+    #[schema(example = "cmd_0192f3b4c5d67e8f8a1b2c3d4e5f6071")]
+    quarantine_id: String,
+}
+
+/// The addresses that are to be blocked, and for how long.
+#[derive(ToSchema)]
+pub(crate) struct BlockTarget {
+    /// An address, or a network of them.
+    #[schema(example = "203.0.113.9")]
+    address: String,
+    /// After so many seconds the block ends by itself.
+    #[schema(minimum = 1)]
+    seconds: u64,
+}
+
+/// The addresses that are not to be blocked any more.
+#[derive(ToSchema)]
+pub(crate) struct UnblockTarget {
+    /// As they were blocked.
+    #[schema(example = "203.0.113.9")]
+    address: String,
+}
+
+/// A file that a host brought to the server.
+#[derive(ToSchema)]
+pub(crate) struct CollectedFile {
+    /// How many bytes it has.
+    #[schema(minimum = 0)]
+    bytes: u64,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    sha256: String,
+    /// When the server had the whole of it.
+    #[schema(format = DateTime)]
+    received: String,
+    /// When the server gave it up for its age; null while it is there.
+    #[schema(format = DateTime)]
+    removed: Option<String>,
 }
 
 /// How far a command has come.
@@ -63,9 +130,9 @@ pub(crate) enum CommandState {
     Withdrawn,
 }
 
-/// The one process that a command is about. All that is given must agree.
+/// The one process that an order is about. All that is given must agree.
 #[derive(ToSchema)]
-pub(crate) struct Target {
+pub(crate) struct ProcessTarget {
     /// The process id, 2 or greater.
     #[schema(minimum = 2)]
     pid: i64,
@@ -336,7 +403,24 @@ mod tests {
         check::<super::SignIn, _>(&event::SignIn::default());
         check::<super::Container, _>(&event::Container::default());
         check::<super::AgentHealth, _>(&event::AgentHealth::default());
-        check::<super::Target, _>(&event::Target { pid: 2, start_time: None, name: "x".into() });
+        let path = event::AbsolutePath::parse("/x").unwrap();
+        let address = "192.0.2.7".parse().unwrap();
+        let quarantine_id = event::CommandId::parse("cmd_1").unwrap();
+        check::<super::ProcessTarget, _>(&event::ProcessTarget {
+            pid: 2,
+            start_time: None,
+            name: "x".into(),
+        });
+        check::<super::FileTarget, _>(&event::FileTarget { path });
+        check::<super::QuarantineTarget, _>(&event::QuarantineTarget { quarantine_id });
+        check::<super::BlockTarget, _>(&event::BlockTarget { address, seconds: 1 });
+        check::<super::UnblockTarget, _>(&event::UnblockTarget { address });
+        check::<super::CollectedFile, _>(&event::CollectedFile {
+            bytes: 0,
+            sha256: "".into(),
+            received: event::Timestamp::default(),
+            removed: None,
+        });
     }
 
     #[test]
@@ -347,7 +431,18 @@ mod tests {
         use event::CommandState::{Delivered, Expired, Failed, Queued, Succeeded, Withdrawn};
         let states = [Queued, Delivered, Succeeded, Failed, Expired, Withdrawn];
         check_words::<super::CommandState, _>(&states);
-        check_words::<super::CommandAction, _>(&[event::CommandAction::KillProcess]);
+    }
+
+    #[test]
+    fn every_order_is_among_the_variants() {
+        let schema = serde_json::to_value(super::Order::schema()).unwrap();
+        let described: Vec<&str> = schema["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|variant| variant["properties"]["action"]["enum"][0].as_str().unwrap())
+            .collect();
+        assert_eq!(described, event::CommandAction::ALL.map(event::CommandAction::name));
     }
 
     #[test]

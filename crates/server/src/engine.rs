@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use conclude::route;
 pub use derived::Derived;
 pub(crate) use derived::{HostState, ProcessScore};
-pub(crate) use ordering::{KillOrder, OrderError};
+pub(crate) use ordering::{NewCommand, OrderError};
 
 use crate::rules::Rules;
 use crate::secrets::random_bytes;

@@ -1,6 +1,6 @@
 //! What readers get: waiting commands, counts, alerts, payloads.
 
-use ringwall_event::{Alert, Command, Event, Finding, Severity, Timestamp};
+use ringwall_event::{Alert, Command, Event, Finding, Order, Severity, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -8,18 +8,20 @@ use serde_json::{Value, json};
 pub fn write_commands(commands: &[Command]) -> String {
     let rows: Vec<Value> = commands
         .iter()
-        .map(|command| {
+        .filter_map(|command| {
+            // These clients know kills and nothing else.
+            let Order::KillProcess(target) = &command.order else { return None };
             // The only reason that the original knows; people's orders get one of their own.
             let by_rule = command.ordered_by.starts_with("rule:");
-            json!({
+            Some(json!({
                 "command_id": command.id,
-                "action": command.action.name(),
-                "target": command.target.pid.to_string(),
+                "action": command.order.action().name(),
+                "target": target.pid.to_string(),
                 "parameters": {
-                    "process_name": command.target.name,
+                    "process_name": target.name,
                     "reason": if by_rule { "threat_intel_match" } else { "operator_order" },
                 },
-            })
+            }))
         })
         .collect();
     Value::Array(rows).to_string()

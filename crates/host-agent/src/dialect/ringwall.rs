@@ -3,18 +3,19 @@
 use crate::buffer::{Batch, Buffer};
 use crate::chance;
 use crate::command_memory::{CommandMemory, Seen};
-use crate::kill::{self, Hands};
+use crate::execution::carry_out;
+use crate::kill::Hands;
 use crate::report;
 use crate::settings::Settings;
 use crate::state_dir;
-use crate::verified_command::{VerifiedCommand, Verifier};
+use crate::verified_command::Verifier;
 use crate::watching::{Watching, is_picture};
 use anyhow::Context as _;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ringwall_host_probes::Observation;
 use ringwall_resilience::{Backoff, BackoffPolicy};
-use ringwall_server_api::{CommandOutcome, CommandResult, SignedCommand};
+use ringwall_server_api::{CommandResult, SignedCommand};
 use ringwall_server_client::{AgentClient, ClientError};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,8 +39,6 @@ const COMMANDS_REMEMBERED: usize = 4096;
 const COMMANDS_AT_ONCE: usize = 256;
 /// A result that the server would not take in this time is of no use to it any more.
 const RESULT_PATIENCE: Duration = Duration::from_secs(600);
-/// The server takes no longer result, in characters.
-const RESULT_CHARS_MAX: usize = 2000;
 
 /// Runs until asked to stop.
 ///
@@ -362,38 +361,6 @@ impl Commands {
     }
 }
 
-async fn carry_out(command: &VerifiedCommand, hands: &Hands) -> CommandResult {
-    let (id, reason) = (command.id(), command.reason());
-    // It may wait long for the place, and must not be carried out when it has expired by then.
-    let place = hands.place().await;
-    let ended = match command.order(crate::now()) {
-        Ok(order) => {
-            tracing::info!(command = id, pid = order.pid, name = ?order.name, reason, "ending a process");
-            let killed = place.kill(order.clone()).await;
-            killed.map(|killed| kill::describe(&killed)).map_err(|error| error.to_string())
-        }
-        Err(refused) => Err(refused.to_string()),
-    };
-    match ended {
-        Ok(result) => {
-            tracing::info!(command = id, result, "command carried out");
-            CommandResult { state: CommandOutcome::Succeeded, result: bounded(result) }
-        }
-        Err(result) => {
-            tracing::warn!(command = id, result, "command not carried out");
-            CommandResult { state: CommandOutcome::Failed, result: bounded(result) }
-        }
-    }
-}
-
-/// A process chooses its name, and names stand in results.
-fn bounded(result: String) -> String {
-    if result.len() <= RESULT_CHARS_MAX {
-        return result;
-    }
-    result.chars().take(RESULT_CHARS_MAX).collect()
-}
-
 async fn report_result(client: &AgentClient, id: &str, result: &CommandResult) {
     let mut backoff = Backoff::new(RETRY);
     let start = Instant::now();
@@ -422,9 +389,9 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use ringwall_event::{CommandAction, Target};
+    use ringwall_event::{Order, ProcessTarget};
     use ringwall_host_probes::hands::{Patience, Protected};
-    use ringwall_server_api::CommandPayload;
+    use ringwall_server_api::{CommandOutcome, CommandPayload};
     use ringwall_signing::{SigningKey, canonical_json};
 
     #[tokio::test]
@@ -433,8 +400,11 @@ mod tests {
         let payload = CommandPayload {
             id: "cmd_1".to_owned(),
             host: "web-1".to_owned(),
-            action: CommandAction::KillProcess,
-            target: Target { pid: i64::MAX, start_time: Some(now), name: "x".into() },
+            order: Order::KillProcess(ProcessTarget {
+                pid: i64::MAX,
+                start_time: Some(now),
+                name: "x".into(),
+            }),
             reason: "a test".to_owned(),
             issued: now,
             expires: now.plus_micros(100_000),
@@ -447,7 +417,7 @@ mod tests {
 
         let hands = Hands::new(Protected::default(), Patience::default());
         let mut places = Vec::new();
-        for _ in 0..kill::AT_ONCE {
+        for _ in 0..crate::kill::AT_ONCE {
             places.push(hands.place().await);
         }
         let waiting = tokio::spawn(async move { carry_out(&command, &hands).await });

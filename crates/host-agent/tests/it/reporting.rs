@@ -4,7 +4,7 @@ use crate::agent::{Agent, command, output};
 use crate::ringwall_server::{RingwallServer, activities, kill, signed};
 use crate::suspect::Suspect;
 use axum::http::StatusCode;
-use ringwall_event::{Activity, Target, Timestamp};
+use ringwall_event::{Activity, Order, ProcessTarget, Timestamp};
 use ringwall_server_api::{AgentReport, CommandOutcome};
 use ringwall_server_client::{AgentClient, ClientError};
 use ringwall_signing::SigningKey;
@@ -86,7 +86,7 @@ async fn who_repeats_a_command_without_end_is_not_asked_without_end() {
     let server = RingwallServer::start().await;
     let _agent = start(&server, &[]);
     first_picture(&server).await;
-    let target = Target {
+    let target = ProcessTarget {
         pid: i64::from(i32::MAX),
         start_time: Some(Timestamp::from_micros(1)),
         name: "x".into(),
@@ -136,15 +136,17 @@ async fn commands_that_are_not_right_are_not_carried_out() {
     server.order(signed(&late));
     let mut loose = good.clone();
     loose.id = "cmd_loose".to_owned();
-    loose.target.start_time = None;
+    loose.order = Order::KillProcess(ProcessTarget { start_time: None, ..target.clone() });
     server.order(signed(&loose));
     let mut other = good.clone();
     other.id = "cmd_other".to_owned();
-    other.target.start_time = target.start_time.map(|time| time.plus_micros(10_000));
+    let later = target.start_time.map(|time| time.plus_micros(10_000));
+    other.order = Order::KillProcess(ProcessTarget { start_time: later, ..target.clone() });
     server.order(signed(&other));
     let mut named = good.clone();
     named.id = "cmd_named".to_owned();
-    named.target.name = "evil.sh".into();
+    let name = "evil.sh".into();
+    named.order = Order::KillProcess(ProcessTarget { name, ..target.clone() });
     server.order(signed(&named));
     server.order(signed(&kill("cmd_guarded", shielded)));
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringwall_event::{Activity, CommandAction, Target, Timestamp};
+use ringwall_event::{Activity, Order, ProcessTarget, Timestamp};
 use ringwall_server_api::{
     AgentReport, CommandPayload, CommandResult, SignedCommand, SignedCommands,
 };
@@ -111,13 +111,13 @@ impl RingwallServer {
     }
 
     /// Waits for the report of a start of this process; gives what names it.
-    pub(crate) async fn until_started(&self, pid: u32, name: &str) -> Target {
+    pub(crate) async fn until_started(&self, pid: u32, name: &str) -> ProcessTarget {
         self.until(name, |seen| {
             activities(&seen.reports).find_map(|activity| match activity {
                 Activity::ProcessStarted(process)
                     if process.pid == i64::from(pid) && &*process.name == name =>
                 {
-                    Some(Target {
+                    Some(ProcessTarget {
                         pid: process.pid,
                         start_time: process.start_time,
                         name: process.name.clone(),
@@ -143,13 +143,12 @@ pub(crate) fn activities(reports: &[AgentReport]) -> impl Iterator<Item = &Activ
     reports.iter().flat_map(|report| &report.events).map(|event| &event.activity)
 }
 
-pub(crate) fn kill(id: &str, target: Target) -> CommandPayload {
+pub(crate) fn kill(id: &str, target: ProcessTarget) -> CommandPayload {
     let now = Timestamp::from_millis(now_ms());
     CommandPayload {
         id: id.to_owned(),
         host: NAME.to_owned(),
-        action: CommandAction::KillProcess,
-        target,
+        order: Order::KillProcess(target),
         reason: "a test".to_owned(),
         issued: now,
         expires: now.plus_seconds(60),

@@ -260,7 +260,6 @@ fn line(row: &AlertRow, out: &Output) -> String {
 
 /// What became of a command that answers an alert.
 fn end_line(command: &CommandRow, out: &Output) -> String {
-    let target = &command.target;
     let result = command.result.as_deref().unwrap_or("no word");
     let mut table = one_line();
     table.row([
@@ -268,7 +267,7 @@ fn end_line(command: &CommandRow, out: &Output) -> String {
         Cell::new(""),
         Cell::styled(command.state.name(), command.state),
         Cell::new(command.source.to_string()),
-        Cell::new(format!("kill {} (pid {}): {result}", target.name, target.pid)),
+        Cell::new(format!("{}: {result}", command.order)),
         Cell::new(""),
     ]);
     table.render(out.paint, out.width)

@@ -3,7 +3,7 @@ use crate::discovery::Connect;
 use crate::output::{Cell, Column, Fields, Style, Table, ago, now, say};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use ringwall_event::{CommandAction, CommandState, Timestamp};
+use ringwall_event::{CommandState, Order, ProcessTarget, Timestamp};
 use ringwall_lifecycle::{Exit, Failure};
 use ringwall_server_api::{CommandQuery, CommandRequest, CommandRow};
 use std::time::Duration;
@@ -140,11 +140,13 @@ async fn order_kill(asking: &Asking, kill: Kill) -> Result<Exit> {
     };
     let request = CommandRequest {
         host,
-        action: CommandAction::KillProcess,
-        pid: kill.pid,
-        start_time: running.filter(|process| process.name == name).and_then(|p| p.start_time),
-        name,
+        order: Order::KillProcess(ProcessTarget {
+            pid: kill.pid,
+            start_time: running.filter(|process| process.name == name).and_then(|p| p.start_time),
+            name: name.into(),
+        }),
         reason: kill.reason,
+        expires_in_seconds: None,
     };
     let ordered = asking.client.create_command(&request).await?;
     follow_to_result(asking, ordered, kill.wait).await
@@ -190,10 +192,12 @@ fn print(asking: &Asking, row: &CommandRow) -> Result<()> {
             .with("id", &row.id)
             .styled("state", row.state.name(), row.state)
             .maybe("result", row.result.as_ref())
-            .with("action", row.action.name())
+            .with("action", row.order.action().name())
             .with("host", row.source.to_string())
-            .with("process", format!("{} (pid {})", row.target.name, row.target.pid))
-            .maybe("started", moment(row.target.start_time))
+            .with(target_label(&row.order), target_text(&row.order))
+            .maybe("started", moment(row.order.process().and_then(|process| process.start_time)))
+            .maybe("sha256", row.file.as_ref().map(|file| file.sha256.to_string()))
+            .maybe("bytes", row.file.as_ref().map(|file| file.bytes.to_string()))
             .with("because", &row.reason)
             .with("ordered by", &row.ordered_by)
             .maybe("alert", row.alert.map(|alert| alert.to_string()))
@@ -203,6 +207,26 @@ fn print(asking: &Asking, row: &CommandRow) -> Result<()> {
             .with("void after", row.expires.to_string())
             .render(asking.out.paint)
     })
+}
+
+/// What the field of the target is called.
+const fn target_label(order: &Order) -> &'static str {
+    match order {
+        Order::KillProcess(_)
+        | Order::KillTree(_)
+        | Order::StopProcess(_)
+        | Order::ContinueProcess(_) => "process",
+        Order::CollectFile(_) | Order::QuarantineFile(_) => "file",
+        Order::RestoreFile(_) => "quarantined by",
+        Order::BlockAddress(_) | Order::UnblockAddress(_) => "address",
+    }
+}
+
+fn target_text(order: &Order) -> String {
+    match order.process() {
+        Some(process) => process.to_string(),
+        None => order.done_to(),
+    }
 }
 
 pub(super) fn table(rows: &[CommandRow], now: Timestamp) -> Table {
@@ -222,7 +246,7 @@ pub(super) fn table(rows: &[CommandRow], now: Timestamp) -> Table {
             Cell::new(row.id.get(..shown).unwrap_or(&row.id)),
             Cell::styled(ago(now, row.created), Style::Faint),
             Cell::new(row.source.to_string()),
-            Cell::new(format!("kill {} (pid {})", row.target.name, row.target.pid)),
+            Cell::new(row.order.to_string()),
             Cell::styled(row.state.name(), row.state),
             Cell::maybe(row.result.as_ref()),
         ]

@@ -149,13 +149,12 @@ async fn due(server: &Server, source: &Source) -> Result<Vec<Command>, ApiError>
     Ok(server.engine.write(move |writing| writing.deliver(&source, LEASE_SECONDS)).await?)
 }
 
-/// The order as it is signed: bound to this host, this process and an end.
+/// The order as it is signed: bound to this host, this target and an end.
 fn sign(server: &Server, command: &Command) -> Result<SignedCommand, ApiError> {
     let payload = CommandPayload {
         id: command.id.clone(),
         host: command.source.name.to_string(),
-        action: command.action,
-        target: command.target.clone(),
+        order: command.order.clone(),
         reason: command.reason.clone(),
         issued: command.created,
         expires: command.expires,

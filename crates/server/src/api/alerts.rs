@@ -4,13 +4,13 @@ use super::decide::permit;
 use super::page::Wanted;
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, event_id, not_found};
-use crate::engine::{KillOrder, StreamItem, route};
+use crate::engine::{NewCommand, StreamItem, route};
 use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ringwall_access::{Change, Permission};
-use ringwall_event::{Alert, AlertState, EventId};
+use ringwall_event::{Alert, AlertState, EventId, Order};
 use ringwall_server_api::{
     AlertQuery, AlertRow, CommandRow, KillRequest, NOTE_CHARS_MAX, NoteRequest, Page, Problem,
     ProblemKind,
@@ -107,13 +107,14 @@ pub(super) async fn kill(
                 return refuse(conflict("the host agent of this host does not see this process"));
             };
             let reason = request.reason.filter(|reason| !reason.trim().is_empty());
-            let order = KillOrder {
+            let new = NewCommand {
                 source,
-                target,
+                order: Order::KillProcess(target),
                 reason: reason.unwrap_or_else(|| alert.title.clone()),
                 alert: Some(id),
+                seconds: None,
             };
-            let ordered = writing.order_kill(&caller.subject, order)?;
+            let ordered = writing.order_command(&caller.subject, new)?;
             if ordered.is_ok() {
                 writing.publish(StreamItem::Alert(Arc::new(alert)));
             }

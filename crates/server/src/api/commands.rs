@@ -4,20 +4,24 @@ use super::decide::permit;
 use super::page::Wanted;
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found};
-use crate::engine::{KillOrder, Writing, route};
+use crate::engine::{NewCommand, Writing, route};
 use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ringwall_access::{Change, Permission};
-use ringwall_event::{CommandAction, CommandState, ProcessRef, Source, Target};
+use ringwall_event::{
+    CommandAction, CommandState, Order, ProcessRef, ProcessTarget, QuarantineTarget, Source,
+};
 use ringwall_server_api::{CommandQuery, CommandRequest, CommandRow, Page, Problem, ProblemKind};
-use ringwall_store::{CommandFilter, StateStore};
+use ringwall_store::{CommandFilter, StateStore, StoreError};
 use std::sync::Arc;
 
 /// More than any system gives a process name.
 const NAME_CHARS_MAX: usize = 255;
 const REASON_CHARS_MAX: usize = 500;
+/// Host agents take no command that is good for longer than a day.
+const EXPIRES_SECONDS_MAX: u32 = 86_400;
 
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
@@ -58,17 +62,26 @@ pub(super) async fn order(
     let command = server
         .engine
         .write(move |writing| {
-            let refuse = |error| Ok(Err(caller.without(Permission::OrderCommands, error)));
+            let permission = match request.order.action() {
+                CommandAction::CollectFile => Permission::CollectFiles,
+                _ => Permission::OrderCommands,
+            };
+            let refuse = |error| Ok(Err(caller.without(permission, error)));
             if !writing.derived.hosts.contains_key(&request.host) {
                 return refuse(not_found("host", &request.host.to_string()));
             }
-            let Some((source, target)) = bind(writing, &request) else {
-                let detail =
-                    format!("no process `{}` with pid {} is seen there", request.name, request.pid);
-                return refuse(ApiError::new(ProblemKind::Conflict, detail));
+            let (source, order) = match bind(writing, &request)? {
+                Ok(bound) => bound,
+                Err(detail) => return refuse(ApiError::new(ProblemKind::Conflict, detail)),
             };
-            let order = KillOrder { source, target, reason: request.reason, alert: None };
-            let ordered = writing.order_kill(&caller.subject, order)?;
+            let new = NewCommand {
+                source,
+                order,
+                reason: request.reason,
+                alert: None,
+                seconds: request.expires_in_seconds.map(i64::from),
+            };
+            let ordered = writing.order_command(&caller.subject, new)?;
             Ok(ordered.map_err(|error| caller.not_ordered(error)))
         })
         .await??;
@@ -104,28 +117,71 @@ pub(super) async fn withdraw(
 
 fn check(request: &CommandRequest) -> Result<(), ApiError> {
     let bad = |field: &str, detail: &str| Err(Problem::invalid_field(field, detail).into());
-    if request.action != CommandAction::KillProcess {
-        return bad("action", "must be `kill_process`");
-    }
-    if request.name.is_empty() || request.name.chars().count() > NAME_CHARS_MAX {
-        return bad("name", "must have 1 to 255 characters");
+    if let Some(target) = request.order.process()
+        && (target.name.is_empty() || target.name.chars().count() > NAME_CHARS_MAX)
+    {
+        return bad("target/name", "must have 1 to 255 characters");
     }
     if request.reason.chars().count() > REASON_CHARS_MAX {
         return bad("reason", "must have at most 500 characters");
     }
+    if request
+        .expires_in_seconds
+        .is_some_and(|seconds| !(1..=EXPIRES_SECONDS_MAX).contains(&seconds))
+    {
+        return bad("expires_in_seconds", "must be 1 to 86400");
+    }
     Ok(())
+}
+
+/// Who shall do it, to what exactly; or why nobody can.
+fn bind(
+    writing: &Writing<'_>,
+    request: &CommandRequest,
+) -> Result<Result<(Source, Order), String>, StoreError> {
+    let to_process = |make: fn(ProcessTarget) -> Order, target: &ProcessTarget| {
+        let bound = bind_process(writing, &request.host, target);
+        bound.map(|(source, target)| (source, make(target))).ok_or_else(|| {
+            format!("no process `{}` with pid {} is seen there", target.name, target.pid)
+        })
+    };
+    Ok(match &request.order {
+        Order::KillProcess(target) => to_process(Order::KillProcess, target),
+        Order::KillTree(target) => to_process(Order::KillTree, target),
+        Order::StopProcess(target) => to_process(Order::StopProcess, target),
+        Order::ContinueProcess(target) => to_process(Order::ContinueProcess, target),
+        Order::RestoreFile(target) if !is_quarantined(writing, &request.host, target)? => {
+            Err(format!("no file is in quarantine there as `{}`", target.quarantine_id))
+        }
+        order => Ok((request.host.clone(), order.clone())),
+    })
+}
+
+/// Whether this host put a file away under this id, as far as the server knows.
+fn is_quarantined(
+    writing: &Writing<'_>,
+    host: &Source,
+    target: &QuarantineTarget,
+) -> Result<bool, StoreError> {
+    let command = writing.session.command(target.quarantine_id.as_str())?;
+    Ok(command.is_some_and(|command| {
+        command.source == *host
+            && command.order.action() == CommandAction::QuarantineFile
+            && command.state == CommandState::Succeeded
+    }))
 }
 
 /// Who shall do it, to which process exactly. The start time comes from the picture of the host
 /// where the request does not have it.
-fn bind(writing: &Writing<'_>, request: &CommandRequest) -> Option<(Source, Target)> {
-    let process = ProcessRef {
-        pid: request.pid,
-        start_time: request.start_time,
-        name: request.name.as_str().into(),
-    };
-    let hostname = writing.derived.hosts.get(&request.host)?.hostname.clone();
-    let (source, target) = route(writing, &request.host, &hostname, &process)?;
+fn bind_process(
+    writing: &Writing<'_>,
+    host: &Source,
+    target: &ProcessTarget,
+) -> Option<(Source, ProcessTarget)> {
+    let process =
+        ProcessRef { pid: target.pid, start_time: target.start_time, name: target.name.clone() };
+    let hostname = writing.derived.hosts.get(host)?.hostname.clone();
+    let (source, target) = route(writing, host, &hostname, &process)?;
     if target.start_time.is_some() {
         return Some((source, target));
     }

@@ -1,9 +1,11 @@
 //! From what was concluded to alerts and commands, in the transaction of the events.
 
-use super::{KillOrder, OrderError, StreamItem, Writing};
+use super::{NewCommand, OrderError, StreamItem, Writing};
 use ringwall_access::Subject;
 use ringwall_detection::{IndicatorSet, Kill, Proposal};
-use ringwall_event::{Alert, AlertState, Command, CommandState, Event, ProcessRef, Source, Target};
+use ringwall_event::{
+    Alert, AlertState, Command, CommandState, Event, Order, ProcessRef, ProcessTarget, Source,
+};
 use ringwall_store::{CommandFilter, StateStore, StoreError};
 use std::sync::Arc;
 
@@ -179,9 +181,14 @@ fn order(
             return Ok(());
         }
     };
-    let order =
-        KillOrder { source: executor, target, reason: alert.title.clone(), alert: Some(alert.id) };
-    match writing.order_kill(&Subject::indicator_rule(), order)? {
+    let new = NewCommand {
+        source: executor,
+        order: Order::KillProcess(target),
+        reason: alert.title.clone(),
+        alert: Some(alert.id),
+        seconds: None,
+    };
+    match writing.order_command(&Subject::indicator_rule(), new)? {
         Ok(_) | Err(OrderError::AlreadyOrdered(_)) => {}
         Err(OrderError::Refused(reason)) => {
             say(alert, &format!("{NOT_ORDERED}: {reason}"));
@@ -197,15 +204,18 @@ pub(crate) fn route(
     source: &Source,
     hostname: &str,
     process: &ProcessRef,
-) -> Option<(Source, Target)> {
+) -> Option<(Source, ProcessTarget)> {
     if &*source.dialect == Source::WATCHER
         && let Some(agent) = writing.derived.host_agent_on(hostname, &writing.rules.enrolled)
     {
         let target = writing.derived.bind(agent, process.pid, &process.name)?;
         return Some((agent.clone(), target));
     }
-    let target =
-        Target { pid: process.pid, start_time: process.start_time, name: process.name.clone() };
+    let target = ProcessTarget {
+        pid: process.pid,
+        start_time: process.start_time,
+        name: process.name.clone(),
+    };
     Some((source.clone(), target))
 }
 
@@ -221,7 +231,8 @@ fn confirm(writing: &mut Writing<'_>, source: &Source, events: &[Event]) -> Resu
         return Ok(());
     }
     for command in writing.open_commands(source)? {
-        if writing.derived.bind(source, command.target.pid, &command.target.name).is_some() {
+        let Order::KillProcess(target) = &command.order else { continue };
+        if writing.derived.bind(source, target.pid, &target.name).is_some() {
             continue;
         }
         let (state, result) = match command.state {

@@ -3,22 +3,24 @@
 use super::{Derived, StreamItem, Writing};
 use crate::keys::Enrolled;
 use crate::secrets::random_bytes;
-use ringwall_access::{Decision, KillProcess, Subject, authorise};
-use ringwall_event::{Command, CommandState, EventId, Source, Target, Timestamp};
+use ringwall_access::{Decision, OrderCommand, Subject, authorise};
+use ringwall_event::{Command, CommandState, EventId, Order, ProcessTarget, Source, Timestamp};
 use ringwall_store::{AuditRecord, StateStore, StoreError};
 use std::sync::Arc;
 
-/// A wish to end a process.
+/// A wish to have something done on a host.
 #[derive(Clone, Debug)]
-pub(crate) struct KillOrder {
+pub(crate) struct NewCommand {
     /// The client that shall do it.
     pub(crate) source: Source,
-    /// The process.
-    pub(crate) target: Target,
+    /// What, and to what.
+    pub(crate) order: Order,
     /// Why, one line.
     pub(crate) reason: String,
     /// The alert that it answers.
     pub(crate) alert: Option<EventId>,
+    /// After how many seconds it is void; as configured where nobody says.
+    pub(crate) seconds: Option<i64>,
 }
 
 /// Why nothing was ordered.
@@ -27,20 +29,20 @@ pub(crate) enum OrderError {
     /// The policy says no.
     #[error("{0}")]
     Refused(String),
-    /// There is an open command for the same process.
-    #[error("command `{0}` for this process is already open")]
+    /// There is an open command that orders the same.
+    #[error("command `{0}` orders the same and is still open")]
     AlreadyOrdered(String),
 }
 
 impl Writing<'_> {
-    /// Orders a kill if the policy permits it; either way one audit entry is left.
-    pub(crate) fn order_kill(
+    /// Orders what is wished for if the policy permits it; either way one audit entry is left.
+    pub(crate) fn order_command(
         &mut self,
         subject: &Subject,
-        order: KillOrder,
+        new: NewCommand,
     ) -> Result<Result<Command, OrderError>, StoreError> {
-        let open = self.session.open_commands(&order.source.to_string())?;
-        if let Some(same) = open.iter().find(|command| command.target == order.target) {
+        let open = self.session.open_commands(&new.source.to_string())?;
+        if let Some(same) = open.iter().find(|command| command.order == new.order) {
             return Ok(Err(OrderError::AlreadyOrdered(same.id.clone())));
         }
         if open.len() >= OPEN_COMMANDS_MAX {
@@ -48,13 +50,12 @@ impl Writing<'_> {
                 "{OPEN_COMMANDS_MAX} commands wait for this client already"
             ))));
         }
-        let hostname = match self.derived.hosts.get(&order.source) {
+        let hostname = match self.derived.hosts.get(&new.source) {
             Some(host) => host.hostname.clone(),
-            None => order.source.name.clone(),
+            None => new.source.name.clone(),
         };
-        let action =
-            KillProcess { source: order.source.clone(), hostname, target: order.target.clone() };
-        let decision = authorise(&self.rules.access, &action, subject, &order.reason, self.now);
+        let action = OrderCommand { source: new.source, hostname, order: new.order };
+        let decision = authorise(&self.rules.access, &action, subject, &new.reason, self.now);
         self.audit(decision.audit_entry())?;
         let permit = match decision {
             Decision::Permit(permit) => permit,
@@ -63,7 +64,8 @@ impl Writing<'_> {
             }
         };
         let id = command_id(self.now, open.len())?;
-        let command = permit.into_command(id, order.alert, self.now, self.rules.command_seconds);
+        let seconds = new.seconds.unwrap_or(self.rules.command_seconds);
+        let command = permit.into_command(id, new.alert, self.now, seconds);
         self.derived.open_commands.insert(command.source.clone());
         self.keep(&command)?;
         Ok(Ok(command))
@@ -125,7 +127,7 @@ impl Writing<'_> {
         let record = AuditRecord {
             time: self.now,
             actor: actor.to_owned(),
-            action: command.action.name().to_owned(),
+            action: command.order.action().name().to_owned(),
             subject: subject_text(&command),
             outcome: state.name().to_owned(),
             reason: command.result.clone().unwrap_or_default(),
@@ -179,9 +181,9 @@ impl Derived {
     }
 
     /// The process as this source knows it, if its name agrees: what a command can be bound to.
-    pub(crate) fn bind(&self, source: &Source, pid: i64, name: &str) -> Option<Target> {
+    pub(crate) fn bind(&self, source: &Source, pid: i64, name: &str) -> Option<ProcessTarget> {
         let process = self.hosts.get(source)?.detection.table.process(pid)?;
-        (process.process.name.eq_ignore_ascii_case(name)).then(|| Target {
+        (process.process.name.eq_ignore_ascii_case(name)).then(|| ProcessTarget {
             pid,
             start_time: process.process.start_time,
             name: process.process.name.clone(),
@@ -190,10 +192,7 @@ impl Derived {
 }
 
 fn subject_text(command: &Command) -> String {
-    format!(
-        "{} on {}: pid {} ({})",
-        command.id, command.source, command.target.pid, command.target.name
-    )
+    format!("{} on {}: {}", command.id, command.source, command.order.done_to())
 }
 
 /// `cmd_`, the time, how many are open already, and sixty-four random bits: those of one source sort by

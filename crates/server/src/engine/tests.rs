@@ -190,8 +190,8 @@ async fn a_known_bad_process_is_ordered_killed_once_and_audited() {
     let commands = fixture.commands().await;
     assert_eq!(commands.len(), 1, "{commands:?}");
     let command = commands.first().unwrap();
-    assert_eq!(command.target.pid, 4321);
-    assert!(command.target.start_time.is_some());
+    assert_eq!(command.order.process().unwrap().pid, 4321);
+    assert!(command.order.process().unwrap().start_time.is_some());
     assert_eq!(command.alert, Some(alert.id));
     assert!(command.id.starts_with("cmd_"));
     let audit = fixture.engine().read(|s| s.audit(None, 10)).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_watcher_client_cannot_have_a_process_killed_that_the_enrolled_agent_d
     fixture.take(&watcher, vec![picture(vec![claim(500, "evil.sh")])]).await;
     let commands = fixture.commands().await;
     assert_eq!(commands.len(), ordered_by_agent, "{commands:?}");
-    assert!(commands.iter().all(|command| command.target.pid == 501));
+    assert!(commands.iter().all(|command| command.order.process().unwrap().pid == 501));
     assert!(commands.iter().all(|command| command.source == agent));
 }
 

@@ -211,11 +211,14 @@ const OTHERS: &[Other] = &[
             "id" Text "id" "cmd_ and 32 hexadecimal digits; sorts by time.";
             "created" Time "created" "When it was ordered.";
             "state" Text "state" "queued, delivered, succeeded, failed, expired or withdrawn.";
-            "action" Text "body ->> '$.action'" "kill_process.";
+            "action" Text "body ->> '$.action'" "kill_process, collect_file, block_address and their like.";
             "source" Text "source" "The client that shall carry it out: dialect:name.";
             "process_pid" Integer "body ->> '$.target.pid'" "The process that is meant.";
             "process_name" Text "body ->> '$.target.name'" "The short name of its program.";
             "process_created_time" Time "body ->> '$.target.start_time'" "When that process started.";
+            "target_path" Text "body ->> '$.target.path'" "The file that is meant.";
+            "target_address" Text "body ->> '$.target.address'" "The address or network that is meant.";
+            "file_sha256" Text "body ->> '$.file.sha256'" "The SHA-256 of the file that it brought.";
             "reason" Text "body ->> '$.reason'" "Why.";
             "ordered_by" Text "body ->> '$.ordered_by'" "Who: rule:indicator, user:admin.";
             "alert" Text "lower(hex(alert))" "The id of the alert that it answers.";

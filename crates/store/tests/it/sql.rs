@@ -2,8 +2,8 @@
 
 use crate::{Fixture, call};
 use ringwall_event::{
-    Activity, Alert, AlertState, Command, CommandAction, CommandState, Event, EventId, Finding,
-    Process, ProcessRef, Severity, Source, Target, Timestamp,
+    Activity, Alert, AlertState, Command, CommandState, Event, EventId, Finding, Order, Process,
+    ProcessRef, ProcessTarget, Severity, Source, Timestamp,
 };
 use ringwall_store::sql::{HostEntry, QueryRequest, ScoreEntry, Surroundings, run_query, tables};
 use ringwall_store::{AuditRecord, StateStore};
@@ -49,8 +49,11 @@ fn sample() -> Fixture {
     let command = Command {
         id: "cmd_1".into(),
         source,
-        action: CommandAction::KillProcess,
-        target: Target { pid: 4711, start_time: None, name: "evil.sh".into() },
+        order: Order::KillProcess(ProcessTarget {
+            pid: 4711,
+            start_time: None,
+            name: "evil.sh".into(),
+        }),
         reason: "listed".into(),
         ordered_by: "rule:indicator".into(),
         alert: Some(alert.id),
@@ -61,6 +64,7 @@ fn sample() -> Fixture {
         finished: None,
         deliveries: 0,
         result: None,
+        file: None,
     };
     let audit = AuditRecord {
         time: Timestamp::from_micros(DAY),

@@ -1,16 +1,17 @@
 use super::super::Payload;
 use super::*;
-use ringwall_event::{
-    AlertState, CommandAction, CommandState, EventId, ProcessRef, Source, Target,
-};
+use ringwall_event::{AlertState, CommandState, EventId, Order, ProcessRef, ProcessTarget, Source};
 
 #[test]
 fn a_command_has_the_form_of_the_original() {
     let command = Command {
         id: "cmd_018bcfe56800".to_owned(),
         source: Source::new(Source::WATCHER, "mac.local"),
-        action: CommandAction::KillProcess,
-        target: Target { pid: 1234, start_time: None, name: "Malicious_App".into() },
+        order: Order::KillProcess(ProcessTarget {
+            pid: 1234,
+            start_time: None,
+            name: "Malicious_App".into(),
+        }),
         reason: "known bad process".to_owned(),
         ordered_by: "rule:indicator".to_owned(),
         alert: None,
@@ -21,6 +22,7 @@ fn a_command_has_the_form_of_the_original() {
         finished: None,
         deliveries: 0,
         result: None,
+        file: None,
     };
     assert_eq!(write_commands(&[]), "[]");
     let by_people = Command { ordered_by: "user:admin".to_owned(), ..command.clone() };

@@ -167,8 +167,9 @@ async fn a_known_bad_process_is_killed_by_a_signed_command() {
     assert_eq!(canonical_json(&value).as_bytes(), payload);
     let order: CommandPayload = serde_json::from_value(value).unwrap();
     assert_eq!(order.host, AGENT);
-    assert_eq!((order.target.pid, &*order.target.name), (4321, "evil.sh"));
-    assert_eq!(order.target.start_time, Some(Timestamp::from_micros(1_700_000_000_000_000)));
+    let target = order.order.process().unwrap();
+    assert_eq!((target.pid, &*target.name), (4321, "evil.sh"));
+    assert_eq!(target.start_time, Some(Timestamp::from_micros(1_700_000_000_000_000)));
     assert!(order.expires > order.issued);
     // Once handed out, it is not handed out again at once.
     assert_eq!(ask().send().await.json(), json!({"commands": []}));

@@ -82,7 +82,7 @@ async fn news_come_as_they_are_stored() {
             StreamEvent::Alert(row) => {
                 assert_eq!(row.process.as_ref().map(|process| process.pid), Some(4321));
             }
-            StreamEvent::Command(row) => assert_eq!(row.target.pid, 4321),
+            StreamEvent::Command(row) => assert_eq!(row.order.process().unwrap().pid, 4321),
             other => panic!("not asked for: {other:?}"),
         }
         seen.push(event.name());

@@ -15,7 +15,7 @@ async fn a_kill_goes_through_the_enrolled_agent_that_sees_the_process() {
     let commands = fixture.commands().await;
     assert_eq!(commands.len(), before, "the agent has its order already");
     assert!(commands.iter().all(|one| &*one.source.dialect == Source::HOST_AGENT));
-    assert!(commands[0].target.start_time.is_some());
+    assert!(commands[0].order.process().unwrap().start_time.is_some());
 }
 
 #[tokio::test]
