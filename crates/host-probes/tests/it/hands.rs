@@ -1,7 +1,8 @@
 use crate::programs::{Program, wait_for};
 use ringwall_event::Timestamp;
 use ringwall_host_probes::hands::{
-    EndedBy, KillError, KillOrder, Patience, Protected, identity, kill_process,
+    EndedBy, Halt, KillError, KillOrder, Patience, Protected, TreeError, continue_process, identity,
+    kill_process, kill_tree, stop_process,
 };
 use std::process::Command;
 use std::time::Duration;
@@ -172,4 +173,103 @@ fn a_start_time_is_the_same_at_every_look() {
     for _ in 0..50 {
         assert_eq!(identity(program.pid()).as_ref(), Some(&first));
     }
+}
+
+fn state_of(pid: u32) -> char {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    text.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
+#[test]
+fn a_process_is_halted_and_goes_on() {
+    let mut program = Program::sleep_named("halted");
+    let order = order(program.pid());
+    let none = Protected::default();
+    assert_eq!(continue_process(&order), Ok(Halt::Already));
+    assert_eq!(stop_process(&order, &none), Ok(Halt::Changed));
+    assert_eq!(state_of(program.pid()), 'T');
+    assert_eq!(stop_process(&order, &none), Ok(Halt::Already));
+    assert_eq!(continue_process(&order), Ok(Halt::Changed));
+    assert_ne!(state_of(program.pid()), 'T');
+
+    let named = KillOrder { name: Some("evil.sh".into()), ..order.clone() };
+    assert!(matches!(stop_process(&named, &none), Err(KillError::OtherName { .. })));
+    let names = Protected { names: vec!["halted".into()], ..Protected::default() };
+    assert!(matches!(stop_process(&order, &names), Err(KillError::Protected { .. })));
+    assert_ne!(state_of(program.pid()), 'T');
+    assert!(!program.has_ended());
+    kill_process(&order, &none, HASTE).unwrap();
+    assert_eq!(stop_process(&order, &none), Err(KillError::NotRunning(order.pid)));
+    assert_eq!(continue_process(&order), Err(KillError::NotRunning(order.pid)));
+}
+
+/// The pids of the processes whose arguments hold this word.
+fn running_with(word: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        // What has ended and waits to be reaped has no arguments.
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if arguments.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_tree_is_ended_whole() {
+    let word = format!("tree-{}", std::process::id());
+    let script = format!(
+        "(trap '' TERM; (sh -c 'sleep 1000; :' {word}) & sleep 1000; :) & sh -c 'sleep 1000; :' {word}; :"
+    );
+    let mut program = Program::copy_of("/bin/sh", "trunk", &["-c", &script, &word]);
+    wait_for("the tree stands", || running_with(&word).len() >= 4);
+    let other = Program::sleep_named("neighbour");
+    let killed = kill_tree(&order(program.pid()), &Protected::default(), HASTE).unwrap();
+    // Three shells of ours, one between them, and what each waits for.
+    assert!(killed.ended >= 6, "{killed:?}");
+    assert_eq!(killed.spared, []);
+    assert_eq!(running_with(&word), []);
+    assert!(program.has_ended());
+    assert_eq!(state_of(other.pid()), 'S');
+}
+
+#[test]
+fn a_protected_process_within_a_tree_is_spared() {
+    let word = format!("spared-{}", std::process::id());
+    let folder = std::env::temp_dir().join(&word);
+    std::fs::create_dir_all(&folder).unwrap();
+    let guarded = folder.join("guarded");
+    std::fs::copy("/bin/sleep", &guarded).unwrap();
+    let script = format!("{} 1000 & sleep 1000 & wait", guarded.display());
+    let mut program = Program::copy_of("/bin/sh", "trunk2", &["-c", &script, &word]);
+    let guarded = guarded.to_str().unwrap();
+    wait_for("both run", || running_with(guarded).len() == 1);
+    let protected = Protected { names: vec!["guarded".into()], ..Protected::default() };
+    let killed = kill_tree(&order(program.pid()), &protected, HASTE).unwrap();
+    let spared: Vec<&str> = killed.spared.iter().map(|spared| &*spared.name).collect();
+    assert_eq!(spared, ["guarded"]);
+    assert!(killed.spared[0].why.to_string().contains("protected list"));
+    assert!(program.has_ended());
+    let pid = killed.spared[0].pid;
+    assert_eq!(state_of(pid), 'S');
+    kill_process(&order(pid), &Protected::default(), HASTE).unwrap();
+    let own = KillOrder { pid: i64::from(std::process::id()), start_time: None, name: None };
+    let refused = kill_tree(&own, &Protected::default(), HASTE);
+    assert!(matches!(refused, Err(TreeError::Root(KillError::Protected { .. }))), "{refused:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Bounded to a few hundred, so that this machine survives it should it not be caught.
+#[test]
+fn what_forks_all_the_time_does_not_outrun_its_end() {
+    let word = format!("bomb-{}", std::process::id());
+    let script = r#"n=0; while [ $n -lt 300 ]; do sh -c 'while :; do sleep 0.01; sleep 0.01 & done' "$0" & n=$((n+1)); sleep 0.02; done; wait"#;
+    let mut program = Program::copy_of("/bin/sh", "bomb", &["-c", script, &word]);
+    wait_for("it grows", || running_with(&word).len() >= 10);
+    let killed = kill_tree(&order(program.pid()), &Protected::default(), HASTE).unwrap();
+    assert!(killed.ended >= 10, "{killed:?}");
+    assert!(program.has_ended());
+    assert_eq!(running_with(&word), []);
 }
