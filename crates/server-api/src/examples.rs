@@ -2,8 +2,8 @@
 
 use crate::*;
 use ringwall_event::{
-    Activity, AgentHealth, AlertState, CommandState, Connection, Container, EventId, Finding, Order,
-    Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
+    Activity, AgentHealth, AlertState, CommandState, Connection, Container, EventId, Finding,
+    Order, Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
 };
 use serde_json::json;
 

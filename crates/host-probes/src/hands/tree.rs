@@ -149,7 +149,8 @@ impl Tree {
                 return Ok(true);
             }
             let is_child = reader.read_of(pid, "stat", 4096).ok().is_some_and(|text| {
-                ProcessStat::parse(text).is_ok_and(|stat| self.members.contains_key(&stat.parent_pid))
+                ProcessStat::parse(text)
+                    .is_ok_and(|stat| self.members.contains_key(&stat.parent_pid))
             });
             if is_child {
                 found_new |= self.take_child(pid, protected);

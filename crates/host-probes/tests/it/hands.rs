@@ -1,8 +1,8 @@
 use crate::programs::{Program, wait_for};
 use ringwall_event::Timestamp;
 use ringwall_host_probes::hands::{
-    EndedBy, Halt, KillError, KillOrder, Patience, Protected, TreeError, continue_process, identity,
-    kill_process, kill_tree, stop_process,
+    EndedBy, Halt, KillError, KillOrder, Patience, Protected, TreeError, continue_process,
+    identity, kill_process, kill_tree, stop_process,
 };
 use std::process::Command;
 use std::time::Duration;
