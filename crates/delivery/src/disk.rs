@@ -1,0 +1,120 @@
+//! A spool that outlives its process.
+//!
+//! The folder holds numbered segment files of items ([`record`]), which are only ever appended to, and
+//! one state file ([`state`]) that was given its room when the spool was made. Appending is one
+//! `write(2)`; the beginning and the end of a batch, and every loss, are one write in place. So a
+//! SIGKILL at any moment changes no count, and a disk that is full cannot keep a loss from being counted.
+//!
+//! Only what was delivered, refused and is still there is counted by itself; whatever else was accepted
+//! was dropped. A damaged file therefore shows up as drops, never as silence.
+//!
+//! What a power cut may take is what was written since the last [`crate::Spool::sync`]: items that came
+//! since then are lost (and counted, as far as the state file reached the disk), and a batch that was
+//! begun since then may be delivered twice. [`Durability::Always`] waits for the disk each time instead.
+
+mod dead_letters;
+mod eviction;
+mod queue;
+pub mod record;
+mod recovery;
+mod segment;
+pub mod state;
+
+use crate::item::{Batch, BatchBounds, BatchId, Item};
+use crate::spool::{Appended, Settlement, Spool, SpoolError, SpoolStatus};
+use parking_lot::Mutex;
+use queue::Queue;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a disk spool lies and what it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskSettings {
+    /// Its folder; made where it is missing, for the owner alone.
+    pub folder: PathBuf,
+    /// So many bytes in all, dead letters aside. At least [`DiskSettings::BYTES_MIN`].
+    pub bytes_max: u64,
+    /// Dead letters are kept up to so many bytes, then the oldest go. None are kept with 0.
+    pub dead_bytes_max: u64,
+    /// When it waits for the disk.
+    pub durability: Durability,
+}
+
+impl DiskSettings {
+    /// No spool is held to less.
+    pub const BYTES_MIN: u64 = 64 << 10;
+
+    /// A spool of at most so many bytes, with 8 MiB of dead letters, that waits for the disk only in
+    /// [`crate::Spool::sync`].
+    pub fn new(folder: impl Into<PathBuf>, bytes_max: u64) -> Self {
+        Self {
+            folder: folder.into(),
+            bytes_max,
+            dead_bytes_max: 8 << 20,
+            durability: Durability::OnSync,
+        }
+    }
+}
+
+/// When a spool waits until what it wrote is on the disk. A kill of the process loses nothing either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// In [`crate::Spool::sync`].
+    #[default]
+    OnSync,
+    /// Before each answer: a power cut loses and repeats nothing, and each call takes as long as the disk.
+    Always,
+}
+
+/// Items on a disk. One process has it at a time.
+#[derive(Debug)]
+pub struct DiskSpool {
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl DiskSpool {
+    /// Opens the spool in a folder, or makes one there. All of it is read once: what waits is counted,
+    /// what is torn or damaged is passed over, counted and told in the log.
+    ///
+    /// # Errors
+    /// Where another process has it, or the folder cannot be used.
+    pub fn open(settings: DiskSettings) -> Result<Self, SpoolError> {
+        Ok(Self { queue: Arc::new(Mutex::new(Queue::open(settings)?)) })
+    }
+}
+
+impl Spool for DiskSpool {
+    async fn append(&self, items: Vec<Item>) -> Result<Appended, SpoolError> {
+        self.queue.lock().append(items)
+    }
+
+    async fn next_batch(
+        &self,
+        bounds: &BatchBounds,
+        label: &[u8],
+    ) -> Result<Option<Batch>, SpoolError> {
+        self.queue.lock().next_batch(bounds, label)
+    }
+
+    async fn settle(&self, id: BatchId, settlement: Settlement) -> Result<(), SpoolError> {
+        self.queue.lock().settle(id, &settlement)
+    }
+
+    fn status(&self) -> SpoolStatus {
+        self.queue.lock().status()
+    }
+
+    async fn sync(&self) -> Result<(), SpoolError> {
+        // Nobody waits for the disk while holding the queue.
+        let files = self.queue.lock().unsynced();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let synced = tokio::task::spawn_blocking(move || {
+            files.into_iter().try_for_each(|(path, file)| {
+                file.sync_data().map_err(SpoolError::file("cannot sync", path))
+            })
+        });
+        synced.await.unwrap_or_else(|error| Err(SpoolError::Remote(error.to_string())))
+    }
+}

@@ -1,0 +1,9 @@
+//! Spools and senders, with everything that goes wrong.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod compression;
+mod disk;
+mod folder;
+mod full_disk;
+mod model;
+mod sender;
