@@ -1,4 +1,4 @@
-use crate::{Permission, RefusalReason, Rules};
+use crate::{Permission, PermissionSet, RefusalReason, Rules};
 use ringwall_event::EventId;
 
 /// Something that [`authorise`](crate::authorise) decides about.
@@ -8,6 +8,11 @@ pub trait Action: Clone {
 
     /// What a person or program must be allowed to do.
     fn permission(&self) -> Permission;
+
+    /// What it gives to somebody else, who could then do it: nobody gives what they do not have.
+    fn grants(&self) -> PermissionSet {
+        PermissionSet::default()
+    }
 
     /// To what it is done, one line for people: `host-agent:web-1 pid 42 evil.sh`.
     fn done_to(&self) -> String;
@@ -44,11 +49,15 @@ pub enum Change {
         kind: String,
         /// What is listed.
         value: String,
+        /// Whether a match orders the kill.
+        kills: bool,
     },
     /// Put many things on the list at once.
     ImportIndicators {
         /// How many.
         count: usize,
+        /// Whether a match of one of them orders the kill.
+        kills: bool,
     },
     /// Take something off the list.
     RemoveIndicator {
@@ -73,6 +82,8 @@ pub enum Change {
     CreateToken {
         /// The token's name.
         name: String,
+        /// What its holder may do.
+        grants: PermissionSet,
     },
     /// Take a token away.
     DeleteToken {
@@ -122,19 +133,30 @@ impl Action for Change {
         }
     }
 
+    fn grants(&self) -> PermissionSet {
+        match self {
+            // A rule of ours orders it then, in the name of whoever listed the thing.
+            Self::AddIndicator { kills: true, .. } | Self::ImportIndicators { kills: true, .. } => {
+                [Permission::OrderCommands].into_iter().collect()
+            }
+            Self::CreateToken { grants, .. } => *grants,
+            _ => PermissionSet::default(),
+        }
+    }
+
     fn done_to(&self) -> String {
         match self {
             Self::WithdrawCommand { command } => command.clone(),
             Self::AcknowledgeAlert { alert } | Self::ResolveAlert { alert } => {
                 format!("alert {alert}")
             }
-            Self::AddIndicator { kind, value } => format!("{kind} {value}"),
-            Self::ImportIndicators { count } => format!("{count} indicators"),
+            Self::AddIndicator { kind, value, .. } => format!("{kind} {value}"),
+            Self::ImportIndicators { count, .. } => format!("{count} indicators"),
             Self::RemoveIndicator { indicator } => format!("indicator {indicator}"),
             Self::CreateKey { kind, name } | Self::DeleteKey { kind, name } => {
                 format!("{kind} {name}")
             }
-            Self::CreateToken { name } => format!("token {name}"),
+            Self::CreateToken { name, .. } => format!("token {name}"),
             Self::DeleteToken { token } => format!("token {token}"),
             Self::AddHold { name } | Self::RemoveHold { name } => format!("hold {name}"),
         }

@@ -141,6 +141,14 @@ pub enum RefusalReason {
         /// What they lack.
         permission: Permission,
     },
+    /// The action would give somebody what the subject does not have.
+    #[error("`{subject}` cannot give {permission}, which it does not have itself")]
+    MissingGrant {
+        /// Who wanted it.
+        subject: String,
+        /// What they lack.
+        permission: Permission,
+    },
     /// One of our rules wanted what the configuration does not let it do by itself.
     #[error("`{subject}` may not {action} by itself")]
     NotAutomatic {
@@ -219,11 +227,17 @@ fn may<A: Action>(rules: &Rules, action: &A, subject: &Subject) -> Result<(), Re
             subject: one_line(&subject.to_string()),
             action: action.name(),
         }),
-        _ if subject.may(permission) => Ok(()),
-        _ => Err(RefusalReason::MissingPermission {
+        _ if !subject.may(permission) => Err(RefusalReason::MissingPermission {
             subject: one_line(&subject.to_string()),
             permission,
         }),
+        _ => match action.grants().without(subject.permissions()).iter().next() {
+            None => Ok(()),
+            Some(permission) => Err(RefusalReason::MissingGrant {
+                subject: one_line(&subject.to_string()),
+                permission,
+            }),
+        },
     }
 }
 
@@ -291,16 +305,46 @@ mod tests {
             Some(RefusalReason::MissingPermission { subject: subject.to_string(), permission })
         };
         let kill = kill("host-agent", "web-2", 9, "evil.sh");
-        let token = Change::CreateToken { name: "ci".into() };
+        let token = Change::CreateToken { name: "ci".into(), grants: Role::Admin.permissions() };
         check_decision(&kill, &user(Role::Admin), None);
-        check_decision(&kill, &user(Role::Analyst), None);
+        check_decision(&kill, &user(Role::Responder), None);
+        let analyst = user(Role::Analyst);
+        check_decision(&kill, &analyst, lacks(&analyst, Permission::OrderCommands));
         let reader = user(Role::ReadOnly);
         check_decision(&kill, &reader, lacks(&reader, Permission::OrderCommands));
-        let program = Subject::Token { name: "ci".into(), role: Role::ReadOnly };
+        let program = Subject::Token { name: "ci".into(), role: Role::ReadOnly, scopes: None };
         check_decision(&kill, &program, lacks(&program, Permission::OrderCommands));
         check_decision(&token, &user(Role::Admin), None);
-        let analyst = user(Role::Analyst);
         check_decision(&token, &analyst, lacks(&analyst, Permission::ChangeTokens));
+    }
+
+    #[test]
+    fn nobody_gives_what_they_do_not_have() {
+        use Permission as P;
+        let lacks = |subject: &Subject, permission| {
+            Some(RefusalReason::MissingGrant { subject: subject.to_string(), permission })
+        };
+        let scoped = |scopes: &[P]| Subject::Token {
+            name: "ci".into(),
+            role: Role::Admin,
+            scopes: Some(scopes.iter().copied().collect()),
+        };
+        let token = |grants: &[P]| Change::CreateToken {
+            name: "new".into(),
+            grants: grants.iter().copied().collect(),
+        };
+        let maker = scoped(&[P::ChangeTokens, P::ReadAlerts]);
+        check_decision(&token(&[P::ReadAlerts]), &maker, None);
+        check_decision(&token(&[P::ChangeTokens, P::ReadAlerts]), &maker, None);
+        check_decision(&token(&[P::ReadAlerts, P::ReadKeys]), &maker, lacks(&maker, P::ReadKeys));
+        let list =
+            |kills| Change::AddIndicator { kind: "process".into(), value: "evil.sh".into(), kills };
+        let analyst = user(Role::Analyst);
+        check_decision(&list(false), &analyst, None);
+        check_decision(&list(true), &analyst, lacks(&analyst, P::OrderCommands));
+        check_decision(&list(true), &user(Role::Responder), None);
+        let import = Change::ImportIndicators { count: 2, kills: true };
+        check_decision(&import, &analyst, lacks(&analyst, P::OrderCommands));
     }
 
     #[test]
@@ -369,7 +413,7 @@ mod tests {
     #[test]
     fn a_command_is_what_was_permitted() {
         let action = kill("host-agent", "web-2", 9, "evil.sh");
-        let permit = authorise(&rules(), &action, &user(Role::Analyst), "bad\nnews", NOW)
+        let permit = authorise(&rules(), &action, &user(Role::Responder), "bad\nnews", NOW)
             .into_result()
             .unwrap();
         let command = permit.into_command("cmd_1".into(), None, NOW, 300);

@@ -1,142 +1,40 @@
+use crate::{Permission, PermissionSet};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a person or program may do, as a named set of permissions.
+/// What a person or program may do, as a named set of permissions. Each includes all of the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything, keys and tokens included.
+    /// Everything: keys, tokens, people and legal holds included.
     Admin,
-    /// Reads, handles alerts, orders commands, keeps indicators.
+    /// An analyst who also orders commands to hosts.
+    Responder,
+    /// Reads, handles alerts, keeps indicators; orders nothing.
     Analyst,
     /// Reads what was observed and concluded.
     ReadOnly,
 }
 
-/// One area of the API, to read or to change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Permission {
-    /// See hosts, their processes and connections, and the overview.
-    ReadHosts,
-    /// See single events.
-    ReadEvents,
-    /// See alerts.
-    ReadAlerts,
-    /// See commands and their results.
-    ReadCommands,
-    /// See risk scores.
-    ReadScores,
-    /// See indicators.
-    ReadIndicators,
-    /// See the audit entries: who did what.
-    ReadAudit,
-    /// See which keys there are; never their secrets.
-    ReadKeys,
-    /// See which tokens there are; never their secrets.
-    ReadTokens,
-    /// See legal holds.
-    ReadHolds,
-    /// Acknowledge and resolve alerts.
-    HandleAlerts,
-    /// Order and withdraw commands to hosts.
-    OrderCommands,
-    /// Have hosts bring copies of their files, and read these.
-    CollectFiles,
-    /// Add, import and remove indicators.
-    ChangeIndicators,
-    /// Create and delete the keys of agents.
-    ChangeKeys,
-    /// Create and delete tokens.
-    ChangeTokens,
-    /// Put legal holds into force and lift them.
-    ChangeHolds,
-}
-
-impl Permission {
-    /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::ReadHosts,
-        Self::ReadEvents,
-        Self::ReadAlerts,
-        Self::ReadCommands,
-        Self::ReadScores,
-        Self::ReadIndicators,
-        Self::ReadAudit,
-        Self::ReadKeys,
-        Self::ReadTokens,
-        Self::ReadHolds,
-        Self::HandleAlerts,
-        Self::OrderCommands,
-        Self::CollectFiles,
-        Self::ChangeIndicators,
-        Self::ChangeKeys,
-        Self::ChangeTokens,
-        Self::ChangeHolds,
-    ];
-
-    /// The lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ReadHosts => "read_hosts",
-            Self::ReadEvents => "read_events",
-            Self::ReadAlerts => "read_alerts",
-            Self::ReadCommands => "read_commands",
-            Self::ReadScores => "read_scores",
-            Self::ReadIndicators => "read_indicators",
-            Self::ReadAudit => "read_audit",
-            Self::ReadKeys => "read_keys",
-            Self::ReadTokens => "read_tokens",
-            Self::ReadHolds => "read_holds",
-            Self::HandleAlerts => "handle_alerts",
-            Self::OrderCommands => "order_commands",
-            Self::CollectFiles => "collect_files",
-            Self::ChangeIndicators => "change_indicators",
-            Self::ChangeKeys => "change_keys",
-            Self::ChangeTokens => "change_tokens",
-            Self::ChangeHolds => "change_holds",
-        }
-    }
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 impl Role {
     /// All of them, the mightiest first.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Analyst, Self::ReadOnly];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Responder, Self::Analyst, Self::ReadOnly];
 
     /// Whether the role includes this permission.
     pub const fn allows(self, permission: Permission) -> bool {
-        use Permission as P;
-        match permission {
-            P::ReadHosts
-            | P::ReadEvents
-            | P::ReadAlerts
-            | P::ReadCommands
-            | P::ReadScores
-            | P::ReadIndicators => true,
-            P::ReadAudit
-            | P::ReadHolds
-            | P::HandleAlerts
-            | P::OrderCommands
-            | P::CollectFiles
-            | P::ChangeIndicators => {
-                matches!(self, Self::Admin | Self::Analyst)
-            }
-            P::ReadKeys | P::ReadTokens | P::ChangeKeys | P::ChangeTokens | P::ChangeHolds => {
-                matches!(self, Self::Admin)
-            }
-        }
+        self.rank() >= permission.least_role().rank()
+    }
+
+    /// All that the role includes.
+    pub fn permissions(self) -> PermissionSet {
+        Permission::ALL.iter().copied().filter(|permission| self.allows(*permission)).collect()
     }
 
     /// The lower-case name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Admin => "admin",
+            Self::Responder => "responder",
             Self::Analyst => "analyst",
             Self::ReadOnly => "read_only",
         }
@@ -145,6 +43,15 @@ impl Role {
     /// The role of this lower-case name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Admin => 3,
+            Self::Responder => 2,
+            Self::Analyst => 1,
+            Self::ReadOnly => 0,
+        }
     }
 }
 
@@ -161,41 +68,32 @@ mod tests {
     #[test]
     fn the_table_of_roles() {
         use Permission as P;
-        check(Role::Admin, &P::ALL);
+        let read_only = [
+            P::ReadHosts,
+            P::ReadEvents,
+            P::ReadAlerts,
+            P::ReadCommands,
+            P::ReadScores,
+            P::ReadIndicators,
+        ];
+        let analyst = [P::ReadAudit, P::ReadHolds, P::HandleAlerts, P::ChangeIndicators];
+        check(Role::ReadOnly, &[&read_only[..]]);
+        check(Role::Analyst, &[&read_only[..], &analyst]);
         check(
-            Role::Analyst,
-            &[
-                P::ReadHosts,
-                P::ReadEvents,
-                P::ReadAlerts,
-                P::ReadCommands,
-                P::ReadScores,
-                P::ReadIndicators,
-                P::ReadAudit,
-                P::ReadHolds,
-                P::HandleAlerts,
-                P::OrderCommands,
-                P::CollectFiles,
-                P::ChangeIndicators,
-            ],
+            Role::Responder,
+            &[&read_only[..], &analyst, &[P::OrderCommands, P::CollectFiles]],
         );
-        check(
-            Role::ReadOnly,
-            &[
-                P::ReadHosts,
-                P::ReadEvents,
-                P::ReadAlerts,
-                P::ReadCommands,
-                P::ReadScores,
-                P::ReadIndicators,
-            ],
-        );
+        check(Role::Admin, &[P::ALL]);
     }
 
     #[track_caller]
-    fn check(role: Role, expected: &[Permission]) {
-        let allowed: Vec<_> = Permission::ALL.into_iter().filter(|p| role.allows(*p)).collect();
-        assert_eq!(allowed, expected, "role {role}");
+    fn check(role: Role, expected: &[&[Permission]]) {
+        let expected: PermissionSet =
+            expected.iter().flat_map(|list| list.iter().copied()).collect();
+        assert_eq!(role.permissions(), expected, "role {role}");
+        for permission in Permission::ALL {
+            assert_eq!(role.allows(*permission), expected.contains(*permission), "{permission}");
+        }
     }
 
     #[test]

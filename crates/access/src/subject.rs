@@ -1,4 +1,4 @@
-use crate::{Permission, Role};
+use crate::{Permission, PermissionSet, Role};
 use std::fmt;
 
 /// Who wants to act: a person, a program with a token, or one of our own rules.
@@ -16,8 +16,10 @@ pub enum Subject {
     Token {
         /// The name the token was given.
         name: String,
-        /// What it may do.
+        /// What it may do at most.
         role: Role,
+        /// What of that it may do; none for all of it.
+        scopes: Option<PermissionSet>,
     },
     /// A rule of ours that acts by itself; may do only what the configuration lists for it.
     Rule {
@@ -40,9 +42,18 @@ impl Subject {
         }
     }
 
-    /// Whether the subject's role includes this permission; never for rules.
+    /// What the role includes, narrowed by the scopes; nothing for rules.
+    pub fn permissions(&self) -> PermissionSet {
+        match self {
+            Self::User { role, .. } | Self::Token { role, scopes: None, .. } => role.permissions(),
+            Self::Token { role, scopes: Some(scopes), .. } => role.permissions().and(*scopes),
+            Self::Rule { .. } => PermissionSet::default(),
+        }
+    }
+
+    /// Whether the subject has this permission; never for rules.
     pub fn may(&self, permission: Permission) -> bool {
-        self.role().is_some_and(|role| role.allows(permission))
+        self.permissions().contains(permission)
     }
 }
 
@@ -54,5 +65,31 @@ impl fmt::Display for Subject {
             Self::Token { name, .. } => write!(f, "token:{name}"),
             Self::Rule { name } => write!(f, "rule:{name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_narrow_and_never_widen() {
+        use Permission as P;
+        let token = |role, scopes: Option<&[P]>| Subject::Token {
+            name: "ci".into(),
+            role,
+            scopes: scopes.map(|scopes| scopes.iter().copied().collect()),
+        };
+        check(&token(Role::ReadOnly, None), P::ReadAlerts, true);
+        check(&token(Role::ReadOnly, Some(&[P::ReadAlerts])), P::ReadAlerts, true);
+        check(&token(Role::ReadOnly, Some(&[P::ReadAlerts])), P::ReadEvents, false);
+        check(&token(Role::ReadOnly, Some(&[P::OrderCommands])), P::OrderCommands, false);
+        check(&token(Role::Admin, Some(&[])), P::ReadHosts, false);
+        check(&Subject::indicator_rule(), P::ReadHosts, false);
+    }
+
+    #[track_caller]
+    fn check(subject: &Subject, permission: Permission, expected: bool) {
+        assert_eq!(subject.may(permission), expected, "{subject:?} {permission}");
     }
 }

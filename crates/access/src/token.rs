@@ -1,4 +1,4 @@
-use crate::Role;
+use crate::{PermissionSet, Role, Subject};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringwall_event::Timestamp;
@@ -21,8 +21,11 @@ pub struct TokenRecord {
     pub id: String,
     /// What people call it.
     pub name: String,
-    /// What its holder may do.
+    /// What its holder may do at most.
     pub role: Role,
+    /// What of that its holder may do; none for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<PermissionSet>,
     /// SHA-256 of the secret, in URL-safe base64.
     pub secret_digest: String,
     /// When it was made.
@@ -36,6 +39,7 @@ impl TokenRecord {
     pub fn create(
         name: &str,
         role: Role,
+        scopes: Option<PermissionSet>,
         expires: Option<Timestamp>,
         random: &[u8; 40],
         now: Timestamp,
@@ -47,11 +51,17 @@ impl TokenRecord {
             id,
             name: name.into(),
             role,
+            scopes,
             secret_digest: digest(secret),
             created: now,
             expires,
         };
         NewToken { record, text }
+    }
+
+    /// Its holder, as [`authorise`](crate::authorise) wants to know them.
+    pub fn subject(&self) -> Subject {
+        Subject::Token { name: self.name.clone(), role: self.role, scopes: self.scopes }
     }
 
     /// Checks a presented token against this record, in constant time.
@@ -77,6 +87,7 @@ impl fmt::Debug for TokenRecord {
             .field("id", &self.id)
             .field("name", &self.name)
             .field("role", &self.role)
+            .field("scopes", &self.scopes)
             .field("expires", &self.expires)
             .finish_non_exhaustive()
     }
@@ -146,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_token_is_read_and_checked() {
-        let token = TokenRecord::create("ci", Role::Analyst, None, &[0xab; 40], NOW);
+        let token = TokenRecord::create("ci", Role::Analyst, None, None, &[0xab; 40], NOW);
         let text = text(&token);
         assert_eq!(text, "rwt_abababababababab_q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s");
         let presented = PresentedToken::parse(&text).unwrap();
@@ -155,6 +166,8 @@ mod tests {
         let stored = serde_json::to_string(&token.record).unwrap();
         assert!(!stored.contains("q6urq6"), "{stored}");
         assert_eq!(serde_json::from_str::<TokenRecord>(&stored).unwrap(), token.record);
+        // Tokens of earlier versions have no scopes, and may all that their role includes.
+        assert!(!stored.contains("scopes"), "{stored}");
         for printed in [format!("{token:?}"), format!("{presented:?}")] {
             assert!(!printed.contains("q6urq6"), "{printed}");
             assert!(!printed.contains(&token.record.secret_digest), "{printed}");
@@ -164,7 +177,7 @@ mod tests {
     #[test]
     fn expiry_is_exact() {
         let expires = Some(NOW.plus_seconds(60));
-        let token = TokenRecord::create("ci", Role::Admin, expires, &[1; 40], NOW);
+        let token = TokenRecord::create("ci", Role::Admin, None, expires, &[1; 40], NOW);
         let presented = PresentedToken::parse(&text(&token)).unwrap();
         assert_eq!(token.record.check(&presented, NOW.plus_seconds(59)), Ok(()));
         assert_eq!(token.record.check(&presented, NOW.plus_seconds(60)), Err(TokenError::Expired));
@@ -198,8 +211,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_token_opens_its_record_and_no_other(a in random(), b in random()) {
-            let first = TokenRecord::create("a", Role::Admin, None, &a, NOW);
-            let second = TokenRecord::create("b", Role::Admin, None, &b, NOW);
+            let first = TokenRecord::create("a", Role::Admin, None, None, &a, NOW);
+            let second = TokenRecord::create("b", Role::Admin, None, None, &b, NOW);
             let presented = PresentedToken::parse(&text(&first)).unwrap();
             prop_assert_eq!(first.record.check(&presented, NOW), Ok(()));
             prop_assume!(a != b);

@@ -229,6 +229,7 @@ pub(crate) fn token() -> TokenRow {
         id: "tok_5f2c9d1e".into(),
         name: "ci".into(),
         role: Role::ReadOnly,
+        scopes: Some(vec!["read_alerts".into(), "read_hosts".into()]),
         created: seconds_ago(3600),
         expires: Some(seconds_ago(-86_400 * 30)),
         last_used: None,
@@ -349,7 +350,14 @@ pub(crate) fn signed_commands() -> SignedCommands {
 }
 
 pub(crate) fn session() -> Session {
-    Session { user: "admin".into(), role: Role::Admin, csrf: "fPZcO2nE4mJ8xqTQd1yVhA".into() }
+    Session {
+        user: "ada".into(),
+        role: Role::ReadOnly,
+        permissions: ["read_hosts", "read_events", "read_alerts", "read_commands", "read_scores"]
+            .map(str::to_owned)
+            .to_vec(),
+        csrf: "fPZcO2nE4mJ8xqTQd1yVhA".into(),
+    }
 }
 
 pub(crate) fn query_request() -> QueryRequest {

@@ -21,8 +21,11 @@ pub struct SessionRequest {
 pub struct Session {
     /// The name of the user, or of the token.
     pub user: String,
-    /// What they may do.
+    /// What they may do at most.
     pub role: Role,
+    /// What they may do, by name: all that the role includes, or what of it a token is narrowed to.
+    #[serde(default)]
+    pub permissions: Vec<String>,
     /// To be sent as `X-Ringwall-CSRF` with every request that changes something, where the cookie
     /// is the credential. Empty for a token.
     pub csrf: SecretText,
@@ -34,20 +37,24 @@ pub struct Session {
 pub enum Role {
     /// Everything, keys and tokens included.
     Admin,
-    /// Sees everything, works on alerts, orders kills, keeps the indicators.
+    /// An analyst who also orders commands to hosts.
+    Responder,
+    /// Sees everything but keys, tokens and users; works on alerts, keeps the indicators. Orders
+    /// nothing.
     Analyst,
-    /// Sees everything but keys and tokens, changes nothing.
+    /// Sees what was observed and concluded, changes nothing.
     ReadOnly,
 }
 
 impl Role {
     /// All of them, the mightiest first.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Analyst, Self::ReadOnly];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Responder, Self::Analyst, Self::ReadOnly];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Admin => "admin",
+            Self::Responder => "responder",
             Self::Analyst => "analyst",
             Self::ReadOnly => "read_only",
         }

@@ -11,8 +11,12 @@ pub struct TokenRow {
     pub id: String,
     /// What it is for.
     pub name: String,
-    /// What it may do.
+    /// What it may do at most.
     pub role: Role,
+    /// The permissions it is narrowed to; none: all of its role.
+    #[serde(default)]
+    #[schema(example = json!(["read_alerts"]))]
+    pub scopes: Option<Vec<String>>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -31,8 +35,13 @@ pub struct TokenRequest {
     /// What it is for, 1 to 128 characters.
     #[schema(min_length = 1, max_length = 128, example = "ci")]
     pub name: String,
-    /// What it may do.
+    /// What it may do at most.
     pub role: Role,
+    /// Narrows the role to these permissions, by name: `read_alerts`, `order_commands`. What the
+    /// role does not include is not added. All of the role where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, example = json!(["read_alerts"]))]
+    pub scopes: Option<Vec<String>>,
     /// After how many days it ends, 1 to 3650; never where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3650)]

@@ -74,7 +74,7 @@ impl FirstCredentials {
 
 fn make(database: &Database, path: &Path, with_user: bool) -> anyhow::Result<CredentialsFile> {
     let random = random_bytes::<40>()?;
-    let token = TokenRecord::create("first administrator", Role::Admin, None, &random, now());
+    let token = TokenRecord::create("first administrator", Role::Admin, None, None, &random, now());
     let password = if with_user { Some(readable_password()?) } else { None };
     let user = match &password {
         None => None,

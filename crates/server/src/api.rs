@@ -10,6 +10,7 @@ mod guard;
 mod page;
 mod problem;
 mod query;
+mod role;
 mod sign_in_state;
 
 mod agents;

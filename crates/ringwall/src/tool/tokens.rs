@@ -22,6 +22,7 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   ringwall tokens create ci --role read_only --expires-in-days 30
+  ringwall tokens create pager --role analyst --scope read_alerts --scope handle_alerts
   ringwall tokens delete tok_5f2c9d1e";
 
 #[derive(Debug, Subcommand)]
@@ -33,9 +34,17 @@ enum Action {
         /// What it is for
         #[arg(value_name = "NAME")]
         name: String,
-        /// What it may do: admin, analyst, read_only
+        /// What it may do at most: admin, responder, analyst, read_only
         #[arg(long, value_name = "ROLE", value_parser = role)]
         role: Role,
+        /// Narrow it to this permission of the role; may be given several times
+        ///
+        /// read_hosts, read_events, read_alerts, read_commands, read_scores, read_indicators; from
+        /// analyst on read_audit, read_holds, handle_alerts, change_indicators; from responder on
+        /// order_commands; the rest is for admin: read_keys, read_tokens, read_users, change_keys,
+        /// change_tokens, change_holds, change_users.
+        #[arg(long = "scope", value_name = "PERMISSION", value_delimiter = ',')]
+        scopes: Vec<String>,
         /// After how many days it ends; never where it is not given
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
         expires_in_days: Option<u32>,
@@ -49,7 +58,7 @@ enum Action {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::from_name(text).ok_or_else(|| "one of admin, analyst, read_only".to_owned())
+    Role::from_name(text).ok_or_else(|| "one of admin, responder, analyst, read_only".to_owned())
 }
 
 pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
@@ -58,8 +67,9 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
             let rows = asking.client.tokens().take(usize::MAX).await?;
             asking.out.list(&rows, |rows| table(rows, now()), "no tokens")?;
         }
-        Some(Action::Create { name, role, expires_in_days }) => {
-            let request = TokenRequest { name, role, expires_in_days };
+        Some(Action::Create { name, role, scopes, expires_in_days }) => {
+            let scopes = (!scopes.is_empty()).then_some(scopes);
+            let request = TokenRequest { name, role, scopes, expires_in_days };
             let token = asking.client.create_token(&request).await?;
             asking.out.one(&token, |token| format!("{}\n", token.token.expose()))?;
             if !asking.out.json {
@@ -83,6 +93,7 @@ fn table(rows: &[TokenRow], now: Timestamp) -> Table {
         Column::new("TOKEN"),
         Column::new("NAME").flexible(),
         Column::new("ROLE"),
+        Column::new("ONLY").flexible(),
         Column::new("MADE").right(),
         Column::new("USED").right(),
         Column::new("ENDS").right(),
@@ -98,6 +109,10 @@ fn table(rows: &[TokenRow], now: Timestamp) -> Table {
             Cell::new(&row.id),
             Cell::new(&row.name),
             Cell::new(row.role.name()),
+            match &row.scopes {
+                Some(scopes) => Cell::new(scopes.join(", ")),
+                None => Cell::styled("all of it", Style::Faint),
+            },
             Cell::new(ago(now, row.created)),
             when(row.last_used),
             ends,

@@ -315,7 +315,10 @@ fn access() -> Vec<Described> {
             .tag("access")
             .takes::<TokenRequest>(
                 true,
-                json!({ "name": "ci", "role": "read_only", "expires_in_days": 30 }),
+                json!({
+                    "name": "ci", "role": "read_only", "scopes": ["read_alerts"],
+                    "expires_in_days": 30,
+                }),
             )
             .answers::<TokenCreated>(
                 201,

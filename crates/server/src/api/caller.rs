@@ -192,7 +192,8 @@ async fn check_token(server: &Server, text: &str) -> Result<Option<(String, Subj
         return Ok(None);
     }
     server.sign_in.tokens_used.lock().insert(record.id.clone(), now);
-    Ok(Some((record.id, Subject::Token { name: record.name, role: record.role })))
+    let subject = record.subject();
+    Ok(Some((record.id, subject)))
 }
 
 async fn token_record(server: &Server, id: &str) -> Result<Option<TokenRecord>, StoreError> {

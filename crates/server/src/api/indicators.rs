@@ -9,7 +9,7 @@ use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::Change;
+use ringwall_access::{Change, Permission};
 use ringwall_detection::{
     IMPORT_BYTES_MAX, IMPORT_ITEMS_MAX, Import, Indicator, IndicatorAction, IndicatorKind,
     IndicatorOrigin, IndicatorValue, REFUSED_MAX, import_json, import_text,
@@ -65,10 +65,12 @@ pub(super) async fn add(
     let value = IndicatorValue::parse(kind(request.kind), &request.value)
         .map_err(|error| Problem::invalid_field("value", error.to_string()))?;
     let mut indicator = Indicator::new(value, IndicatorOrigin::User, server.now());
-    adjust(&mut indicator, request.action, request.severity, request.note.as_deref());
+    let action = wanted_action(&caller, request.action);
+    adjust(&mut indicator, action, request.severity, request.note.as_deref());
     let action = Change::AddIndicator {
         kind: indicator.kind().name().to_owned(),
         value: indicator.value().to_string(),
+        kills: indicator.action == IndicatorAction::Kill,
     };
     let reason = request.note.unwrap_or_default();
     let permit = permit(&server, &caller, &action, &reason).await?;
@@ -90,11 +92,15 @@ pub(super) async fn import(
 ) -> Result<Json<IndicatorImportAnswer>, ApiError> {
     let now = server.now();
     let mut import = read(&request, now)?;
+    let action = wanted_action(&caller, request.action);
     for indicator in &mut import.indicators {
         indicator.origin = IndicatorOrigin::Import;
-        adjust(indicator, request.action, request.severity, request.note.as_deref());
+        adjust(indicator, action, request.severity, request.note.as_deref());
     }
-    let action = Change::ImportIndicators { count: import.indicators.len() };
+    let action = Change::ImportIndicators {
+        count: import.indicators.len(),
+        kills: import.indicators.iter().any(|listed| listed.action == IndicatorAction::Kill),
+    };
     let reason = request.note.unwrap_or_default();
     let permit = permit(&server, &caller, &action, &reason).await?;
     let added = indicators::add(&server.engine, import.indicators, move |writing| {
@@ -132,6 +138,16 @@ pub(super) async fn remove(
 fn no_room() -> ApiError {
     let detail = format!("the list holds at most {INDICATORS_MAX} indicators; some found no room");
     ApiError::new(ProblemKind::Conflict, detail)
+}
+
+/// Where nothing is said, whoever may not order kills does not list things that order them either.
+fn wanted_action(
+    caller: &Caller,
+    given: Option<wire::IndicatorAction>,
+) -> Option<wire::IndicatorAction> {
+    let alone =
+        (!caller.subject.may(Permission::OrderCommands)).then_some(wire::IndicatorAction::Alert);
+    given.or(alone)
 }
 
 fn adjust(

@@ -1,6 +1,7 @@
 use super::body::{Json, json};
 use super::caller::{Caller, Credential, SESSION_COOKIE, csrf_key};
 use super::problem::ApiError;
+use super::role::{permission_names, wire_role};
 use crate::accounts::{USERS, UserRecord};
 use crate::secrets::random_bytes;
 use crate::server::Server;
@@ -8,7 +9,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringwall_access::{AuditEntry, Outcome, csrf_value, verify_password};
-use ringwall_server_api::{Problem, ProblemKind, Role, SecretText, Session, SessionRequest};
+use ringwall_server_api::{Problem, ProblemKind, SecretText, Session, SessionRequest};
 use ringwall_signing::Secret;
 use ringwall_store::StateStore;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -59,7 +60,8 @@ pub(super) async fn sign_in(
     let new = server.sign_in.sessions.lock().open(&user, record.role, &random, server.now());
     let body = Session {
         user,
-        role: role(record.role),
+        role: wire_role(record.role),
+        permissions: permission_names(record.role.permissions()),
         csrf: SecretText::from(csrf_value(csrf_key(&server), &new.session)),
     };
     let mut response = json(StatusCode::OK, &body);
@@ -75,7 +77,8 @@ pub(super) async fn show(State(server): State<Arc<Server>>, caller: Caller) -> J
     };
     Json(Session {
         user: caller.name().to_owned(),
-        role: role(caller.role()),
+        role: wire_role(caller.role()),
+        permissions: permission_names(caller.subject.permissions()),
         csrf: SecretText::from(csrf),
     })
 }
@@ -95,15 +98,6 @@ pub(super) async fn sign_out(
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, "", 0, &headers)?;
     Ok(response)
-}
-
-/// The role as the API names it.
-pub(super) const fn role(role: ringwall_access::Role) -> Role {
-    match role {
-        ringwall_access::Role::Admin => Role::Admin,
-        ringwall_access::Role::Analyst => Role::Analyst,
-        ringwall_access::Role::ReadOnly => Role::ReadOnly,
-    }
 }
 
 /// Hashes off the threads that serve requests, a few at a time.

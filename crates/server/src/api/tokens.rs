@@ -3,16 +3,16 @@ use super::caller::Caller;
 use super::decide::permit;
 use super::problem::ApiError;
 use super::query::{InPath, not_found};
-use super::session::role;
+use super::role::{our_role, permission_names, scopes, wire_role};
 use crate::accounts::TOKENS;
 use crate::secrets::random_bytes;
 use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ringwall_access::{Change, Role, TokenRecord};
+use ringwall_access::{Change, TokenRecord};
 use ringwall_server_api::{
-    self as wire, Page, Problem, ProblemKind, SecretText, TokenCreated, TokenRequest, TokenRow,
+    Page, Problem, ProblemKind, SecretText, TokenCreated, TokenRequest, TokenRow,
 };
 use ringwall_store::StateStore;
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub(super) async fn list(
         .into_iter()
         .map(|(_, record)| TokenRow {
             last_used: used.get(&record.id).copied(),
-            role: role(record.role),
+            role: wire_role(record.role),
+            scopes: record.scopes.map(permission_names),
             id: record.id,
             name: record.name,
             created: record.created,
@@ -58,13 +59,17 @@ pub(super) async fn create(
         let detail = format!("must be 1 to {DAYS_MAX}");
         return Err(Problem::invalid_field("expires_in_days", detail).into());
     }
-    let action = Change::CreateToken { name: name.clone() };
+    let role = our_role(request.role);
+    let scopes = request.scopes.map(|names| scopes(&names, role)).transpose()?;
+    let all = role.permissions();
+    let grants = scopes.map_or(all, |scopes| all.and(scopes));
+    let action = Change::CreateToken { name: name.clone(), grants };
     let permit = permit(&server, &caller, &action, "").await?;
     let now = server.now();
     let expires =
         request.expires_in_days.map(|days| now.plus_seconds(i64::from(days) * DAY_SECONDS));
     let random = random_bytes::<40>().map_err(|error| ApiError::internal(&error))?;
-    let new = TokenRecord::create(&name, ours(request.role), expires, &random, now);
+    let new = TokenRecord::create(&name, role, scopes, expires, &random, now);
     let text =
         std::str::from_utf8(new.text.expose()).map_err(|error| ApiError::internal(&error))?;
     let created = TokenCreated { id: new.record.id.clone(), token: SecretText::from(text) };
@@ -101,12 +106,4 @@ pub(super) async fn remove(
         })
         .await?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing) }
-}
-
-const fn ours(role: wire::Role) -> Role {
-    match role {
-        wire::Role::Admin => Role::Admin,
-        wire::Role::Analyst => Role::Analyst,
-        wire::Role::ReadOnly => Role::ReadOnly,
-    }
 }

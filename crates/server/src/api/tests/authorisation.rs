@@ -11,6 +11,7 @@ enum Least {
     Nobody,
     ReadOnly,
     Analyst,
+    Responder,
     Admin,
     /// Signed requests of host agents.
     HostAgent,
@@ -51,11 +52,11 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         get(at(paths::ALERT), Least::ReadOnly),
         post(at(paths::ALERT_ACKNOWLEDGE), json!({}), Least::Analyst),
         post(at(paths::ALERT_RESOLVE), json!({}), Least::Analyst),
-        post(at(paths::ALERT_KILL), json!({}), Least::Analyst),
+        post(at(paths::ALERT_KILL), json!({}), Least::Responder),
         get(paths::COMMANDS.into(), Least::ReadOnly),
         get(at(paths::COMMAND), Least::ReadOnly),
-        post(paths::COMMANDS.into(), kill, Least::Analyst),
-        post(at(paths::COMMAND_WITHDRAW), Value::Null, Least::Analyst),
+        post(paths::COMMANDS.into(), kill, Least::Responder),
+        post(at(paths::COMMAND_WITHDRAW), Value::Null, Least::Responder),
         get(paths::SCORES.into(), Least::ReadOnly),
         get(paths::INDICATORS.into(), Least::ReadOnly),
         post(
@@ -140,7 +141,11 @@ async fn each_role_may_what_the_table_says() {
     for (role, allowed) in [
         (Role::ReadOnly, &[Least::Nobody, Least::ReadOnly][..]),
         (Role::Analyst, &[Least::Nobody, Least::ReadOnly, Least::Analyst]),
-        (Role::Admin, &[Least::Nobody, Least::ReadOnly, Least::Analyst, Least::Admin]),
+        (Role::Responder, &[Least::Nobody, Least::ReadOnly, Least::Analyst, Least::Responder]),
+        (
+            Role::Admin,
+            &[Least::Nobody, Least::ReadOnly, Least::Analyst, Least::Responder, Least::Admin],
+        ),
     ] {
         let token = fixture.token(role).await;
         for operation in operations() {

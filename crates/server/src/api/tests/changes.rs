@@ -2,6 +2,7 @@ use super::Fixture;
 use super::fixture::started;
 use crate::engine::now;
 use axum::http::Method;
+use ringwall_access::Role;
 use ringwall_server_api::paths;
 use serde_json::{Value, json};
 
@@ -234,6 +235,71 @@ async fn keys_are_told_once_and_never_listed() {
     // What the key signs is refused from now on.
     let report = fixture.report_as(1, vec![]);
     report.send().await.is_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn scopes_narrow_a_token() {
+    let fixture = Fixture::new().await;
+    let create = async |token: &str, body: Value| {
+        fixture.ask(Method::POST, paths::TOKENS).token(token).json(&body).send().await
+    };
+    let scopes = json!(["read_alerts", "change_tokens"]);
+    let body = json!({"name": "pager", "role": "admin", "scopes": scopes});
+    let made = create(&fixture.admin, body).await.json();
+    let token = made["token"].as_str().unwrap();
+    let session = fixture.ask(Method::GET, paths::SESSION).token(token).send().await.json();
+    assert_eq!(session["permissions"], scopes);
+    let listed = fixture.get(paths::TOKENS).await;
+    let row = listed["data"].as_array().unwrap().iter().find(|row| row["id"] == made["id"]);
+    assert_eq!(row.unwrap()["scopes"], scopes);
+    for (path, status) in [(paths::ALERTS, 200), (paths::HOSTS, 403), (paths::TOKENS, 403)] {
+        let answer = fixture.ask(Method::GET, path).token(token).send().await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
+    }
+    // It may make tokens, but none that may more than itself.
+    let answer = create(token, json!({"name": "x", "role": "read_only"})).await;
+    let problem = answer.is_problem(403, "action-refused");
+    let refused = "`token:pager` cannot give read_hosts, which it does not have itself";
+    assert_eq!(problem["detail"], refused);
+    let body = json!({"name": "x", "role": "read_only", "scopes": ["read_alerts"]});
+    assert_eq!(create(token, body).await.status.as_u16(), 201);
+
+    let refused = async |scopes: Value, role: &str| {
+        let body = json!({"name": "x", "role": role, "scopes": scopes});
+        let problem = create(&fixture.admin, body).await.is_problem(400, "invalid-request");
+        let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+        (text("detail"), text("hint"))
+    };
+    let (detail, hint) = refused(json!(["read_alert"]), "admin").await;
+    assert_eq!(detail, "field `scopes`: unknown permission `read_alert`");
+    assert_eq!(hint, "did you mean `read_alerts`?");
+    let (detail, hint) = refused(json!(["fly"]), "admin").await;
+    assert_eq!(detail, "field `scopes`: unknown permission `fly`");
+    assert!(hint.starts_with("one of read_hosts, "), "{hint}");
+    let (detail, _) = refused(json!(["order_commands"]), "analyst").await;
+    assert_eq!(detail, "field `scopes`: the role analyst does not include `order_commands`");
+    let (detail, _) = refused(json!([]), "analyst").await;
+    assert_eq!(detail, "field `scopes`: must name at least one permission");
+}
+
+#[tokio::test]
+async fn an_analyst_lists_things_that_order_no_kill() {
+    let fixture = Fixture::new().await;
+    let add = async |role, body: Value| {
+        let token = fixture.token(role).await;
+        fixture.ask(Method::POST, paths::INDICATORS).token(&token).json(&body).send().await
+    };
+    let silent = json!({"kind": "process", "value": "new.sh"});
+    let kill = json!({"kind": "process", "value": "newer.sh", "action": "kill"});
+    assert_eq!(add(Role::Analyst, silent.clone()).await.json()["action"], "alert");
+    assert_eq!(add(Role::Responder, silent).await.json()["action"], "kill");
+    let problem = add(Role::Analyst, kill.clone()).await.is_problem(403, "action-refused");
+    assert!(problem["detail"].as_str().unwrap().contains("order_commands"), "{problem}");
+    assert_eq!(add(Role::Responder, kill).await.json()["action"], "kill");
+    let token = fixture.token(Role::Analyst).await;
+    let list = json!({"kind": "process", "text": "a.sh\nb.sh", "action": "kill"});
+    let import = fixture.ask(Method::POST, paths::INDICATORS_IMPORT).token(&token).json(&list);
+    import.send().await.is_problem(403, "action-refused");
 }
 
 #[tokio::test]

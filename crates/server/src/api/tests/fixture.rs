@@ -92,7 +92,7 @@ impl Fixture {
     /// A token of this role.
     pub(super) async fn token(&self, role: Role) -> String {
         let random = random_bytes::<40>().unwrap();
-        let new = TokenRecord::create(role.name(), role, None, &random, now());
+        let new = TokenRecord::create(role.name(), role, None, None, &random, now());
         let record = new.record.clone();
         self.server
             .engine

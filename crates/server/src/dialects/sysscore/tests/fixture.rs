@@ -161,7 +161,7 @@ impl Fixture {
     /// A token of ours.
     pub(super) fn token(&self, role: Role) -> String {
         let random = crate::secrets::random_bytes::<40>().unwrap();
-        let token = TokenRecord::create("test", role, None, &random, now());
+        let token = TokenRecord::create("test", role, None, None, &random, now());
         let database = Database::open(&self.folder.join("ringwall.db")).unwrap();
         database
             .write_now(|session| session.put_document(TOKENS, &token.record.id, &token.record))
