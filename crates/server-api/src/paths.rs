@@ -11,6 +11,8 @@ pub const HEALTH: &str = "/api/v1/health";
 pub const OPENAPI: &str = "/api/v1/openapi.json";
 /// The description for people.
 pub const DOCS: &str = "/api/v1/docs";
+/// The certificate of the authority that vouches for this server.
+pub const CA: &str = "/api/v1/ca.pem";
 /// Everything at a glance.
 pub const OVERVIEW: &str = "/api/v1/overview";
 /// What the store holds.

@@ -1,5 +1,5 @@
 use crate::http_client::to_body;
-use crate::{ClientError, HttpAnswer, HttpClient};
+use crate::{ClientError, HttpAnswer, HttpClient, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -28,8 +28,23 @@ impl AgentClient {
     /// # Errors
     /// Where the address or the name cannot be used.
     pub fn new(url: &str, name: &str, secret: Secret) -> Result<Self, ClientError> {
+        Self::trusting(url, name, secret, &Trust::default())
+    }
+
+    /// The same for an address that begins with `https://`, where `trust` says who may vouch for the
+    /// server.
+    ///
+    /// # Errors
+    /// Where the address or the name cannot be used, or https is asked for and nobody is trusted.
+    pub fn trusting(
+        url: &str,
+        name: &str,
+        secret: Secret,
+        trust: &Trust,
+    ) -> Result<Self, ClientError> {
         check_name(name)?;
-        let http = HttpClient::new(url, TIMEOUT)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
+        let http =
+            HttpClient::trusting(url, TIMEOUT, trust)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
         Ok(Self { http, name: name.to_owned(), secret })
     }
 

@@ -1,5 +1,5 @@
 use crate::http_client::{to_body, with_query};
-use crate::{ClientError, EventStream, HttpAnswer, HttpClient, QueryLines, Rows};
+use crate::{ClientError, EventStream, HttpAnswer, HttpClient, QueryLines, Rows, Trust};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
@@ -30,11 +30,20 @@ impl Client {
     /// # Errors
     /// Where the address or the token cannot be used.
     pub fn new(url: &str, token: &str) -> Result<Self, ClientError> {
+        Self::trusting(url, token, &Trust::default())
+    }
+
+    /// The same for an address that begins with `https://`, where `trust` says who may vouch for the
+    /// server.
+    ///
+    /// # Errors
+    /// Where the address or the token cannot be used, or https is asked for and nobody is trusted.
+    pub fn trusting(url: &str, token: &str, trust: &Trust) -> Result<Self, ClientError> {
         let mut authorization =
             HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::BadToken)?;
         authorization.set_sensitive(true);
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
-        Ok(Self { http: HttpClient::new(url, TIMEOUT)?, headers })
+        Ok(Self { http: HttpClient::trusting(url, TIMEOUT, trust)?, headers })
     }
 
     /// The address of the server.

@@ -25,6 +25,14 @@ pub enum ClientError {
         /// What the system says.
         why: String,
     },
+    /// Somebody listens there who cannot show to be the server. Nothing was sent.
+    #[error("{url} cannot be trusted: {why}")]
+    Untrusted {
+        /// The address of the server.
+        url: String,
+        /// What is wrong with what it shows.
+        why: String,
+    },
     /// The connection broke. Whether the server did what was asked is not known.
     #[error("connection to {url} broke: {why}")]
     Broken {
@@ -89,6 +97,8 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
+            // A certificate is renewed, a clock is set.
+            Self::Untrusted { .. } => true,
             Self::Refused { problem, .. } => matches!(problem.status, 429 | 500..=599),
             Self::NotOurs { status, .. } => status.is_server_error(),
             _ => false,

@@ -1,6 +1,7 @@
 //! One request, one answer: bounded in size and in time.
 
-use crate::ClientError;
+use crate::connector::{ConnectError, Connector};
+use crate::{ClientError, Trust};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::uri::{Authority, Scheme};
@@ -8,7 +9,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ringwall_server_api::Problem;
 use serde::Serialize;
@@ -18,14 +18,14 @@ use std::time::Duration;
 /// The largest answer that is read where nothing else is said, in bytes. A page of 1,000 rows stays far
 /// below.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections are kept for the next request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends requests to one server, over connections that are kept. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
+    scheme: Scheme,
     authority: Authority,
     /// What stands before each path: empty, or `/…` without a slash at its end.
     prefix: String,
@@ -41,15 +41,26 @@ impl HttpClient {
     /// # Errors
     /// Where the address cannot be used.
     pub fn new(url: &str, timeout: Duration) -> Result<Self, ClientError> {
+        Self::trusting(url, timeout, &Trust::default())
+    }
+
+    /// The same for an address that begins with `https://`, where `trust` says who may vouch for the
+    /// server.
+    ///
+    /// # Errors
+    /// Where the address cannot be used, or says https and nobody is trusted.
+    pub fn trusting(url: &str, timeout: Duration, trust: &Trust) -> Result<Self, ClientError> {
         let bad = |why| ClientError::BadUrl { url: url.to_owned(), why };
         let uri: Uri = url.trim().parse().map_err(|_| bad("not the address of a server"))?;
-        match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
+        let tls = trust.client_config().map_err(|_| bad("TLS cannot be set up here"))?;
+        let scheme = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => Scheme::HTTP,
+            Some(scheme) if *scheme == Scheme::HTTPS && tls.is_some() => Scheme::HTTPS,
             Some(scheme) if *scheme == Scheme::HTTPS => {
-                return Err(bad("https is not supported yet"));
+                return Err(bad("https needs the certificate of the authority to trust"));
             }
-            _ => return Err(bad("expected http://HOST:PORT")),
-        }
+            _ => return Err(bad("expected http://HOST:PORT or https://HOST:PORT")),
+        };
         let authority = uri.authority().cloned().ok_or_else(|| bad("the host is missing"))?;
         if authority.as_str().contains('@') {
             return Err(bad("a user or password does not belong here"));
@@ -57,17 +68,15 @@ impl HttpClient {
         if uri.query().is_some() {
             return Err(bad("a query does not belong here"));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(hyper_util::rt::TokioTimer::new())
-            .build(connector);
+            .build(Connector::new(tls));
         Ok(Self {
             pool,
             prefix: uri.path().trim_end_matches('/').to_owned(),
-            url: format!("http://{authority}"),
+            url: format!("{scheme}://{authority}"),
+            scheme,
             authority,
             timeout,
             answer_bytes_max: ANSWER_BYTES_MAX,
@@ -150,7 +159,7 @@ impl HttpClient {
         body: Bytes,
     ) -> Result<Response<Incoming>, ClientError> {
         let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(self.scheme.clone())
             .authority(self.authority.clone())
             .path_and_query(format!("{}{path_and_query}", self.prefix))
             .build()
@@ -165,8 +174,11 @@ impl HttpClient {
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         self.pool.request(request).await.map_err(|error| {
-            let why = innermost(&error);
             let url = self.url.clone();
+            if let Some(why) = untrusted(&error) {
+                return ClientError::Untrusted { url, why };
+            }
+            let why = innermost(&error);
             if error.is_connect() {
                 ClientError::Unreachable { url, why }
             } else {
@@ -199,6 +211,18 @@ impl HttpClient {
 
 const AGENT: &str = concat!("ringwall/", env!("CARGO_PKG_VERSION"));
 const JSON: &str = "application/json";
+
+/// Why the other end is not believed to be the server, where that is what went wrong.
+fn untrusted(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(ConnectError::Untrusted(why)) = error.downcast_ref() {
+            return Some(why.clone());
+        }
+        cause = error.source();
+    }
+    None
+}
 
 /// The cause that a person can do something about: `connection refused`, not `client error`.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
@@ -234,6 +258,11 @@ impl HttpAnswer {
         }
         serde_json::from_slice(&answer.body)
             .map_err(|error| ClientError::Unreadable(error.to_string()))
+    }
+
+    /// The body, whatever it is, where the server did what was asked.
+    pub(crate) fn success_body(self) -> Result<Bytes, ClientError> {
+        self.success().map(|answer| answer.body)
     }
 
     /// Nothing, where the server did what was asked.
@@ -322,8 +351,11 @@ mod tests {
         check("http://127.0.0.1:7400", Ok("http://127.0.0.1:7400/x"));
         check(" http://[::1]:7400/ ", Ok("http://[::1]:7400/x"));
         check("http://ringwall.example/behind/", Ok("http://ringwall.example/behind/x"));
-        check("https://ringwall.example", Err("https is not supported yet"));
-        check("127.0.0.1:7400", Err("expected http://HOST:PORT"));
+        check(
+            "https://ringwall.example",
+            Err("https needs the certificate of the authority to trust"),
+        );
+        check("127.0.0.1:7400", Err("expected http://HOST:PORT or https://HOST:PORT"));
         check("http://admin:secret@h", Err("a user or password does not belong here"));
         check("http://h/?x", Err("a query does not belong here"));
         check("", Err("not the address of a server"));

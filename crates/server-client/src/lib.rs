@@ -2,7 +2,8 @@
 //!
 //! [`Client`] is for people's tools and programs and sends a token; [`AgentClient`] is for host
 //! agents and signs each request; [`HttpClient`] is what both stand on, for whoever speaks another
-//! dialect. Answers are bounded in size and in time.
+//! dialect. Answers are bounded in size and in time. Over https, a server is believed only where an
+//! authority vouches for it that was given: see [`Trust`] and [`fetch_ca`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), ringwall_server_client::ClientError> {
@@ -21,18 +22,23 @@
 
 mod agent_client;
 mod client;
+mod connector;
 mod error;
+mod fetch_ca;
 mod http_client;
 mod query_lines;
 mod rows;
 mod server_sent_events;
 mod stream;
+mod trust;
 
 pub use agent_client::AgentClient;
 pub use client::Client;
 pub use error::ClientError;
+pub use fetch_ca::fetch_ca;
 pub use http_client::{HttpAnswer, HttpClient};
 pub use query_lines::QueryLines;
 pub use rows::Rows;
 pub use server_sent_events::{ServerSentEvent, ServerSentEvents};
 pub use stream::EventStream;
+pub use trust::{Fingerprint, Trust, TrustError};
