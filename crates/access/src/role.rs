@@ -79,10 +79,7 @@ mod tests {
         let analyst = [P::ReadAudit, P::ReadHolds, P::HandleAlerts, P::ChangeIndicators];
         check(Role::ReadOnly, &[&read_only[..]]);
         check(Role::Analyst, &[&read_only[..], &analyst]);
-        check(
-            Role::Responder,
-            &[&read_only[..], &analyst, &[P::OrderCommands, P::CollectFiles]],
-        );
+        check(Role::Responder, &[&read_only[..], &analyst, &[P::OrderCommands, P::CollectFiles]]);
         check(Role::Admin, &[P::ALL]);
     }
 

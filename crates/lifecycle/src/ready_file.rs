@@ -17,6 +17,13 @@ pub struct ReadyFile {
     pub dialects: BTreeMap<String, String>,
     /// The socket of the policy daemon, where there is one.
     pub policy_socket: Option<PathBuf>,
+    /// The certificate of the authority that vouches for the server, where one of these addresses
+    /// begins with `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The name that the certificate is for, where it is not for the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_name: Option<String>,
     /// A token that may do everything.
     pub admin_token: String,
     /// The first password of the user `admin`; empty once it was changed.
@@ -109,6 +116,8 @@ mod tests {
             main: "http://127.0.0.1:7400".to_owned(),
             dialects: BTreeMap::from([("sysscore".to_owned(), "http://[::1]:8000".to_owned())]),
             policy_socket: None,
+            ca_file: None,
+            tls_name: None,
             admin_token: "rwt_abc".to_owned(),
             admin_password: "correct horse".to_owned(),
             data_dir: "/var/lib/ringwall".into(),

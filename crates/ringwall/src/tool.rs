@@ -9,6 +9,7 @@ pub(crate) mod store;
 
 mod alerts;
 mod audit;
+mod ca;
 mod commands;
 mod events;
 mod follow;
@@ -50,6 +51,7 @@ pub(crate) enum Part {
     Tokens(tokens::Arguments),
     Holds(holds::Arguments),
     Audit(audit::Arguments),
+    Ca(ca::Arguments),
 }
 
 /// How many rows.
@@ -69,8 +71,10 @@ pub(crate) struct Asking {
 
 impl Asking {
     fn new(connect: &Connect) -> Result<Self> {
-        let server = discovery::find(connect.data_dir.as_deref(), |name| std::env::var_os(name))?;
-        let client = Client::new(&server.url, &server.token)?;
+        let server = discovery::find(connect.data_dir.as_deref(), connect.ca.as_deref(), |name| {
+            std::env::var_os(name)
+        })?;
+        let client = Client::trusting(&server.url, &server.token, &server.trust()?)?;
         Ok(Self { client, out: Output::new(connect.json), server })
     }
 }
@@ -109,5 +113,6 @@ async fn ask(part: Part) -> Result<Exit> {
         Part::Tokens(arguments) => tokens::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Holds(arguments) => holds::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Audit(arguments) => audit::run(&Asking::new(&arguments.connect)?, arguments).await,
+        Part::Ca(arguments) => ca::run(&Asking::new(&arguments.connect)?).await,
     }
 }

@@ -72,7 +72,7 @@ pub use overview::{
     ServerFacts, SeverityCounts,
 };
 pub use scores::{ScoreQuery, ScoreRow};
-pub use session::{Role, SESSION_COOKIE, Session, SessionRequest};
+pub use session::{Role, SESSION_COOKIE, SESSION_COOKIE_HTTPS, Session, SessionRequest};
 pub use sql_query::{
     QueryAnswer, QueryColumn, QueryDone, QueryFailure, QueryFormat, QueryLine, QueryProgress,
     QueryRequest,

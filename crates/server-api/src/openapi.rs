@@ -58,7 +58,8 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 3] {
             scheme::SESSION,
             SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
                 "ringwall_session",
-                "Set by `POST /api/v1/session`. Requests that change something then also need the \
+                "Set by `POST /api/v1/session`; over https its name is `__Host-ringwall_session`. \
+                 Requests that change something then also need the \
                  header `X-Ringwall-CSRF` with the session's `csrf`.",
             ))),
         ),

@@ -2,8 +2,11 @@ use crate::SecretText;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The cookie that holds a session.
+/// The cookie that holds a session, over plain http.
 pub const SESSION_COOKIE: &str = "ringwall_session";
+/// The cookie that holds a session, over https: browsers take one of this prefix from nobody but this
+/// very host, over https (RFC 6265bis §4.1.3.2).
+pub const SESSION_COOKIE_HTTPS: &str = "__Host-ringwall_session";
 
 /// Who wants to sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

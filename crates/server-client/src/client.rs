@@ -59,6 +59,15 @@ impl Client {
         self.get(paths::HEALTH).await
     }
 
+    /// The certificate of the authority that vouches for the server, as PEM.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server speaks plain http.
+    pub async fn ca(&self) -> Result<String, ClientError> {
+        let body = self.send(Method::GET, paths::CA, Bytes::new()).await?.success_body()?;
+        String::from_utf8(body.into()).map_err(|error| ClientError::Unreadable(error.to_string()))
+    }
+
     /// Everything at a glance.
     ///
     /// # Errors

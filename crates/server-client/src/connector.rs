@@ -26,16 +26,18 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Connector {
     tcp: HttpConnector,
     tls: Option<Arc<ClientConfig>>,
+    name: Option<ServerName<'static>>,
 }
 
 impl Connector {
-    /// Without a TLS configuration, only plain http is spoken.
-    pub(crate) fn new(tls: Option<Arc<ClientConfig>>) -> Self {
+    /// Without a TLS configuration, only plain http is spoken. `name` is what the certificate must be
+    /// for, where that is not the host of the address.
+    pub(crate) fn new(tls: Option<Arc<ClientConfig>>, name: Option<ServerName<'static>>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        Self { tcp, tls }
+        Self { tcp, tls, name }
     }
 }
 
@@ -49,7 +51,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let tls = self.tls.clone();
+        let (tls, name) = (self.tls.clone(), self.name.clone());
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let connecting = self.tcp.call(uri);
@@ -61,8 +63,11 @@ impl Service<Uri> for Connector {
             }
             let untrusted = |why: &str| ConnectError::Untrusted(why.to_owned());
             let tls = tls.ok_or_else(|| untrusted("nobody is trusted"))?;
-            let name = ServerName::try_from(host)
-                .map_err(|_| untrusted("its name cannot stand in a certificate"))?;
+            let name = match name {
+                Some(name) => name,
+                None => ServerName::try_from(host)
+                    .map_err(|_| untrusted("its name cannot stand in a certificate"))?,
+            };
             let handshake = TlsConnector::from(tls).connect(name, tcp);
             match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
                 Ok(Ok(stream)) => Ok(TokioIo::new(Stream::Tls(Box::new(stream)))),

@@ -71,7 +71,7 @@ impl HttpClient {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(hyper_util::rt::TokioTimer::new())
-            .build(Connector::new(tls));
+            .build(Connector::new(tls, trust.server_name()));
         Ok(Self {
             pool,
             prefix: uri.path().trim_end_matches('/').to_owned(),

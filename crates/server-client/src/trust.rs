@@ -23,7 +23,11 @@ const AUTHORITIES_MAX: usize = 2000;
 ///
 /// There is no way to trust everybody: without authorities, https is refused.
 #[derive(Clone, Default)]
-pub struct Trust(Trusted);
+pub struct Trust {
+    who: Trusted,
+    /// The name that the certificate must be for, where it is not that of the address.
+    name: Option<ServerName<'static>>,
+}
 
 #[derive(Clone, Default)]
 enum Trusted {
@@ -56,12 +60,26 @@ impl Trust {
         if store.is_empty() {
             return Err(TrustError::Empty);
         }
-        Ok(Self(Trusted::Authorities(Arc::new(store))))
+        Ok(Trusted::Authorities(Arc::new(store)).into())
     }
 
     /// Trusts the one authority whose certificate has this fingerprint.
-    pub const fn fingerprint(fingerprint: Fingerprint) -> Self {
-        Self(Trusted::Fingerprint(fingerprint))
+    pub fn fingerprint(fingerprint: Fingerprint) -> Self {
+        Trusted::Fingerprint(fingerprint).into()
+    }
+
+    /// The same, where the server is reached by another name than its certificate is for.
+    ///
+    /// # Errors
+    /// Where this can be no name in a certificate.
+    pub fn with_server_name(self, name: &str) -> Result<Self, TrustError> {
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| TrustError::ServerName(name.to_owned()))?;
+        Ok(Self { name: Some(name), ..self })
+    }
+
+    pub(crate) fn server_name(&self) -> Option<ServerName<'static>> {
+        self.name.clone()
     }
 
     /// What TLS needs; none where nobody is trusted.
@@ -69,7 +87,7 @@ impl Trust {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
-        let mut config = match &self.0 {
+        let mut config = match &self.who {
             Trusted::Nobody => return Ok(None),
             Trusted::Authorities(store) => {
                 builder.with_root_certificates(Arc::clone(store)).with_no_client_auth()
@@ -87,9 +105,15 @@ impl Trust {
     }
 }
 
+impl From<Trusted> for Trust {
+    fn from(who: Trusted) -> Self {
+        Self { who, name: None }
+    }
+}
+
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.who {
             Trusted::Nobody => f.write_str("Trust(nobody)"),
             Trusted::Authorities(store) => write!(f, "Trust({} authorities)", store.len()),
             Trusted::Fingerprint(fingerprint) => write!(f, "Trust({fingerprint})"),
@@ -113,6 +137,9 @@ pub enum TrustError {
     /// Longer than any list of authorities.
     #[error("longer than {PEM_BYTES_MAX} bytes or {AUTHORITIES_MAX} certificates")]
     TooLarge,
+    /// No certificate can be for this.
+    #[error("`{0}` is not a name that a certificate can be for")]
+    ServerName(String),
     /// The text is no fingerprint.
     #[error("not a fingerprint of the form `sha256:` and 64 hexadecimal digits")]
     Fingerprint,

@@ -16,6 +16,7 @@ mod sign_in_state;
 mod agents;
 mod alerts;
 mod audit;
+mod ca;
 mod commands;
 mod docs;
 mod events;
@@ -52,10 +53,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 44] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 45] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
+        (paths::CA, Who::Anybody, get(ca::show)),
         (paths::SESSION, Who::Anybody, post(session::sign_in)),
         (paths::SESSION, Who::SignedIn, get(session::show)),
         (paths::SESSION, Who::SignedIn, delete(session::sign_out)),

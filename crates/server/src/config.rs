@@ -4,6 +4,7 @@
 
 use crate::engine::EngineSettings;
 use crate::rules::Rules;
+use crate::tls::{TlsSection, TlsUse};
 use ringwall_access::Rules as AccessRules;
 use ringwall_detection::{DetectionRules, IndicatorSet};
 use ringwall_lifecycle::config::{ConfigError, Explained, Loaded, Section, explain, load};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 pub struct Config {
     /// The server itself.
     pub server: ServerSection,
+    /// Encryption of what goes to and from the listeners.
+    pub tls: TlsSection,
     /// What existing clients connect to.
     pub dialects: DialectsSection,
     /// What is concluded, and what follows from it.
@@ -57,8 +60,8 @@ config_section! {
         /// listens on: the public name of a reverse proxy in front. Requests for other names are
         /// refused, so that no page can reach it under a name of its own (DNS rebinding).
         pub host_names: Vec<String> = Vec::new(),
-        /// Lets listeners bind addresses that other machines reach, although passwords, tokens and
-        /// events then cross the network unencrypted.
+        /// Lets listeners that other machines reach speak plain HTTP, although passwords, tokens and
+        /// events then cross the network unencrypted. Not needed for TLS.
         pub allow_plaintext_beyond_loopback: bool = false,
         /// How often derived state (scores, host pictures, counts) is written down, in seconds. A
         /// start replays what came after.
@@ -74,6 +77,10 @@ config_section! {
         pub enabled: bool = true,
         /// Its own address and port; its documents say 8000.
         pub listen: SocketAddr = loopback(8000),
+        /// Whether its own port speaks TLS: `auto`, `always` or `never` as under `[tls]`, which holds
+        /// where this is not set. Agents with an `http://` address need `never`: their requests are
+        /// signed, but what they report can be read on the way.
+        pub tls: Option<TlsUse> = None,
     }
 }
 
@@ -85,6 +92,10 @@ config_section! {
         pub enabled: bool = true,
         /// Its own address and port; 9000 is fixed in the original agent.
         pub listen: SocketAddr = loopback(9000),
+        /// Whether its own port speaks TLS: `auto`, `always` or `never` as under `[tls]`, which holds
+        /// where this is not set. The original agent speaks plain HTTP only, and needs `never`: then
+        /// everybody on the way can read and change what it reports.
+        pub tls: Option<TlsUse> = None,
         /// Addresses (`192.0.2.7`) and networks (`192.0.2.0/24`) whose clients are let in beside
         /// those on this machine. Whoever is let in can report any process of any host.
         pub allow: Vec<String> = Vec::new(),
@@ -215,23 +226,39 @@ impl Config {
     pub fn check(loaded: &Loaded<Self>) -> Result<(), ConfigError> {
         let config = &loaded.value;
         let refuse = |field: &str, why: &str| Err(loaded.error(field, why));
-        for (field, address) in [
-            ("server.listen", Some(config.server.listen)),
-            ("dialects.sysscore.listen", config.dialects.sysscore.listen_if_enabled()),
-            ("dialects.watcher.listen", config.dialects.watcher.listen_if_enabled()),
+        let dialects = &config.dialects;
+        for (field, address, own) in [
+            ("server.listen", Some(config.server.listen), None),
+            (
+                "dialects.sysscore.listen",
+                dialects.sysscore.listen_if_enabled(),
+                dialects.sysscore.tls,
+            ),
+            ("dialects.watcher.listen", dialects.watcher.listen_if_enabled(), dialects.watcher.tls),
         ] {
             let Some(address) = address else { continue };
+            // What a dialect says for itself alone is said in so many words.
+            let is_accepted = config.server.allow_plaintext_beyond_loopback || own.is_some();
             if address.ip().to_canonical().is_loopback()
-                || config.server.allow_plaintext_beyond_loopback
+                || is_accepted
+                || config.speaks_tls(own, address)
             {
                 continue;
             }
             return Err(loaded
                 .error(field, format!("{address} is reached by other machines, without TLS"))
                 .hint(
-                    "listen on 127.0.0.1 and put a reverse proxy with TLS in front, or accept the \
-                     risk with `allow_plaintext_beyond_loopback = true` under [server]",
+                    "leave `enabled` under [tls] at \"auto\", or listen on 127.0.0.1 and put a reverse \
+                     proxy with TLS in front, or accept the risk with \
+                     `allow_plaintext_beyond_loopback = true` under [server]",
                 ));
+        }
+        let tls = &config.tls;
+        if tls.certificate.is_some() != tls.key.is_some() {
+            return refuse("tls.certificate", "`certificate` and `key` belong together");
+        }
+        if tls.authority.is_some() && tls.certificate.is_none() {
+            return refuse("tls.authority", "belongs to a `certificate` of your own");
         }
         for network in &config.dialects.watcher.allow {
             if parse_network(network).is_none() {
@@ -301,6 +328,7 @@ impl Config {
         let config = &loaded.value;
         let mut all = Vec::new();
         add(&mut all, loaded, &config.server)?;
+        add(&mut all, loaded, &config.tls)?;
         add(&mut all, loaded, &config.dialects.sysscore)?;
         add(&mut all, loaded, &config.dialects.watcher)?;
         add(&mut all, loaded, &config.detection)?;
@@ -326,12 +354,19 @@ impl Config {
         }
     }
 
-    /// The dialects by name, with the ports of those that are served.
-    pub fn dialect_listeners(&self) -> [(&'static str, Option<SocketAddr>); 2] {
+    /// The dialects by name, with the ports of those that are served, and what each says of TLS.
+    pub fn dialect_listeners(&self) -> [(&'static str, Option<SocketAddr>, Option<TlsUse>); 2] {
+        let (sysscore, watcher) = (&self.dialects.sysscore, &self.dialects.watcher);
         [
-            ("sysscore", self.dialects.sysscore.listen_if_enabled()),
-            ("watcher", self.dialects.watcher.listen_if_enabled()),
+            ("sysscore", sysscore.listen_if_enabled(), sysscore.tls),
+            ("watcher", watcher.listen_if_enabled(), watcher.tls),
         ]
+    }
+
+    /// Whether a listener on this address speaks TLS; `own` is what its dialect says.
+    pub fn speaks_tls(&self, own: Option<TlsUse>, address: SocketAddr) -> bool {
+        let plaintext_is_allowed = self.server.allow_plaintext_beyond_loopback;
+        own.unwrap_or(self.tls.enabled).is_for(address.ip(), plaintext_is_allowed)
     }
 
     /// The rules that this configuration and these indicators make.
@@ -427,20 +462,36 @@ mod tests {
         check("", Ok(()));
         check("[server]\nlisten = \"127.0.0.2:0\"", Ok(()));
         check("[server]\nlisten = \"[::ffff:127.0.0.1]:0\"", Ok(()));
+        check("[server]\nlisten = \"0.0.0.0:7400\"", Ok(()));
+        check("[dialects.watcher]\nlisten = \"[::]:9000\"", Ok(()));
+        let never = "[tls]\nenabled = \"never\"\n";
+        check(never, Ok(()));
         check(
-            "[server]\nlisten = \"0.0.0.0:7400\"",
+            &format!("{never}[server]\nlisten = \"0.0.0.0:7400\""),
             Err("server.listen: 0.0.0.0:7400 is reached by other machines, without TLS"),
         );
+        let watcher = "[dialects.watcher]\nlisten = \"[::]:9000\"\n";
         check(
-            "[dialects.watcher]\nlisten = \"[::]:9000\"",
+            &format!("{never}{watcher}"),
             Err("dialects.watcher.listen: [::]:9000 is reached by other machines, without TLS"),
         );
-        check("[dialects.watcher]\nenabled = false\nlisten = \"[::]:9000\"", Ok(()));
+        check(&format!("{never}{watcher}tls = \"always\""), Ok(()));
+        check(&format!("{watcher}tls = \"never\""), Ok(()));
+        check(&format!("{never}{watcher}enabled = false"), Ok(()));
         check("[server]\nlisten = \"0.0.0.0:1\"\nallow_plaintext_beyond_loopback = true", Ok(()));
     }
 
     #[test]
     fn values_that_make_no_sense_are_refused() {
+        check("[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"", Ok(()));
+        check(
+            "[tls]\nkey = \"k.pem\"",
+            Err("tls.certificate: `certificate` and `key` belong together"),
+        );
+        check(
+            "[tls]\nauthority = \"a.pem\"",
+            Err("tls.authority: belongs to a `certificate` of your own"),
+        );
         check("[detection]\nrisk_threshold = 100", Ok(()));
         check("[detection]\ncommand_seconds = 86400", Ok(()));
         check(

@@ -60,6 +60,12 @@ impl Environment {
     }
 }
 
+/// The name of this machine; empty where the system does not tell.
+pub(crate) fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,9 +20,11 @@ mod rules;
 mod run;
 mod secrets;
 mod server;
+mod tls;
 mod upkeep;
 
 pub use config::Config;
 pub use rules::Rules;
 pub use run::{RunOptions, run};
 pub use server::VERSION;
+pub use tls::{TlsSection, TlsUse};

@@ -3,13 +3,14 @@
 use crate::accounts::FirstCredentials;
 use crate::config::Config;
 use crate::engine::{Engine, now};
-use crate::environment::Environment;
+use crate::environment::{Environment, hostname};
 use crate::keys::KeyRing;
 use crate::listen::{self, ListenLimits, asked_to_stop};
 use crate::query::Queries;
 use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::server::Server;
+use crate::tls::{self, Names, Tls};
 use crate::upkeep::{self, UpkeepState};
 use crate::{api, dashboard, dialects, indicators};
 use anyhow::{Context, bail};
@@ -69,12 +70,25 @@ pub async fn run(
     let secrets = Secrets::load(&data_dir.join("master.key"))?;
     let credentials = FirstCredentials::load(&database, &data_dir.join("first-credentials.json"))?;
     let keys = KeyRing::load(&database, &secrets, &environment.agent_keys)?;
+    let bound = listeners.tls_addresses()?;
+    let tls = if bound.is_empty() {
+        None
+    } else {
+        let names = Names::of_server(&config.server.host_names, &hostname(), &bound);
+        let tls = Tls::load(&config.tls, &names, &database, &secrets, now())?;
+        tls.write_ca_file(&data_dir)?;
+        if let Some(fingerprint) = tls.authority_fingerprint() {
+            tracing::info!(%fingerprint, "TLS is spoken; this authority vouches for the server");
+        }
+        Some(Arc::new(tls))
+    };
     let rules = Rules { enrolled: keys.enrolled(), ..first_rules(&config, &database)? };
     let engine = Engine::start(Arc::clone(&database), rules, &config.engine_settings())
         .context("cannot start the engine")?;
     let server = Arc::new(Server {
-        main_address: listeners.main.local_addr()?,
+        main_address: listeners.main.socket.local_addr()?,
         sign_in: api::SignInState::default(),
+        tls: tls.clone(),
         upkeep: UpkeepState::default(),
         operator_secret: environment.operator_secret,
         started: now(),
@@ -90,8 +104,10 @@ pub async fn run(
         keys,
     });
     let ready = ReadyFile {
-        main: format!("http://{}", server.main_address),
+        main: listeners.main.url()?,
         dialects: listeners.dialect_urls()?,
+        ca_file: tls.as_ref().map(|_| data_dir.join(tls::CA_FILE)),
+        tls_name: own_name(&server),
         policy_socket: None,
         admin_token: String::from_utf8(credentials.admin_token.expose().to_vec())?,
         admin_password: match &credentials.admin_password {
@@ -103,6 +119,9 @@ pub async fn run(
     };
     let mut tasks = listeners.serve(&server, &options.shutdown);
     tasks.spawn(sweep(Arc::clone(&server), options.shutdown.clone()));
+    if let Some(tls) = tls {
+        tasks.spawn(tls::look_after(Arc::clone(&server), tls, bound, data_dir.clone()));
+    }
     tasks.spawn(upkeep::run(Arc::clone(&server), database, options.shutdown.clone()));
     for path in &ready_files {
         ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -143,10 +162,14 @@ fn first_rules(config: &Config, database: &Database) -> anyhow::Result<Rules> {
 
 /// By which names this machine may be reported: its commands must never hit the server itself.
 fn own_hostnames() -> Vec<String> {
-    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-        Ok(name) => vec![name.trim().to_owned(), "localhost".to_owned()],
-        Err(_) => vec!["localhost".to_owned()],
-    }
+    [hostname(), "localhost".to_owned()].into_iter().filter(|name| !name.is_empty()).collect()
+}
+
+/// What a certificate of the administrator's own is for: programs on this machine reach the server by
+/// an address of loopback, which is hardly in it.
+fn own_name(server: &Server) -> Option<String> {
+    let is_own = server.tls.as_ref().is_some_and(|tls| !tls.is_built_in());
+    server.config.server.host_names.first().filter(|_| is_own).cloned()
 }
 
 fn prepare_data_dir(path: &Path) -> anyhow::Result<PathBuf> {
@@ -205,8 +228,29 @@ async fn sweep(server: Arc<Server>, mut shutdown: watch::Receiver<bool>) {
 
 /// The sockets, bound before anything else is touched: a taken port is known at once.
 struct Listeners {
-    main: TcpListener,
-    dialects: Vec<(&'static str, Option<TcpListener>)>,
+    main: Bound,
+    dialects: Vec<(&'static str, Option<Bound>)>,
+}
+
+/// One of them.
+struct Bound {
+    socket: TcpListener,
+    is_tls: bool,
+}
+
+impl Bound {
+    /// Where programs on this machine find it.
+    fn url(&self) -> anyhow::Result<String> {
+        let mut address = self.socket.local_addr()?;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        let scheme = if self.is_tls { "https" } else { "http" };
+        Ok(format!("{scheme}://{address}"))
+    }
 }
 
 impl Listeners {
@@ -218,15 +262,24 @@ impl Listeners {
                 address
             }
         };
-        let main = wanted(config.server.listen);
-        let main = TcpListener::bind(main)
+        let address = wanted(config.server.listen);
+        let main = TcpListener::bind(address)
             .await
-            .with_context(|| format!("cannot listen on {main} (server.listen)"))?;
+            .with_context(|| format!("cannot listen on {address} (server.listen)"))?;
+        let main = Bound { socket: main, is_tls: config.speaks_tls(None, address) };
         let mut bound = Vec::new();
-        for (name, settings) in config.dialect_listeners() {
+        for (name, settings, own) in config.dialect_listeners() {
             let Some(address) = settings.map(wanted) else { continue };
+            let is_tls = config.speaks_tls(own, address);
+            if !is_tls && !address.ip().to_canonical().is_loopback() {
+                tracing::warn!(
+                    dialect = name,
+                    %address,
+                    "this dialect is reached by other machines, unencrypted"
+                );
+            }
             match TcpListener::bind(address).await {
-                Ok(listener) => bound.push((name, Some(listener))),
+                Ok(socket) => bound.push((name, Some(Bound { socket, is_tls }))),
                 Err(error) if options.dialect_ports_required => {
                     return Err(error).with_context(|| {
                         format!("cannot listen on {address} (dialects.{name}.listen)")
@@ -247,16 +300,27 @@ impl Listeners {
     }
 
     fn dialect_urls(&self) -> anyhow::Result<BTreeMap<String, String>> {
-        let main = self.main.local_addr()?;
+        let main = self.main.url()?;
         self.dialects
             .iter()
             .map(|(name, listener)| {
                 let url = match listener {
-                    Some(listener) => format!("http://{}", listener.local_addr()?),
-                    None => format!("http://{main}/dialects/{name}"),
+                    Some(listener) => listener.url()?,
+                    None => format!("{main}/dialects/{name}"),
                 };
                 Ok(((*name).to_owned(), url))
             })
+            .collect()
+    }
+
+    /// Where TLS is spoken.
+    fn tls_addresses(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let dialects = self.dialects.iter().filter_map(|(_, listener)| listener.as_ref());
+        [&self.main]
+            .into_iter()
+            .chain(dialects)
+            .filter(|listener| listener.is_tls)
+            .map(|listener| Ok(listener.socket.local_addr()?))
             .collect()
     }
 
@@ -267,6 +331,10 @@ impl Listeners {
             drain_timeout: DRAIN_TIMEOUT,
         };
         let mut tasks = JoinSet::new();
+        let mut serve = |listener: Bound, router: Router| {
+            let tls = server.tls.as_ref().filter(|_| listener.is_tls).map(|tls| tls.acceptor());
+            tasks.spawn(listen::serve(listener.socket, router, tls, limits, shutdown.clone()));
+        };
         let mut main = Router::new().merge(api::router(Arc::clone(server)));
         for (name, listener) in self.dialects {
             let router = match name {
@@ -276,11 +344,17 @@ impl Listeners {
             // Requests below the prefix, and the root of the dialect with and without a slash.
             main = main.nest_service(&format!("/dialects/{name}"), router.clone());
             if let Some(listener) = listener {
-                tasks.spawn(listen::serve(listener, router, limits, shutdown.clone()));
+                serve(listener, router);
             }
         }
-        let main = main.fallback(axum::routing::get(dashboard::serve));
-        tasks.spawn(listen::serve(self.main, main, limits, shutdown.clone()));
+        let mut main = main.fallback(axum::routing::get(dashboard::serve));
+        let seconds = server.config.tls.strict_transport_seconds;
+        if self.main.is_tls && seconds > 0 {
+            main = main.layer(axum::middleware::map_response(move |response| {
+                listen::with_strict_transport(response, seconds)
+            }));
+        }
+        serve(self.main, main);
         tasks
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub queries: Queries,
     /// When it started.
     pub started: Timestamp,
+    /// What the TLS listeners show; none where none speaks TLS.
+    pub(crate) tls: Option<std::sync::Arc<crate::tls::Tls>>,
     /// Where the main listener is bound.
     pub main_address: SocketAddr,
     /// Turns true when the server is asked to stop: answers that are held open end then.
@@ -39,6 +41,16 @@ pub(crate) struct Server {
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl Server {
+    /// The names by which the server may be addressed: the configured ones and, where its certificate
+    /// says so, too, that of the machine.
+    pub(crate) fn own_names(&self) -> Vec<String> {
+        let mut names = self.config.server.host_names.clone();
+        if self.tls.is_some() {
+            names.push(crate::environment::hostname());
+        }
+        names
+    }
+
     /// The wall clock.
     pub(crate) fn now(&self) -> Timestamp {
         now()

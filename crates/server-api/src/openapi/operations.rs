@@ -50,6 +50,16 @@ fn server() -> Vec<Described> {
             .for_anybody()
             .answers_text(200, "A page without anything from elsewhere", "text/html")
             .done(),
+        get(paths::CA, "ca", "The authority that vouches for this server")
+            .tag("overview")
+            .about(
+                "Its certificate, as PEM, where the server speaks TLS. Compare its fingerprint with the \
+                 one that `ringwall ca` prints on the server before you trust it.",
+            )
+            .for_anybody()
+            .answers_text(200, "The certificate", "application/x-pem-file")
+            .refuses(&[ProblemKind::NotFound])
+            .done(),
         get(paths::OVERVIEW, "overview", "Everything at a glance")
             .tag("overview")
             .answers::<Overview>(200, "The counts, and what is most urgent", examples::overview())

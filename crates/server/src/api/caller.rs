@@ -3,10 +3,11 @@
 use super::problem::ApiError;
 use crate::accounts::TOKENS;
 use crate::engine::OrderError;
+use crate::listen::Encrypted;
 use crate::server::Server;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{Extensions, HeaderMap, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
@@ -14,13 +15,11 @@ use ringwall_access::{
     Permission, PresentedToken, Role, Session, Subject, TokenRecord, verify_csrf,
 };
 use ringwall_server_api::header::CSRF;
-use ringwall_server_api::{Problem, ProblemKind};
+use ringwall_server_api::{Problem, ProblemKind, SESSION_COOKIE, SESSION_COOKIE_HTTPS};
 use ringwall_signing::Secret;
 use ringwall_store::{StateStore, StoreError};
 use std::sync::Arc;
 
-/// The cookie of a session.
-pub(super) const SESSION_COOKIE: &str = "ringwall_session";
 /// Cookies do not know ports: another server on this host may have planted some of the same name.
 const SESSION_COOKIES_MAX: usize = 8;
 
@@ -56,7 +55,8 @@ async fn check_request(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let caller = authenticate(&server, request.method(), request.headers()).await?;
+    let caller =
+        authenticate(&server, request.method(), request.headers(), request.extensions()).await?;
     if let Some(permission) = needed {
         caller.must(permission)?;
     }
@@ -147,6 +147,7 @@ async fn authenticate(
     server: &Server,
     method: &Method,
     headers: &HeaderMap,
+    extensions: &Extensions,
 ) -> Result<Caller, ApiError> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     if let Some(authorization) = authorizations.next() {
@@ -157,7 +158,7 @@ async fn authenticate(
             _ => Err(Problem::unauthenticated().into()),
         };
     }
-    by_cookie(server, method, headers)
+    by_cookie(server, method, headers, is_https(headers, extensions))
 }
 
 /// The token of an `Authorization` header: the scheme is compared without regard to case (RFC 9110
@@ -201,10 +202,27 @@ async fn token_record(server: &Server, id: &str) -> Result<Option<TokenRecord>, 
     server.engine.read(move |session| session.document(TOKENS, &id)).await
 }
 
-fn by_cookie(server: &Server, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
+/// Whether the browser speaks https: to us, or to a proxy that says so. Whoever lies about it only
+/// gets a cookie of another name.
+pub(super) fn is_https(headers: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<Encrypted>().is_some()
+        || headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
+}
+
+/// The name of the session's cookie.
+pub(super) const fn cookie_name(is_https: bool) -> &'static str {
+    if is_https { SESSION_COOKIE_HTTPS } else { SESSION_COOKIE }
+}
+
+fn by_cookie(
+    server: &Server,
+    method: &Method,
+    headers: &HeaderMap,
+    is_https: bool,
+) -> Result<Caller, ApiError> {
     let now = server.now();
     let session = cookies(headers)
-        .filter(|(name, _)| *name == SESSION_COOKIE)
+        .filter(|(name, _)| *name == cookie_name(is_https))
         .take(SESSION_COOKIES_MAX)
         .find_map(|(_, value)| server.sign_in.session(value, now).ok())
         .ok_or_else(Problem::unauthenticated)?;

@@ -17,8 +17,8 @@ use tracing::Instrument;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Answers of the API are data: a browser shall not show, run, frame or keep them. There is no
-/// `Strict-Transport-Security` as this listener speaks plain HTTP.
+/// Answers of the API are data: a browser shall not show, run, frame or keep them. `Strict-Transport-Security`
+/// is added by TLS listeners where the configuration asks for it.
 const ANSWER_HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -74,9 +74,9 @@ fn correlation_id(headers: &HeaderMap) -> String {
 
 fn check(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let host = host(uri, headers);
-    let names = &server.config.server.host_names;
+    let names = server.own_names();
     let bound = server.main_address.ip();
-    if !host.as_ref().is_some_and(|host| is_own_name(host.host(), bound, names)) {
+    if !host.as_ref().is_some_and(|host| is_own_name(host.host(), bound, &names)) {
         return Err(ApiError::new(
             ProblemKind::InvalidRequest,
             "the `Host` header does not name this server; further names are set in `server.host_names`",

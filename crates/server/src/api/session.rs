@@ -1,5 +1,5 @@
 use super::body::{Json, json};
-use super::caller::{Caller, Credential, SESSION_COOKIE, csrf_key};
+use super::caller::{Caller, Credential, cookie_name, csrf_key, is_https};
 use super::problem::ApiError;
 use super::role::{permission_names, wire_role};
 use crate::accounts::{USERS, UserRecord};
@@ -66,7 +66,7 @@ pub(super) async fn sign_in(
     };
     let mut response = json(StatusCode::OK, &body);
     let id = String::from_utf8_lossy(new.id.expose());
-    set_cookie(&mut response, &id, COOKIE_SECONDS, &headers)?;
+    set_cookie(&mut response, &id, COOKIE_SECONDS, is_https(&headers, &extensions))?;
     Ok(response)
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn sign_out(
     server.sign_in.sessions.lock().close(session);
     remember(&server, &session.user, "sign_out", address(&extensions), Outcome::Permitted).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, "", 0, &headers)?;
+    set_cookie(&mut response, "", 0, is_https(&headers, &extensions))?;
     Ok(response)
 }
 
@@ -151,19 +151,18 @@ fn address(extensions: &Extensions) -> IpAddr {
         .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip())
 }
 
-/// This listener speaks plain HTTP, on loopback. Behind a proxy that speaks TLS and says so, the
-/// cookie is `Secure`; who lies about it only locks themselves out.
+/// Over https the cookie is `Secure`, and its prefix keeps other hosts and plain http from planting
+/// one.
 fn set_cookie(
     response: &mut Response,
     id: &str,
     seconds: u64,
-    request: &HeaderMap,
+    is_https: bool,
 ) -> Result<(), ApiError> {
-    let is_tls = request.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    let secure = if is_tls { "; Secure" } else { "" };
-    let cookie = format!(
-        "{SESSION_COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
-    );
+    let secure = if is_https { "; Secure" } else { "" };
+    let name = cookie_name(is_https);
+    let cookie =
+        format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     let cookie = HeaderValue::from_str(&cookie).map_err(|error| ApiError::internal(&error))?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(())

@@ -51,6 +51,7 @@ impl Fixture {
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: shutdown.clone(),
             queries: Queries::new(None, folder.clone(), 1),
+            tls: None,
             sign_in: crate::api::SignInState::default(),
             upkeep: UpkeepState::default(),
         });

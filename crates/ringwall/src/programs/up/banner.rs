@@ -57,6 +57,8 @@ mod tests {
                 ("watcher".to_owned(), "http://127.0.0.1:7400/dialects/watcher".to_owned()),
             ]),
             policy_socket: None,
+            ca_file: None,
+            tls_name: None,
             admin_token: "rwt_token".to_owned(),
             admin_password: "open-sesame".to_owned(),
             data_dir: "/home/ada/.local/share/ringwall".into(),

@@ -7,6 +7,7 @@
 mod database_host;
 mod web_host;
 
+use crate::discovery::trust_of;
 use crate::output::now;
 use anyhow::{Context, Result};
 use database_host::DatabaseHost;
@@ -46,5 +47,5 @@ async fn start(ready: &ReadyFile) -> Result<(WebHost, DatabaseHost)> {
         ready.dialects.get(dialect).with_context(|| format!("{dialect} is not served"))
     };
     let web = WebHost::enrol(ready, root("sysscore")?).await?;
-    Ok((web, DatabaseHost::new(root("watcher")?)?))
+    Ok((web, DatabaseHost::new(root("watcher")?, &trust_of(ready)?)?))
 }

@@ -68,9 +68,14 @@ async fn send(
         // All share their connections.
         let client = match &first {
             Some(client) => client.of_agent(&source.name, secret)?,
-            None => {
-                first.insert(AgentClient::new(&asking.server.url, &source.name, secret)?).clone()
-            }
+            None => first
+                .insert(AgentClient::trusting(
+                    &asking.server.url,
+                    &source.name,
+                    secret,
+                    &asking.server.trust()?,
+                )?)
+                .clone(),
         };
         agents.insert(source.name.clone(), Agent { client, sequence: 0 });
     }

@@ -34,6 +34,7 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         get(paths::HEALTH.into(), Least::Nobody),
         get(paths::OPENAPI.into(), Least::Nobody),
         get(paths::DOCS.into(), Least::Nobody),
+        get(paths::CA.into(), Least::Nobody),
         post(paths::SESSION.into(), sign_in, Least::Nobody),
         get(paths::SESSION.into(), Least::ReadOnly),
         delete(paths::SESSION.into(), Least::ReadOnly),

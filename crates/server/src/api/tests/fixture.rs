@@ -63,6 +63,7 @@ impl Fixture {
         let (stop, shutdown) = tokio::sync::watch::channel(false);
         let server = Arc::new(Server {
             main_address: HOST.parse().unwrap(),
+            tls: None,
             sign_in: SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
             operator_secret: None,

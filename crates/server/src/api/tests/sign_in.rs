@@ -65,7 +65,19 @@ async fn behind_tls_the_cookie_is_secure() {
         .json(&body)
         .send()
         .await;
-    assert!(answer.header("set-cookie").ends_with("; Secure"));
+    let set_cookie = answer.header("set-cookie");
+    assert!(set_cookie.starts_with("__Host-ringwall_session="), "{set_cookie}");
+    assert!(set_cookie.ends_with("; Secure") && set_cookie.contains("; Path=/;"), "{set_cookie}");
+    assert!(!set_cookie.contains("Domain"), "{set_cookie}");
+    let (cookie, _) = credentials(&answer);
+    let ask = |cookie: &str| fixture.ask(Method::GET, paths::SESSION).header("cookie", cookie);
+    ask(&cookie).send().await.is_problem(401, "unauthenticated");
+    let over_https = ask(&cookie).header("x-forwarded-proto", "https").send().await;
+    assert_eq!(over_https.status.as_u16(), 200, "{}", over_https.text);
+    // One that plain http could have planted is not looked at.
+    let planted = cookie.trim_start_matches("__Host-");
+    let planted = ask(planted).header("x-forwarded-proto", "https").send().await;
+    planted.is_problem(401, "unauthenticated");
 }
 
 #[tokio::test]

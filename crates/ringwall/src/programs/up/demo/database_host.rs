@@ -2,7 +2,7 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use ringwall_event::Timestamp;
-use ringwall_server_client::HttpClient;
+use ringwall_server_client::{HttpClient, Trust};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,8 +25,12 @@ const INTRUDER_FIRST: u64 = 3;
 const NEW_PROGRAM_FROM: u64 = 14;
 
 impl DatabaseHost {
-    pub(super) fn new(root: &str) -> Result<Self> {
-        Ok(Self { http: HttpClient::new(root, TIMEOUT)?, intruder: None, ended: BTreeSet::new() })
+    pub(super) fn new(root: &str, trust: &Trust) -> Result<Self> {
+        Ok(Self {
+            http: HttpClient::trusting(root, TIMEOUT, trust)?,
+            intruder: None,
+            ended: BTreeSet::new(),
+        })
     }
 
     pub(super) async fn report(&mut self, report: u64, now: Timestamp) -> Result<()> {

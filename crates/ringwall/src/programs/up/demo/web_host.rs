@@ -1,3 +1,4 @@
+use crate::discovery::trust_of;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -33,7 +34,8 @@ const STORY_TICKS: u64 = 60;
 impl WebHost {
     /// Lets it in: with a fresh key at each start, as the secret of the last is not kept.
     pub(super) async fn enrol(ready: &ReadyFile, root: &str) -> Result<Self> {
-        let client = Client::new(&ready.main, &ready.admin_token)?;
+        let trust = trust_of(ready)?;
+        let client = Client::trusting(&ready.main, &ready.admin_token, &trust)?;
         match client.delete_key(KeyKind::SysScore, NAME).await {
             Ok(()) => {}
             Err(error) if error.is_status(404) => {}
@@ -42,7 +44,7 @@ impl WebHost {
         let request = KeyRequest { kind: KeyKind::SysScore, name: NAME.to_owned(), secret: None };
         let key = client.create_key(&request).await?;
         Ok(Self {
-            http: HttpClient::new(root, TIMEOUT)?,
+            http: HttpClient::trusting(root, TIMEOUT, &trust)?,
             secret: Secret::from(key.secret.expose()),
             run: crate::output::now().as_micros(),
         })

@@ -146,6 +146,7 @@ impl Fixture {
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: tokio::sync::watch::channel(false).1,
+            tls: None,
             sign_in: crate::api::SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
             queries: crate::query::Queries::new(None, self.folder.clone(), 1),
