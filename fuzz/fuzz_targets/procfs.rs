@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use ringwall_host_probes::cgroup_path::container_path;
 use ringwall_host_probes::procfs::{self, NetLine, ProcessStat};
 use ringwall_host_probes::secret_mask::mask_command_line;
 
@@ -18,5 +19,6 @@ fuzz_target!(|bytes: &[u8]| {
     procfs::memory(bytes);
     procfs::last_pid(bytes);
     procfs::pretty_name(bytes);
+    container_path(bytes);
     mask_command_line(bytes);
 });

@@ -31,6 +31,10 @@ pub mod secret_mask;
 #[cfg(target_os = "linux")]
 mod boot_clock;
 #[cfg(target_os = "linux")]
+pub mod cgroup_path;
+#[cfg(target_os = "linux")]
+mod containers;
+#[cfg(target_os = "linux")]
 pub mod hands;
 #[cfg(target_os = "linux")]
 mod linux_probe;
@@ -41,10 +45,13 @@ pub mod procfs;
 #[cfg(target_os = "linux")]
 mod program_file;
 #[cfg(target_os = "linux")]
+pub mod sock_diag;
+#[cfg(target_os = "linux")]
 pub mod user_names;
 
 #[cfg(target_os = "linux")]
 pub use linux_probe::LinuxProbe;
 pub use probe::{
-    Batch, Capabilities, Observation, Probe, ProbeError, ProbeSettings, ProcessChanges,
+    Batch, Capabilities, ConnectionSource, Observation, Probe, ProbeError, ProbeSettings,
+    ProcessChanges,
 };

@@ -2,6 +2,7 @@
 
 mod changes;
 mod connection_table;
+mod cpu_budget;
 mod executable_digests;
 mod forks;
 mod looks;
@@ -10,6 +11,7 @@ mod process_table;
 mod system;
 
 use crate::boot_clock::{BootClock, now};
+use crate::containers::Containers;
 use crate::probe::{
     Batch, Capabilities, Observation, Probe, ProbeError, ProbeSettings, ProcessChanges,
 };
@@ -17,11 +19,12 @@ use crate::process_connector::ProcessConnector;
 use crate::procfs::{ProcReader, last_pid};
 use crate::user_names::UserNames;
 use changes::Leaderless;
-use connection_table::ConnectionTable;
+use connection_table::{ConnectionChanges, ConnectionTable};
+use cpu_budget::{CpuBudget, process_time};
 use executable_digests::ExecutableDigests;
 use forks::Forks;
 use process_table::ProcessTable;
-use ringwall_event::{Activity, ProcessRef, SystemInfo};
+use ringwall_event::{Activity, ProcessRef, SystemInfo, Timestamp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -34,7 +37,10 @@ pub struct LinuxProbe {
     reader: ProcReader,
     clock: BootClock,
     users: UserNames,
+    containers: Containers,
     digests: ExecutableDigests,
+    /// Processes that started and whose digest is still to be taken, by pid and start.
+    undigested: VecDeque<(u32, Option<Timestamp>)>,
     processes: ProcessTable,
     connections: ConnectionTable,
     connector: Option<ProcessConnector>,
@@ -55,6 +61,9 @@ pub struct LinuxProbe {
     changes: Vec<Observation>,
     changed: Option<Instant>,
     losses: u64,
+    budget: CpuBudget,
+    /// Whether anything was put off since the last batch.
+    throttled: bool,
     due: Due,
     /// When the full picture before was taken.
     pictured: Option<Instant>,
@@ -66,6 +75,10 @@ struct Due {
     picture: Instant,
     /// A glance at the counts of connections; a look where they moved.
     connections: Instant,
+    /// A look at the connections in other networks than this program's.
+    elsewhere: Instant,
+    /// The next piece of work on digests.
+    digests: Instant,
     /// A look at all process ids, where the kernel does not tell of changes or has lost some.
     scan: Instant,
     /// A look at the id given out last, which shows cheaply whether a scan is due.
@@ -76,6 +89,14 @@ struct Due {
 const CHANGES_MAX: usize = 512;
 /// Connections are looked for so often, or more seldom where a look takes long.
 const CONNECTION_INTERVAL: Duration = Duration::from_millis(250);
+/// Connections in other networks are looked for so often, or more seldom where a look takes long.
+const ELSEWHERE_INTERVAL: Duration = Duration::from_secs(1);
+/// From one piece of work on digests to the next, while there is any.
+const DIGEST_INTERVAL: Duration = Duration::from_millis(20);
+/// Over its budget the probe tries again after this long.
+const THROTTLED_INTERVAL: Duration = Duration::from_secs(1);
+/// A picture is put off by no more than so many of its intervals.
+const PICTURES_PUT_OFF_MAX: u32 = 2;
 /// Ends of processes are looked for so often where the kernel does not tell of them.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// Starts of processes are looked for so often where the kernel does not tell of them.
@@ -95,16 +116,20 @@ impl LinuxProbe {
             ProcReader::open().map_err(|error| ProbeError::Procfs(error.to_string()))?;
         let clock = BootClock::of_this_host(&mut reader).ok_or(ProbeError::BootTime)?;
         let system = system::info(&mut reader, &clock);
-        let capabilities = system::capabilities(&mut reader);
+        let connections = ConnectionTable::new(&mut reader, settings.sock_diag);
+        let capabilities = system::capabilities(&mut reader, connections.source().clone());
         let start = Instant::now();
+        let budget = CpuBudget::new(settings.cpu_percent_max, process_time(), start);
         Ok(Self {
             settings,
             reader,
             clock,
             users: UserNames::new(),
+            containers: Containers::default(),
             digests: ExecutableDigests::default(),
+            undigested: VecDeque::new(),
             processes: ProcessTable::default(),
-            connections: ConnectionTable::default(),
+            connections,
             connector: None,
             capabilities,
             memory_total: system.memory_total.unwrap_or_default(),
@@ -118,7 +143,16 @@ impl LinuxProbe {
             changes: Vec::new(),
             changed: None,
             losses: 0,
-            due: Due { picture: start, connections: start, scan: start, glance: start },
+            budget,
+            throttled: false,
+            due: Due {
+                picture: start,
+                connections: start,
+                elsewhere: start,
+                digests: start,
+                scan: start,
+                glance: start,
+            },
             pictured: None,
         })
     }
@@ -135,13 +169,27 @@ impl LinuxProbe {
     fn look_at_connections(&mut self) {
         let began = self.cost();
         let changes = self.connections.look(&mut self.reader, &self.processes);
+        self.observe_connections(changes);
+        if self.capabilities.connections != *self.connections.source() {
+            self.capabilities.connections = self.connections.source().clone();
+        }
+        self.due.connections = self.next_look(began, CONNECTION_INTERVAL);
+    }
+
+    fn look_at_connections_elsewhere(&mut self) {
+        let began = self.cost();
+        let changes = self.connections.look_elsewhere(&mut self.reader, &self.processes);
+        self.observe_connections(changes);
+        self.due.elsewhere = self.next_look(began, ELSEWHERE_INTERVAL);
+    }
+
+    fn observe_connections(&mut self, changes: ConnectionChanges) {
         for (connection, call) in changes.opened {
             self.observe(Activity::ConnectionOpened(connection), call);
         }
         for connection in changes.closed {
             self.observe(Activity::ConnectionClosed(connection), None);
         }
-        self.due.connections = self.next_look(began, CONNECTION_INTERVAL);
     }
 
     /// Whether an id was given out since the last glance: then a process or thread has started.
@@ -193,11 +241,27 @@ impl LinuxProbe {
             };
             self.due.glance = self.next_look(began, GLANCE_INTERVAL);
         }
+        if self.due.connections.min(self.due.elsewhere).min(self.next_digest()) > now
+            && self.due.picture > now
+        {
+            return Ok(());
+        }
+        let affordable = self.budget.settle(process_time(), now);
+        if !affordable {
+            self.put_off(now);
+        }
         if self.due.connections <= now {
             self.due.connections = now + CONNECTION_INTERVAL;
             if self.connections.is_moving(&mut self.reader) {
                 self.look_at_connections();
             }
+        }
+        if self.due.elsewhere <= now {
+            self.look_at_connections_elsewhere();
+        }
+        if self.next_digest() <= now {
+            self.due.digests = now + DIGEST_INTERVAL;
+            self.look_at_undigested();
         }
         if self.due.picture <= now {
             self.due.picture = now + self.settings.collection_interval;
@@ -207,8 +271,32 @@ impl LinuxProbe {
         Ok(())
     }
 
+    /// More was used than is allowed: what can wait does. Starts and ends of processes are no part of
+    /// it, and a picture comes late, but it comes.
+    fn put_off(&mut self, now: Instant) {
+        self.throttled = true;
+        let later = now + THROTTLED_INTERVAL;
+        self.due.connections = self.due.connections.max(later);
+        self.due.elsewhere = self.due.elsewhere.max(later);
+        self.due.digests = self.due.digests.max(later);
+        let interval = self.settings.collection_interval;
+        let overdue = self.pictured.is_some_and(|at| now >= at + interval * PICTURES_PUT_OFF_MAX);
+        if !overdue {
+            self.due.picture = self.due.picture.max(later);
+        }
+    }
+
+    /// When to go on with digests; far away where none is wanted.
+    fn next_digest(&self) -> Instant {
+        match self.undigested.is_empty() {
+            true => self.due.picture,
+            false => self.due.digests,
+        }
+    }
+
     fn next_due(&self) -> Instant {
         let mut next = self.due.picture.min(self.due.connections).min(self.due.scan);
+        next = next.min(self.due.elsewhere).min(self.next_digest());
         if self.connector.is_none() {
             next = next.min(self.due.glance);
         }
@@ -260,6 +348,8 @@ impl Probe for LinuxProbe {
         self.due = Due {
             picture: now + self.settings.collection_interval,
             connections: after + CONNECTION_INTERVAL,
+            elsewhere: after + ELSEWHERE_INTERVAL,
+            digests: after,
             scan: after + SCAN_INTERVAL,
             glance: after + GLANCE_INTERVAL,
         };
@@ -278,6 +368,7 @@ impl Probe for LinuxProbe {
                 self.changed = None;
                 batch.observations.append(&mut self.changes);
                 batch.losses += std::mem::take(&mut self.losses);
+                batch.throttled |= std::mem::take(&mut self.throttled);
                 return Ok(());
             }
             if !more {

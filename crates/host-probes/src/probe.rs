@@ -41,6 +41,8 @@ pub struct Batch {
     pub observations: Vec<Observation>,
     /// How often the kernel lost notices of processes; each loss was followed by a look at all.
     pub losses: u64,
+    /// Whether anything was put off to stay within the probe's budget.
+    pub throttled: bool,
 }
 
 /// What a probe can see on its host.
@@ -50,8 +52,42 @@ pub struct Capabilities {
     pub process_changes: ProcessChanges,
     /// Whether the processes of other users show their program file and their sockets.
     pub other_users: bool,
-    /// Whether connections can be seen.
-    pub connections: bool,
+    /// How connections are learned.
+    pub connections: ConnectionSource,
+}
+
+/// How connections are learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "by", content = "because")]
+#[non_exhaustive]
+pub enum ConnectionSource {
+    /// The kernel lists sockets over netlink.
+    SockDiag,
+    /// From the tables in procfs, for this reason.
+    Procfs(String),
+    /// Not at all.
+    None,
+}
+
+impl ConnectionSource {
+    /// Its name in reports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::SockDiag => "sock_diag",
+            Self::Procfs(_) => "procfs",
+            Self::None => "none",
+        }
+    }
+}
+
+impl ProcessChanges {
+    /// Its name in reports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ProcessConnector => "process_connector",
+            Self::Scan(_) => "scan",
+        }
+    }
 }
 
 /// How starts and ends of processes are learned.
@@ -66,7 +102,7 @@ pub enum ProcessChanges {
 }
 
 /// How a probe watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProbeSettings {
     /// From one full picture to the next.
     pub collection_interval: Duration,
@@ -78,6 +114,11 @@ pub struct ProbeSettings {
     pub system_calls: bool,
     /// Whether to take the SHA-256 of program files.
     pub executable_digests: bool,
+    /// Whether to list sockets over netlink where the kernel does.
+    pub sock_diag: bool,
+    /// What this program may use of one core on average, in percent; none: as much as it takes. Beyond
+    /// it, pictures, digests and connections wait; starts and ends of processes never do.
+    pub cpu_percent_max: Option<f64>,
 }
 
 impl Default for ProbeSettings {
@@ -88,6 +129,8 @@ impl Default for ProbeSettings {
             process_connector: true,
             system_calls: false,
             executable_digests: true,
+            sock_diag: true,
+            cpu_percent_max: None,
         }
     }
 }

@@ -117,6 +117,14 @@ impl ProcReader {
 }
 
 #[cfg(test)]
+impl FileIdentity {
+    /// Another state of the file.
+    pub(crate) fn with_size(self, size: u64) -> Self {
+        Self { size, ..self }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -43,6 +43,11 @@ impl TokenBucket {
         Ok(())
     }
 
+    /// Takes tokens that are spent already: where there are not enough, the bucket owes the rest.
+    pub fn charge(&mut self, tokens: u32, now: Instant) {
+        self.full_at = self.full_at.max(now) + self.refill.saturating_mul(tokens);
+    }
+
     /// How many whole tokens there are at `now`.
     #[must_use]
     pub fn available(&self, now: Instant) -> u32 {

@@ -1,6 +1,6 @@
 //! Processes as they start and end: what the kernel tells, and what a look finds.
 
-use super::process_reader::{Vital, describe, user, vital};
+use super::process_reader::{Vital, user, vital};
 use super::process_table::KnownProcess;
 use super::{INTERVAL_MAX, LinuxProbe, forks};
 use crate::process_connector::{ProcessNotice, Received};
@@ -98,9 +98,8 @@ impl LinuxProbe {
         if vital.is_kernel_thread || (start == Start::Scan && self.is_over(&vital)) {
             return;
         }
-        let digests = self.settings.executable_digests.then_some(&mut self.digests);
-        let (process, mark) =
-            describe(&mut self.reader, &mut self.users, &self.clock, digests, &vital);
+        let described = self.describe(&vital, self.settings.executable_digests);
+        let process = described.process.clone();
         if let Some(known) = self.processes.get_mut(pid) {
             if known.is_another(&vital) {
                 let gone = ProcessRef::from(&known.process);
@@ -112,7 +111,8 @@ impl LinuxProbe {
             }
         }
         let call = self.starting_call(&process, start);
-        let mut known = KnownProcess::new(process.clone(), mark, &vital, now, self.look);
+        self.want_digest(&process, pid);
+        let mut known = KnownProcess::new(described, &vital, now, self.look);
         // The load since the last picture: a process from before it is not charged its whole life.
         known.cpu_ticks_pictured =
             self.processes.get(pid).map_or(0, |before| before.cpu_ticks_pictured);

@@ -2,14 +2,17 @@
 
 use super::LinuxProbe;
 use super::changes::Start;
-use super::executable_digests::Wanted;
-use super::process_reader::{arguments_mark, describe, vital};
+use super::executable_digests::{Answer, Wanted};
+use super::process_reader::{Described, Sources, Vital, arguments_mark, describe, vital};
 use super::process_table::KnownProcess;
 use crate::boot_clock::now;
 use crate::probe::ProbeError;
 use crate::procfs::memory;
 use ringwall_event::{Activity, Inventory, Process};
 use std::time::Instant;
+
+/// Processes whose digest is still to be taken; of further ones it comes with a picture.
+const UNDIGESTED_MAX: usize = 1024;
 
 impl LinuxProbe {
     /// One full picture, for who wants no more than that.
@@ -23,6 +26,7 @@ impl LinuxProbe {
         if self.pictured.is_none() {
             // What was open before this program ran is no news.
             self.connections.look(&mut self.reader, &self.processes);
+            self.connections.look_elsewhere(&mut self.reader, &self.processes);
         } else {
             self.look_at_connections();
         }
@@ -67,6 +71,17 @@ impl LinuxProbe {
         Ok(())
     }
 
+    pub(super) fn describe(&mut self, vital: &Vital, with_digest: bool) -> Described {
+        let sources = Sources {
+            reader: &mut self.reader,
+            users: &mut self.users,
+            containers: &mut self.containers,
+            clock: &self.clock,
+            digests: with_digest.then_some(&mut self.digests),
+        };
+        describe(sources, vital)
+    }
+
     /// A process that ran before this program did: known from now on, its start is no news.
     pub(super) fn look_at_first(&mut self, pid: u32, now: Instant) {
         let Some(vital) = vital(&mut self.reader, pid) else {
@@ -75,9 +90,8 @@ impl LinuxProbe {
         if vital.is_kernel_thread || vital.has_ended {
             return;
         }
-        let (process, mark) =
-            describe(&mut self.reader, &mut self.users, &self.clock, None, &vital);
-        let mut known = KnownProcess::new(process, mark, &vital, now, self.look);
+        let described = self.describe(&vital, false);
+        let mut known = KnownProcess::new(described, &vital, now, self.look);
         known.cpu_ticks_pictured = vital.cpu_ticks;
         self.processes.insert(pid, known);
     }
@@ -104,16 +118,19 @@ impl LinuxProbe {
         if !changed && self.connector.is_some() {
             return;
         }
-        let digests = self.settings.executable_digests.then_some(&mut self.digests);
-        let (process, mark) =
-            describe(&mut self.reader, &mut self.users, &self.clock, digests, &vital);
-        let another = known.process.executable != process.executable;
+        let described = self.describe(&vital, self.settings.executable_digests);
+        let Some(known) = self.processes.get_mut(pid) else {
+            return;
+        };
+        let another = known.process.executable != described.process.executable;
         known.kernel_name = vital.kernel_name;
-        known.arguments_mark = mark;
-        known.process = process;
+        known.arguments_mark = described.arguments_mark;
+        known.network = described.network;
+        known.process = described.process;
         if another {
             known.announced = now;
             let process = known.process.clone();
+            self.want_digest(&process, pid);
             self.observe(Activity::ProcessStarted(process), Some("execve"));
         }
     }
@@ -157,7 +174,44 @@ impl LinuxProbe {
         if !missing || !self.settings.executable_digests || self.pictured.is_none() {
             return None;
         }
-        self.digests.of_process(&mut self.reader, pid, Wanted::Sometime)
+        match self.digests.of_process(&mut self.reader, pid, Wanted::Sometime) {
+            Answer::Digest(digest) => Some(digest),
+            Answer::Later | Answer::Never => None,
+        }
+    }
+
+    /// Remembers that a process started whose digest could not be had at once.
+    pub(super) fn want_digest(&mut self, process: &Process, pid: u32) {
+        let missing = process.executable.is_some() && process.executable_sha256.is_none();
+        if missing && self.settings.executable_digests && self.undigested.len() < UNDIGESTED_MAX {
+            self.undigested.push_back((pid, process.start_time));
+        }
+    }
+
+    /// Goes on with the digests of processes that started: what is found out late is told as news of
+    /// the process, so that it is judged at once and not with the next picture.
+    pub(super) fn look_at_undigested(&mut self) {
+        let Some(&(pid, start_time)) = self.undigested.front() else {
+            return;
+        };
+        let known = self.processes.get(pid).filter(|known| known.process.start_time == start_time);
+        let wanted = known.is_some_and(|known| known.process.executable_sha256.is_none());
+        let answer = match wanted {
+            true => self.digests.of_process(&mut self.reader, pid, Wanted::Later),
+            false => Answer::Never,
+        };
+        match answer {
+            Answer::Later => return,
+            Answer::Never => {}
+            Answer::Digest(digest) => {
+                if let Some(known) = self.processes.get_mut(pid) {
+                    known.process.executable_sha256 = Some(digest);
+                    let process = known.process.clone();
+                    self.observe(Activity::ProcessStarted(process), None);
+                }
+            }
+        }
+        self.undigested.pop_front();
     }
 
     pub(super) fn look_at_memory(&mut self) {

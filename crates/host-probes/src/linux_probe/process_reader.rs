@@ -1,6 +1,7 @@
-use super::executable_digests::{ExecutableDigests, Wanted};
+use super::executable_digests::{Answer, ExecutableDigests, Wanted};
 use crate::boot_clock::BootClock;
-use crate::procfs::{ProcReader, ProcessStat, real_user, short_name};
+use crate::containers::Containers;
+use crate::procfs::{ProcReader, ProcessStat, decimal, real_user, short_name};
 use crate::secret_mask::mask_command_line;
 use crate::user_names::UserNames;
 use ringwall_event::Process;
@@ -87,14 +88,30 @@ fn mark(arguments: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// All that is to be known of a process, and the mark of its arguments.
-pub(super) fn describe(
-    reader: &mut ProcReader,
-    users: &mut UserNames,
-    clock: &BootClock,
-    digests: Option<&mut ExecutableDigests>,
-    vital: &Vital,
-) -> (Process, u64) {
+/// All that is to be known of a process.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) process: Process,
+    /// The mark of its arguments.
+    pub(super) arguments_mark: u64,
+    /// Which network it is in; none where that may not be seen.
+    pub(super) network: Option<u64>,
+}
+
+/// What is asked for a description.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    pub(super) reader: &'a mut ProcReader,
+    pub(super) users: &'a mut UserNames,
+    pub(super) containers: &'a mut Containers,
+    pub(super) clock: &'a BootClock,
+    /// None where no digest is wanted.
+    pub(super) digests: Option<&'a mut ExecutableDigests>,
+}
+
+/// Finds out all that is to be known of a process.
+pub(super) fn describe(sources: Sources<'_>, vital: &Vital) -> Described {
+    let Sources { reader, users, containers, clock, digests } = sources;
     let arguments =
         reader.read_of(vital.pid, "cmdline", COMMAND_LINE_BYTES_MAX).unwrap_or_default();
     let mark = mark(arguments);
@@ -102,7 +119,12 @@ pub(super) fn describe(
     let command_line = mask_command_line(arguments).map(String::into_boxed_str);
     let executable = reader.link_of(vital.pid, "exe").map(executable_path);
     let executable_sha256 = match digests {
-        Some(digests) if executable.is_some() => digests.of_process(reader, vital.pid, Wanted::Now),
+        Some(digests) if executable.is_some() => {
+            match digests.of_process(reader, vital.pid, Wanted::Now) {
+                Answer::Digest(digest) => Some(digest),
+                Answer::Later | Answer::Never => None,
+            }
+        }
         _ => None,
     };
     let process = Process {
@@ -116,9 +138,16 @@ pub(super) fn describe(
         executable_sha256,
         cpu_percent: None,
         memory_percent: None,
-        container: None,
+        container: containers.of_process(reader, vital.pid),
     };
-    (process, mark)
+    let network = network(reader, vital.pid);
+    Described { process, arguments_mark: mark, network }
+}
+
+/// The number of the network namespace that a process is in: `net:[4026531840]`.
+pub(super) fn network(reader: &mut ProcReader, pid: u32) -> Option<u64> {
+    let link = reader.link_of(pid, "ns/net")?;
+    decimal(link.strip_prefix(b"net:[")?.strip_suffix(b"]")?)
 }
 
 /// The name of the user that the process runs as.

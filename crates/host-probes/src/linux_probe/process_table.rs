@@ -1,6 +1,6 @@
-use super::process_reader::{KernelName, Vital};
+use super::process_reader::{Described, KernelName, Vital};
 use ringwall_event::{Process, ProcessRef};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// The processes that are known to run.
@@ -17,6 +17,8 @@ pub(super) struct KnownProcess {
     pub(super) start_ticks: u64,
     pub(super) kernel_name: KernelName,
     pub(super) arguments_mark: u64,
+    /// The network namespace it is in.
+    pub(super) network: Option<u64>,
     /// Processor time at the last full picture.
     pub(super) cpu_ticks_pictured: u64,
     /// Processor time and memory when it was last looked at.
@@ -36,12 +38,13 @@ const YOUNG: Duration = Duration::from_secs(5);
 const YOUNG_LOOKS: u8 = 3;
 
 impl KnownProcess {
-    pub(super) fn new(process: Process, mark: u64, vital: &Vital, now: Instant, look: u64) -> Self {
+    pub(super) fn new(described: Described, vital: &Vital, now: Instant, look: u64) -> Self {
         Self {
-            process,
+            process: described.process,
             start_ticks: vital.start_ticks,
             kernel_name: vital.kernel_name,
-            arguments_mark: mark,
+            arguments_mark: described.arguments_mark,
+            network: described.network,
             cpu_ticks_pictured: 0,
             cpu_ticks: vital.cpu_ticks,
             resident_pages: vital.resident_pages,
@@ -59,6 +62,7 @@ impl KnownProcess {
             start_ticks: u64::MAX,
             kernel_name: KernelName::new(b""),
             arguments_mark: 0,
+            network: None,
             cpu_ticks_pictured: 0,
             cpu_ticks: 0,
             resident_pages: 0,
@@ -126,6 +130,18 @@ impl ProcessTable {
             self.known.iter().map(|(pid, known)| (known.start_ticks, *pid)).collect();
         pids.sort_unstable_by(|a, b| b.cmp(a));
         pids.into_iter().map(|(_, pid)| pid).collect()
+    }
+
+    /// The networks that processes are in, but for this one, each with the lowest pid in it.
+    pub(super) fn networks_beside(&self, own: Option<u64>) -> BTreeMap<u64, u32> {
+        let mut networks = BTreeMap::new();
+        for (pid, known) in &self.known {
+            if let Some(network) = known.network.filter(|network| Some(*network) != own) {
+                let lowest = networks.entry(network).or_insert(*pid);
+                *lowest = (*lowest).min(*pid);
+            }
+        }
+        networks
     }
 
     /// The name of a process, where it is known.

@@ -1,5 +1,5 @@
 use crate::boot_clock::BootClock;
-use crate::probe::{Capabilities, ProcessChanges};
+use crate::probe::{Capabilities, ConnectionSource, ProcessChanges};
 use crate::procfs::{ProcReader, may_see_all, memory, pretty_name, processors};
 use ringwall_event::SystemInfo;
 
@@ -23,10 +23,10 @@ pub(super) fn info(reader: &mut ProcReader, clock: &BootClock) -> SystemInfo {
 }
 
 /// What this program may see, before it is known how changes are learned.
-pub(super) fn capabilities(reader: &mut ProcReader) -> Capabilities {
+pub(super) fn capabilities(reader: &mut ProcReader, connections: ConnectionSource) -> Capabilities {
     Capabilities {
         process_changes: ProcessChanges::Scan("not started yet".to_owned()),
         other_users: reader.read("self/status", 8192).is_ok_and(may_see_all),
-        connections: reader.read("net/tcp", 1).is_ok(),
+        connections,
     }
 }

@@ -62,7 +62,7 @@ impl SocketState {
         }
     }
 
-    fn from_number(number: u64) -> Self {
+    pub(crate) fn from_number(number: u64) -> Self {
         match number {
             1 => Self::Established,
             2 => Self::SynSent,
