@@ -1,3 +1,4 @@
+use crate::own_limits::Limits;
 use crate::settings::{HostSettings, Settings};
 use crate::state_dir;
 use clap::ValueEnum;
@@ -80,9 +81,29 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub buffer: u64,
 
+    /// Percent of one core that the agent may use on average; beyond it, pictures, digests and
+    /// connections come later, starts and ends of processes do not; 0: no limit
+    #[arg(long, value_name = "PERCENT", global = true, default_value_t = 5.0,
+          value_parser = percent)]
+    pub cpu_max: f64,
+
+    /// MiB of memory that the agent may allocate; 0: no limit
+    #[arg(long, value_name = "MIB", global = true, default_value_t = 256,
+          value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
+    pub memory_max: u64,
+
+    /// How far the agent gives way to other programs, for the processor and for disks; 0 to 19
+    #[arg(long, value_name = "NICENESS", global = true, default_value_t = 5,
+          value_parser = clap::value_parser!(u8).range(0..=19))]
+    pub nice: u8,
+
     /// Find processes by scanning, even where the kernel would tell of them
     #[arg(long, global = true)]
     pub no_process_connector: bool,
+
+    /// Read connections from /proc, even where the kernel lists sockets over netlink
+    #[arg(long, global = true)]
+    pub no_sock_diag: bool,
 
     /// Do not take the SHA-256 of program files
     #[arg(long, global = true)]
@@ -97,6 +118,7 @@ const EXAMPLES: &str = "\
 Examples:
   ringwall-host-agent --server http://127.0.0.1:7400 --key-file key.json
   ringwall-host-agent check --key-file key.json
+  ringwall-host-agent top
   ringwall-host-agent --dialect watcher --command-poll-interval 60
   ringwall-host-agent --dialect sysscore --agent-id agent-1 --secret-file secret";
 
@@ -109,6 +131,33 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Show live what this agent sees here: processes, connections, containers, and its own budget
+    ///
+    /// Needs no server. Without root it shows the processes of other users in part. In a terminal,
+    /// q quits, c and m sort by processor and memory; anything else gets one picture as plain text.
+    Top(TopArguments),
+}
+
+/// What `top` shows, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TopArguments {
+    /// Show one picture and end
+    #[arg(long)]
+    pub once: bool,
+
+    /// Print one picture as JSON and end
+    #[arg(long)]
+    pub json: bool,
+
+    /// Seconds from one picture to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 2,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=6400.0).contains(&number) { Ok(number) } else { Err("not in 0..=6400".to_owned()) }
 }
 
 /// What kind of server there is at the other end.
@@ -159,11 +208,21 @@ impl Arguments {
             patience: Patience { grace: Duration::from_secs(self.grace), ..Patience::default() },
             buffer_bytes_max: usize::try_from(self.buffer << 20).unwrap_or(usize::MAX),
             process_connector: !self.no_process_connector,
+            sock_diag: !self.no_sock_diag,
             executable_digests: !self.no_executable_digests,
+            cpu_percent_max: (self.cpu_max > 0.0).then_some(self.cpu_max),
             ..HostSettings::default()
         };
         host.protected.names.extend(self.protect.iter().map(|name| name.as_str().into()));
         host
+    }
+
+    /// What the agent allows itself.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            niceness: self.nice,
+            memory_bytes_max: (self.memory_max > 0).then_some(self.memory_max << 20),
+        }
     }
 
     /// Whether anything was said about the key of this agent.

@@ -1,5 +1,6 @@
 //! What was seen and not yet delivered: bounded in bytes, and what did not fit is counted.
 
+use crate::own_health::Waiting;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 
@@ -12,6 +13,8 @@ pub(crate) struct Buffer {
     pictures: usize,
     /// Dropped since the last batch was taken.
     dropped: u64,
+    /// Dropped since it was made.
+    dropped_total: u64,
 }
 
 #[derive(Debug)]
@@ -35,7 +38,14 @@ const ENTRY_BYTES: usize = 48;
 impl Buffer {
     /// An empty buffer that holds at most `bytes_max` bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, bytes_max, pictures: 0, dropped: 0 }
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+            pictures: 0,
+            dropped: 0,
+            dropped_total: 0,
+        }
     }
 
     /// Adds an event. Where there is no room, pictures make way first, all but the latest, as the next
@@ -52,6 +62,7 @@ impl Buffer {
             if let Some(entry) = self.entries.remove(victim) {
                 self.account_for_removal(&entry);
                 self.dropped += 1;
+                self.dropped_total += 1;
             }
         }
         if self.entries.is_empty() && self.entries.capacity() > 4096 {
@@ -80,6 +91,17 @@ impl Buffer {
     /// Counts events that were taken and could not be delivered after all.
     pub(crate) fn count_dropped(&mut self, events: u64) {
         self.dropped = self.dropped.saturating_add(events);
+    }
+
+    /// What waits, and what was dropped.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Waiting {
+            events: number(self.entries.len()),
+            bytes: number(self.bytes),
+            bytes_max: number(self.bytes_max),
+            dropped: self.dropped_total,
+        }
     }
 
     /// Whether there is nothing to send.

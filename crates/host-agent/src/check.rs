@@ -110,7 +110,7 @@ async fn collection(arguments: &Arguments) -> (Found, Option<Observation>) {
         return (Err(Not::Passed("no picture of this host".to_owned())), None);
     };
     let detail = match &picture.activity {
-        Activity::Inventory(inventory) => describe(inventory, watching.capabilities()),
+        Activity::Inventory(inventory) => describe(inventory, &watching.state().capabilities),
         _ => String::new(),
     };
     (Ok(detail), Some(picture))
@@ -124,8 +124,15 @@ fn describe(picture: &Inventory, capabilities: &ringwall_host_probes::Capabiliti
         _ => "changes as the kernel tells them".to_owned(),
     };
     let users = if capabilities.other_users { "all users" } else { "own user only in full" };
+    let sockets = match &capabilities.connections {
+        ringwall_host_probes::ConnectionSource::SockDiag => "sockets over netlink".to_owned(),
+        ringwall_host_probes::ConnectionSource::Procfs(reason) => {
+            format!("sockets from procfs ({reason})")
+        }
+        _ => "no sockets".to_owned(),
+    };
     format!(
-        "{}, {}; {changes}; {users}",
+        "{}, {}; {changes}; {sockets}; {users}",
         counted(picture.processes.len(), "process", "processes"),
         counted(picture.connections.len(), "connection", "connections")
     )

@@ -35,15 +35,18 @@ mod dialect;
 mod execution;
 mod kill;
 mod output;
+mod own_health;
+mod own_limits;
 mod parent;
 mod report;
 mod settings;
 mod state_dir;
 mod syscall_view;
+mod top;
 mod verified_command;
 mod watching;
 
-pub use arguments::{Action, Arguments, Dialect};
+pub use arguments::{Action, Arguments, Dialect, TopArguments};
 pub use output::tell;
 pub use settings::{HostSettings, Settings};
 
@@ -74,10 +77,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Exit> {
 
 async fn run_async(arguments: Arguments) -> anyhow::Result<Exit> {
     start_logging(&arguments)?;
-    if let Some(Action::Check { json }) = arguments.action {
-        let checks = check::run(&arguments).await?;
-        output::checks(&checks, json)?;
-        return Ok(if checks.ok { Exit::Yes } else { Exit::No });
+    match &arguments.action {
+        Some(Action::Check { json }) => {
+            let checks = check::run(&arguments).await?;
+            output::checks(&checks, *json)?;
+            return Ok(if checks.ok { Exit::Yes } else { Exit::No });
+        }
+        Some(Action::Top(top)) => {
+            top::run(top, arguments.host().probe()).await?;
+            return Ok(Exit::Yes);
+        }
+        None => arguments.limits().apply(),
     }
     let parent = parent::parent();
     let shutdown = Shutdown::on_signals()?;

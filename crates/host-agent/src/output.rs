@@ -1,6 +1,7 @@
 //! What `check` prints, and how an end that is no success is told.
 
 use crate::check::{Checks, Outcome};
+use ringwall_lifecycle::visible::visible;
 use ringwall_lifecycle::{Exit, Failure};
 use std::io::{self, IsTerminal, Write};
 
@@ -11,8 +12,7 @@ pub(crate) fn checks(checks: &Checks, json: bool) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut out, checks)?;
         return writeln!(out);
     }
-    let colour =
-        out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = out.is_terminal() && wants_colour();
     for check in &checks.checks {
         let paint = match check.outcome {
             _ if !colour => "",
@@ -26,6 +26,12 @@ pub(crate) fn checks(checks: &Checks, json: bool) -> io::Result<()> {
         writeln!(out, "{:<13} {paint}{outcome:<8}{plain} {detail}", check.name)?;
     }
     out.flush()
+}
+
+/// Whether nobody said that there should be no colour: no-color.org, and terminals that have none.
+pub(crate) fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
 }
 
 /// Tells an error on stderr; what the program ends with.
@@ -46,9 +52,4 @@ pub fn tell(error: anyhow::Error) -> Exit {
     // If stderr is gone, the exit code still tells.
     drop(io::stderr().lock().write_all(text.as_bytes()));
     failure.exit
-}
-
-/// What others wrote must not command the terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

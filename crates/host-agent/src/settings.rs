@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 /// How a host is watched and acted on, whoever the server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HostSettings {
     /// From one full picture to the next.
     pub collection_interval: Duration,
@@ -34,8 +34,12 @@ pub struct HostSettings {
     pub buffer_bytes_max: usize,
     /// Whether to use the kernel's process connector where it is permitted.
     pub process_connector: bool,
+    /// Whether to list sockets over netlink where the kernel does.
+    pub sock_diag: bool,
     /// Whether to take the SHA-256 of program files.
     pub executable_digests: bool,
+    /// What the agent may use of one core on average, in percent; none: as much as it takes.
+    pub cpu_percent_max: Option<f64>,
 }
 
 impl Default for HostSettings {
@@ -49,7 +53,9 @@ impl Default for HostSettings {
             patience: Patience::default(),
             buffer_bytes_max: 8 << 20,
             process_connector: true,
+            sock_diag: true,
             executable_digests: true,
+            cpu_percent_max: Some(5.0),
         }
     }
 }
@@ -60,7 +66,9 @@ impl HostSettings {
         ProbeSettings {
             collection_interval: self.collection_interval,
             process_connector: self.process_connector,
+            sock_diag: self.sock_diag,
             executable_digests: self.executable_digests,
+            cpu_percent_max: self.cpu_percent_max,
             ..ProbeSettings::default()
         }
     }

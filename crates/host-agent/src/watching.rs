@@ -1,5 +1,6 @@
 //! Runs a probe on a thread of its own, so that what the network does never delays what is seen.
 
+use parking_lot::Mutex;
 use ringwall_event::Activity;
 use ringwall_host_probes::{
     Batch, Capabilities, LinuxProbe, Observation, Probe, ProbeError, ProbeSettings, ProcessChanges,
@@ -20,7 +21,21 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Watching {
     batches: mpsc::Receiver<Vec<Observation>>,
     stop: Arc<AtomicBool>,
-    capabilities: Capabilities,
+    shared: Arc<Shared>,
+}
+
+/// How the probe is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProbeState {
+    pub(crate) capabilities: Capabilities,
+}
+
+/// What the thread of the probe tells beside what it sees.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<ProbeState>,
+    /// Whether anything was put off since it was asked for.
+    throttled: AtomicBool,
 }
 
 /// Batches between the thread and its reader; the thread waits when there are so many.
@@ -44,14 +59,19 @@ impl Watching {
             .spawn(move || run(settings, &asked, &sender, started))
             .map_err(|error| ProbeError::Procfs(format!("no thread: {error}")))?;
         let ended = || ProbeError::Procfs("the probe ended before it began".to_owned());
-        let capabilities = answer.await.map_err(|_| ended())??;
-        tell(&capabilities);
-        Ok(Self { batches, stop, capabilities })
+        let shared = answer.await.map_err(|_| ended())??;
+        tell(&shared.state.lock().capabilities);
+        Ok(Self { batches, stop, shared })
     }
 
-    /// What can be seen here.
-    pub(crate) fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+    /// What can be seen here, as of now.
+    pub(crate) fn state(&self) -> ProbeState {
+        self.shared.state.lock().clone()
+    }
+
+    /// Whether anything was put off since the last call, for the sake of the agent's budget.
+    pub(crate) fn take_throttled(&self) -> bool {
+        self.shared.throttled.swap(false, Ordering::Relaxed)
     }
 
     /// What was seen since the last call; none when the probe has ended.
@@ -70,7 +90,7 @@ fn run(
     settings: ProbeSettings,
     stop: &AtomicBool,
     batches: &mpsc::Sender<Vec<Observation>>,
-    started: oneshot::Sender<Result<Capabilities, ProbeError>>,
+    started: oneshot::Sender<Result<Arc<Shared>, ProbeError>>,
 ) {
     let begun = LinuxProbe::new(settings).and_then(|mut probe| probe.start().map(|()| probe));
     let mut probe = match begun {
@@ -81,8 +101,10 @@ fn run(
             return;
         }
     };
-    drop(started.send(Ok(probe.capabilities().clone())));
-    watch(&mut probe, stop, batches, FAILURE_PAUSE);
+    let state = ProbeState { capabilities: probe.capabilities().clone() };
+    let shared = Arc::new(Shared { state: Mutex::new(state), throttled: AtomicBool::new(false) });
+    drop(started.send(Ok(Arc::clone(&shared))));
+    watch(&mut probe, stop, batches, &shared, FAILURE_PAUSE);
 }
 
 /// Hands over what the probe sees until asked to stop, nobody takes it, or looking fails for good.
@@ -90,6 +112,7 @@ fn watch(
     probe: &mut impl Probe,
     stop: &AtomicBool,
     batches: &mpsc::Sender<Vec<Observation>>,
+    shared: &Shared,
     failure_pause: Duration,
 ) {
     let mut batch = Batch::default();
@@ -107,6 +130,12 @@ fn watch(
                 std::thread::sleep(failure_pause);
                 continue;
             }
+        }
+        if std::mem::take(&mut batch.throttled) {
+            shared.throttled.store(true, Ordering::Relaxed);
+        }
+        if shared.state.lock().capabilities != *probe.capabilities() {
+            shared.state.lock().capabilities = probe.capabilities().clone();
         }
         let losses = std::mem::take(&mut batch.losses);
         if losses > 0 {
@@ -187,7 +216,9 @@ mod tests {
         let capabilities = probe.capabilities().clone();
         let mut probe = Flaky { capabilities, rows: rows.iter(), failures_left: 0 };
         let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
-        watch(&mut probe, &AtomicBool::new(false), &sender, Duration::ZERO);
+        let state = ProbeState { capabilities: probe.capabilities().clone() };
+        let shared = Shared { state: Mutex::new(state), throttled: AtomicBool::new(false) };
+        watch(&mut probe, &AtomicBool::new(false), &sender, &shared, Duration::ZERO);
         drop(sender);
         let mut found = 0;
         while batches.try_recv().is_ok() {

@@ -16,6 +16,7 @@ pub mod env_file;
 pub mod logging;
 pub mod private_file;
 pub mod shutdown;
+pub mod visible;
 
 mod exit;
 mod nearest;

@@ -6,14 +6,14 @@ mod measures;
 mod paint;
 mod sparkline;
 mod table;
-mod visible;
 
 pub(crate) use fields::Fields;
 pub(crate) use measures::{ago, bytes, clock, clock_today, count, duration};
 pub(crate) use paint::{Paint, Style};
 pub(crate) use sparkline::sparkline;
 pub(crate) use table::{Cell, Column, Table};
-pub(crate) use visible::visible;
+
+pub(crate) use ringwall_lifecycle::visible::visible;
 
 use anyhow::Result;
 use ringwall_event::Timestamp;

@@ -5,6 +5,7 @@ use crate::chance;
 use crate::command_memory::{CommandMemory, Seen};
 use crate::execution::carry_out;
 use crate::kill::Hands;
+use crate::own_health::{self, OwnHealth, Usage};
 use crate::report;
 use crate::settings::Settings;
 use crate::state_dir;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, sleep, timeout};
 
 /// How long the server may hold a request for commands.
 const COMMAND_WAIT: Duration = Duration::from_secs(25);
@@ -68,12 +69,13 @@ pub(crate) async fn run(
         hands: Hands::new(settings.host.protected, settings.host.patience),
         memory: Arc::new(Mutex::new(CommandMemory::new(COMMANDS_REMEMBERED))),
     };
+    let own_health = OwnHealth::new(settings.host.cpu_percent_max);
     let (end, ended) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(sender.run(ended.clone()));
     tasks.spawn(commands.run(ended));
     // Returns when asked to stop; the probe may end before.
-    let collected = collect(watching, &outbox, &mut shutdown).await;
+    let collected = collect(watching, &outbox, own_health, &mut shutdown).await;
     // What is under way may end, what waits may be sent; then patience is over.
     end.send_replace(true);
     let drained = timeout(DRAIN, async { while tasks.join_next().await.is_some() {} });
@@ -118,10 +120,24 @@ impl Outbox {
 async fn collect(
     mut watching: Watching,
     outbox: &Outbox,
+    mut own_health: OwnHealth,
     shutdown: &mut watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    let mut looks = tokio::time::interval(own_health::LOOK_INTERVAL);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is at once; there is nothing to tell before there was some time.
+    looks.tick().await;
     loop {
         tokio::select! {
+            _ = looks.tick() => {
+                let waiting = outbox.buffer.lock().waiting();
+                let (state, throttled) = (watching.state(), watching.take_throttled());
+                let now = Instant::now();
+                let told = own_health.look(&state, throttled, waiting, Usage::now(), now);
+                if let Some(told) = told {
+                    outbox.add(vec![told]);
+                }
+            }
             batch = watching.next() => match batch {
                 Some(observations) => outbox.add(observations),
                 None => anyhow::bail!("watching this host has come to an end"),

@@ -19,6 +19,10 @@ impl Agent {
         Self { child: command.spawn().unwrap() }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Asks it to stop, and waits for its end.
     pub(crate) async fn stop(mut self) -> ExitStatus {
         let pid = self.child.id().unwrap();

@@ -9,4 +9,5 @@ mod reporting;
 mod ringwall_server;
 mod suspect;
 mod sysscore;
+mod top;
 mod watcher;

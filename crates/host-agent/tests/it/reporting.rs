@@ -61,6 +61,39 @@ async fn changes_are_reported_as_they_happen() {
 }
 
 #[tokio::test]
+async fn the_agent_limits_itself_and_tells_how_it_is_doing() {
+    let server = RingwallServer::start().await;
+    let agent = start(&server, &["--nice", "7", "--memory-max", "200", "--cpu-max", "12.5"]);
+    first_picture(&server).await;
+    let file =
+        |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", agent.pid())).unwrap();
+    let stat = file("stat");
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    assert_eq!(after_name.split_whitespace().nth(16), Some("7"), "{stat}");
+    let limits = file("limits");
+    let soft = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(soft("Max data size"), 200 << 20);
+    assert!(soft("Max open files") <= 1024);
+
+    let health = server
+        .until("its health", |seen| {
+            activities(&seen.reports).find_map(|activity| match activity {
+                Activity::AgentHealth(health) => Some(health.clone()),
+                _ => None,
+            })
+        })
+        .await;
+    assert!(health.rss_bytes > 1 << 20, "{health:?}");
+    assert_eq!((health.cpu_percent_max, health.dropped), (Some(12.5), 0));
+    assert!(health.started.is_some() && health.spool_bytes_max > 0, "{health:?}");
+    assert_eq!(&*health.connections, "sock_diag");
+    assert!(["process_connector", "scan"].contains(&&*health.process_changes));
+}
+
+#[tokio::test]
 async fn a_command_is_carried_out_once_however_often_it_comes() {
     let server = RingwallServer::start().await;
     let _agent = start(&server, &[]);

@@ -1,6 +1,6 @@
 //! JSON that is safe to look at: the same values, with what deceives the eye written as `\u…`.
 
-use super::visible::deceives;
+use ringwall_lifecycle::visible::deceives;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 use std::io::{self, Write};

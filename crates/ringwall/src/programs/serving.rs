@@ -5,6 +5,7 @@ use clap::Args;
 use ringwall_lifecycle::config::Loaded;
 use ringwall_lifecycle::{Failure, Shutdown, data_dir, env_file};
 use ringwall_server::{Config, RunOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -105,11 +106,23 @@ pub(crate) fn with_hint(error: Error) -> Error {
     Failure::new(format!("{error:#}")).hint(hint).into()
 }
 
-/// A runtime on all cores.
+/// A runtime on all cores, for a server.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    allow_open_files();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("ringwall")
         .build()
         .context("cannot start")
+}
+
+/// Each host agent takes two connections, and what programs are given at first is often 1024 files: as many
+/// as are permitted.
+fn allow_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!(%error, "no more open files than at first");
+    }
 }

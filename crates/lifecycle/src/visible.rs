@@ -5,13 +5,13 @@
 //! there is (CVE-2021-42574). Each becomes a visible mark: `⟨ESC⟩[31m`. The dashboard shows the
 //! same marks.
 
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// More marks without width on one letter are a tower, not a language.
 const MARKS_MAX: usize = 4;
 
 /// The text on one line, with a visible mark in the place of all that deceives.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -40,8 +40,27 @@ pub(crate) fn visible(text: &str) -> String {
     out
 }
 
+/// The visible text in exactly so many columns: filled up with blanks, or cut and marked with `…`.
+pub fn fitted(text: &str, columns: usize) -> String {
+    let mut text = visible(text);
+    if text.width() > columns {
+        let mut width = 0;
+        let end = text.char_indices().find_map(|(at, character)| {
+            width += character.width().unwrap_or(0);
+            (width >= columns).then_some(at)
+        });
+        text.truncate(end.unwrap_or(text.len()));
+        if columns > 0 {
+            text.push('…');
+        }
+    }
+    let missing = columns.saturating_sub(text.width());
+    text.extend(std::iter::repeat_n(' ', missing));
+    text
+}
+
 /// Whether a character is something else than what it looks like.
-pub(super) fn deceives(character: char) -> bool {
+pub fn deceives(character: char) -> bool {
     matches!(character,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' // C0, DEL, C1
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -114,7 +133,21 @@ mod tests {
         assert_eq!(visible(text), expected, "text {text:?}");
     }
 
+    #[test]
+    fn a_text_is_cut_or_filled_up() {
+        assert_eq!(fitted("sleep", 7), "sleep  ");
+        assert_eq!(fitted("sleep 300", 7), "sleep …");
+        assert_eq!(fitted("世界世界", 4), "世… ");
+        assert_eq!(fitted("\u{1b}[31m", 20), "⟨ESC⟩[31m           ");
+        assert_eq!(fitted("x", 0), "");
+    }
+
     proptest::proptest! {
+        #[test]
+        fn a_fitted_text_has_its_columns(text: String, columns in 0usize..60) {
+            proptest::prop_assert_eq!(fitted(&text, columns).width(), columns);
+        }
+
         #[test]
         fn nothing_that_deceives_is_left(text: String) {
             proptest::prop_assert!(!visible(&text).chars().any(deceives));
