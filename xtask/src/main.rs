@@ -8,6 +8,7 @@ mod build;
 mod floors;
 mod fuzz;
 mod lint;
+mod package;
 mod place;
 mod run;
 mod set_up;
@@ -55,6 +56,7 @@ fn subcommand(arguments: &[String]) -> Result<()> {
             none_left("lint", rest)?;
             lint::all(&place)
         }
+        "package" => package::run(&place, rest),
         "demo-check" => test::demo_check(&place, rest),
         "crash-test" => match rest {
             [] => test::crash(&place, 10),

@@ -3,6 +3,7 @@
 use crate::build;
 use crate::fuzz;
 use crate::lint;
+use crate::package;
 use crate::place::Place;
 use crate::run::{command, keeping_lines, quietly_named, say, succeeds};
 use crate::set_up;
@@ -12,12 +13,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// The benches, and what each is given in `./x test --full`: the store is as large as time allows there.
-const BENCHES: [(&str, &[&str]); 5] = [
+const BENCHES: [(&str, &[&str]); 6] = [
     ("ingest", &[]),
     ("react", &[]),
     ("agent", &[]),
     ("store", &["--events", "2000000"]),
     ("query", &["--events", "1000000"]),
+    ("fleet", &["--seconds", "20"]),
 ];
 
 /// `./x test [--full]`.
@@ -35,6 +37,9 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
     steps.step("dashboard", || build::dashboard(place))?;
     lint::steps_of(place, &mut steps)?;
     steps.step("programs", || build::ringwall_for_tests(place).map(drop))?;
+    steps.step("packages", || {
+        package::check(place, &build::programs(place, build::Profile::Dev)?)
+    })?;
     let ringwall = place.program("debug", "ringwall");
     let kills = if full { 100 } else { 10 };
     steps.suite("unit tests", || {
