@@ -3,12 +3,14 @@
 //! `bench ingest [--seconds S] [--connections N]`, `bench react [--runs N]`,
 //! `bench agent [--seconds S] [--processes N]`,
 //! `bench store [--events N] [--hosts N] [--requests N] [--dir DIRECTORY] [--keep]`,
+//! `bench fleet [--agents N] [--seconds S] [--orders N]`,
 //! `bench query [--seconds S] [--connections N] [--events N]`;
 //! each drives the binary named by `RINGWALL_BIN`.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints its figure")]
 
 mod agent;
+mod fleet;
 mod ingest;
 mod limits;
 mod query;
@@ -51,6 +53,14 @@ async fn bench() -> Result<()> {
             let processes = option(options, "--processes", 300)?;
             agent::run(Duration::from_secs(seconds), processes).await
         }
+        "fleet" => {
+            fleet::run(fleet::Load {
+                agents: option(options, "--agents", 1000)?,
+                duration: Duration::from_secs(option(options, "--seconds", 60)?),
+                orders: option(options, "--orders", 300)?,
+            })
+            .await
+        }
         "store" => {
             store::run(store::Load {
                 events: option(options, "--events", 100_000_000)?,
@@ -67,7 +77,7 @@ async fn bench() -> Result<()> {
             let events = option(options, "--events", 5_000_000)?;
             query::run(Duration::from_secs(seconds), connections, events).await
         }
-        other => bail!("no bench `{other}`; there are ingest, react, agent, store, query"),
+        other => bail!("no bench `{other}`; there are ingest, react, agent, fleet, store, query"),
     }
 }
 
