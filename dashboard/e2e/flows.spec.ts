@@ -1,36 +1,7 @@
 /** What people do: sign in, find an alert live, acknowledge it, kill, manage keys and indicators. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, ownHost, server, settled, signIn, test, visit } from "./page";
-
-/** A harmless process: a copy of sleep under another name. */
-class Sleeper {
-  readonly #directory = mkdtempSync(join(tmpdir(), "ringwall-sleeper-"));
-  readonly child: ChildProcess;
-  readonly ended: Promise<NodeJS.Signals | number | null>;
-
-  constructor(name: string) {
-    const path = join(this.#directory, name);
-    copyFileSync("/bin/sleep", path);
-    this.child = spawn(path, ["600"], { stdio: "ignore" });
-    this.ended = new Promise((resolve) => {
-      this.child.on("exit", (code, signal) => resolve(signal ?? code));
-    });
-  }
-
-  get pid(): number {
-    if (this.child.pid === undefined) throw new Error("the sleeper did not start");
-    return this.child.pid;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill("SIGKILL");
-    rmSync(this.#directory, { recursive: true, force: true });
-  }
-}
+import { Sleeper } from "./sleeper";
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -222,7 +193,7 @@ test("an indicator is added, refused twice, and removed", async ({ page }) => {
 
 test("a key is created, its secret is shown once, and it is removed", async ({ page }) => {
   await signIn(page);
-  await visit(page, "/keys");
+  await visit(page, "/access?tab=keys");
   const name = `browser-test-${Date.now()}`;
   const dialog = page.getByRole("dialog");
   await page.getByRole("button", { name: "Create a key" }).click();
@@ -248,7 +219,7 @@ test("the keyboard goes everywhere", async ({ page }) => {
     ["e", "Events"],
     ["q", "Query"],
     ["i", "Indicators"],
-    ["k", "Keys and tokens"],
+    ["p", "People and access"],
     ["l", "Audit log"],
     ["s", "Storage"],
     ["o", "Overview"],

@@ -67,7 +67,7 @@ for (const size of SIZES) {
       });
 
       test("every page shows, fits and is accessible", async ({ page }) => {
-        test.setTimeout(180_000);
+        test.setTimeout(300_000);
         const check = async (name: string, whole = true) => {
           const what = `${name}-${size.name}-${scheme}`;
           await picture(page, what, whole);
@@ -102,7 +102,10 @@ for (const size of SIZES) {
           ["events-hour", "/events?span=1h"],
           ["query", "/query"],
           ["indicators", "/indicators"],
-          ["keys", "/keys"],
+          ["host-agent", `/hosts/${host}?tab=agent`],
+          ["tokens", "/access?tab=tokens"],
+          ["keys", "/access?tab=keys"],
+          ["roles", "/access?tab=roles"],
           ["audit", "/audit"],
           ["storage", "/storage"],
           ["nothing", "/no/such/page"],
@@ -171,13 +174,26 @@ for (const size of SIZES) {
           await check("alert");
         });
 
+        await test.step("a command", async () => {
+          await visit(page, "/commands");
+          const first = page.locator("main [data-list-item]").first();
+          if ((await first.count()) === 0) return;
+          await first.click();
+          await expect(page.getByRole("list", { name: "States" })).toBeVisible();
+          await check("command");
+        });
+
         await test.step("dialogs", async () => {
-          await visit(page, "/keys");
-          await page.getByRole("button", { name: "Create a key" }).click();
-          await expect(page.getByRole("dialog")).toBeVisible();
-          await check("key-dialog", false);
-          await page.keyboard.press("Escape");
-          await expect(page.getByRole("dialog")).toHaveCount(0);
+          const dialog = async (path: string, button: string, name: string) => {
+            await visit(page, path);
+            await page.getByRole("button", { name: button }).first().click();
+            await expect(page.getByRole("dialog")).toBeVisible();
+            await check(name, false);
+            await page.keyboard.press("Escape");
+            await expect(page.getByRole("dialog")).toHaveCount(0);
+          };
+          await dialog("/access?tab=keys", "Create a key", "key-dialog");
+          await dialog("/access?tab=tokens", "Create a token", "token-dialog");
           await visit(page, "/storage");
           await page.getByRole("button", { name: "Add a hold" }).click();
           await check("hold-dialog", false);

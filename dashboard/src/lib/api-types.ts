@@ -55,6 +55,8 @@ export interface Page<T> {
 export interface Session {
   user: string;
   role: string;
+  /** What they may do, by name. */
+  permissions?: string[];
   csrf: string;
 }
 
@@ -84,10 +86,22 @@ export interface Host {
   risk_max: number | null;
   system: SystemInfo | null;
   events: number;
-  /** How its host agent last said that it is doing. */
+  /** Of its host agent, where it has one that enrolled. */
+  identity?: HostIdentity | null;
+  /** How its host agent is doing; null where it never told. */
   health?: HostHealth | null;
 }
 
+export const IDENTITY_STATES = ["active", "revoked", "suspended"] as const;
+export type IdentityState = (typeof IDENTITY_STATES)[number];
+
+export interface HostIdentity {
+  state: IdentityState;
+  key_id: string;
+  enrolled: string;
+}
+
+/** How a host agent last said that it is doing. */
 export interface HostHealth {
   version: string;
   started: string | null;
@@ -109,11 +123,49 @@ export interface HostHealth {
   reported: string;
 }
 
-export interface Container {
-  uid: string;
+/** Leave for host agents to enrol; its token is told once, in `CreatedEnrolment`. */
+export interface Enrolment {
+  id: string;
+  /** The name that the host gets; null lets it choose. */
   name: string | null;
-  runtime: string;
-  pod_uid: string | null;
+  replaces?: string | null;
+  created_by: string;
+  created: string;
+  expires: string;
+  uses_left: number;
+  used_by: string[];
+}
+
+export interface NewEnrolment {
+  name?: string;
+  uses?: number;
+  expires_in_seconds?: number;
+  replaces?: string;
+}
+
+export interface CreatedEnrolment {
+  id: string;
+  token: string;
+  expires: string;
+  command: string;
+  server_fingerprint?: string | null;
+}
+
+/** A host agent that enrolled. */
+export interface Identity {
+  name: string;
+  key_id: string;
+  machine: string | null;
+  hostname: string;
+  state: IdentityState;
+  enrolled: string;
+  enrolled_by: string;
+  rotated: string | null;
+  last_used: string | null;
+  address: string | null;
+  version: string;
+  /** Why somebody should look at it. */
+  warning?: string | null;
 }
 
 export interface HostProcess {
@@ -130,7 +182,16 @@ export interface HostProcess {
   last_seen: string | null;
   risk_score: number | null;
   executable_sha256?: string | null;
+  /** The container it runs in; null for a process of the host itself. */
   container?: Container | null;
+}
+
+export interface Container {
+  uid: string;
+  name: string | null;
+  /** `docker`, `podman`, `containerd`, … */
+  runtime: string;
+  pod_uid?: string | null;
 }
 
 export interface Connection {
@@ -197,6 +258,13 @@ export interface CollectedFile {
   /** When the server gave it up for its age. */
   removed?: string | null;
 }
+
+export const FINDINGS = [
+  "indicator_match",
+  "new_process",
+  "risk_threshold",
+  "cloned_identity",
+] as const;
 
 export interface Finding {
   type: string;
@@ -306,6 +374,8 @@ export interface Token {
   id: string;
   name: string;
   role: string;
+  /** What it is narrowed to; absent: all that its role includes. */
+  scopes?: string[] | null;
   created: string | null;
   last_used?: string | null;
   expires?: string | null;
@@ -386,4 +456,134 @@ export interface NewHold {
   since?: string;
   until?: string;
   reason: string;
+}
+
+/** Somebody who may sign in. */
+export interface User {
+  name: string;
+  role: string;
+  /** Whether they may not at the moment. */
+  disabled: boolean;
+  created: string;
+  /** Null: it is the first. */
+  password_changed: string | null;
+  last_sign_in: string | null;
+  /** How many of their sessions are open. */
+  sessions: number;
+}
+
+export interface NewUser {
+  name: string;
+  role: string;
+}
+
+/** A password that was made is told this once. */
+export interface MadePassword {
+  name: string;
+  password: string | null;
+}
+
+/** A browser that somebody is signed in with. */
+export interface OpenSession {
+  id: string;
+  user: string;
+  created: string;
+  last_used: string;
+  expires: string;
+  address: string;
+  /** Whether it is the one that asks. */
+  current: boolean;
+}
+
+export const WEBHOOK_FORMATS = ["standard", "sysscore"] as const;
+export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number];
+
+export const DELIVERY_STATES = ["pending", "failed", "success", "dead_letter"] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** Where alerts are told. */
+export interface Webhook {
+  id: string;
+  name: string;
+  /** Its query, its password and what looks like a key in its path are left out. */
+  url: string;
+  format: WebhookFormat;
+  min_severity: Severity | null;
+  findings: string[];
+  sources: string[];
+  enabled: boolean;
+  /** Why it is not enabled, where the server paused it. */
+  paused_because: string | null;
+  /** The SysScore agent whose registration named it. */
+  agent: string | null;
+  threshold: number | null;
+  /** Whether the server's `HMAC_SECRET_KEY` signs. */
+  shared_secret: boolean;
+  /** Until when the secret before this one signs, too. */
+  previous_secret_until: string | null;
+  created: string;
+  created_by: string;
+  deliveries: Record<DeliveryState, number>;
+}
+
+export interface NewWebhook {
+  name: string;
+  url: string;
+  format: WebhookFormat;
+  min_severity?: Severity;
+  findings?: string[];
+  sources?: string[];
+  enabled: boolean;
+}
+
+export interface WebhookChange {
+  name?: string;
+  url?: string;
+  min_severity?: Severity | null;
+  findings?: string[];
+  sources?: string[];
+  enabled?: boolean;
+}
+
+export interface CreatedWebhook {
+  id: string;
+  secret: string | null;
+  webhook: Webhook;
+}
+
+export interface WebhookSecret {
+  id: string;
+  secret: string;
+  previous_until: string | null;
+}
+
+/** A message to one receiver, and how far it is. */
+export interface Delivery {
+  id: string;
+  webhook: string;
+  event_type: string;
+  /** The id of the alert that it tells; the webhook's for a test. */
+  subject: string;
+  state: DeliveryState;
+  attempts: number;
+  next_attempt: string | null;
+  created: string;
+  finished: string | null;
+  last_error: string | null;
+}
+
+export interface DeliveryAttempt {
+  at: string;
+  /** Of the answer, where there was one. */
+  status: number | null;
+  error: string | null;
+  duration_ms: number;
+  /** The beginning of the answer's body. */
+  answer: string;
+}
+
+export interface DeliveryDetail extends Omit<Delivery, "attempts"> {
+  /** The latest, oldest first. */
+  attempts: DeliveryAttempt[];
+  payload: unknown;
 }

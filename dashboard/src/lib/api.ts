@@ -8,16 +8,27 @@ import type {
   CommandRow,
   CommandTarget,
   Connection,
+  CreatedEnrolment,
   CreatedKey,
   CreatedToken,
+  CreatedWebhook,
+  Delivery,
+  DeliveryDetail,
+  Enrolment,
   EventRow,
   Hold,
   Host,
   HostProcess,
+  Identity,
   ImportReport,
   Indicator,
+  MadePassword,
+  NewEnrolment,
   NewHold,
   NewIndicator,
+  NewUser,
+  NewWebhook,
+  OpenSession,
   Overview,
   Page,
   Score,
@@ -25,6 +36,10 @@ import type {
   StoreStats,
   Timeline,
   Token,
+  User,
+  Webhook,
+  WebhookChange,
+  WebhookSecret,
 } from "./api-types";
 import { readNdjson } from "./ndjson";
 
@@ -84,7 +99,7 @@ export function apiPath(path: string, query: Query = {}): string {
 }
 
 interface Options {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
   query?: Query;
   body?: unknown;
   signal?: AbortSignal | undefined;
@@ -189,6 +204,66 @@ export const api = {
     signIn: (user: string, password: string) =>
       request<Session>("/session", { method: "POST", body: { user, password }, quiet: true }),
     signOut: () => request<void>("/session", { method: "DELETE", quiet: true }),
+    changePassword: (current: string, next: string) =>
+      request<void>("/session/password", { method: "POST", body: { current, new: next } }),
+  },
+  sessions: {
+    /** Those of `user`, of everybody where that is `*`, one's own where it is null. */
+    list: (user: string | null, signal?: AbortSignal) =>
+      request<Page<OpenSession>>("/sessions", { query: { user }, signal }),
+    end: (session: string) => request<void>(`/sessions/${id(session)}`, { method: "DELETE" }),
+  },
+  users: {
+    list: (signal?: AbortSignal) => request<Page<User>>("/users", { signal }),
+    add: (user: NewUser) => request<MadePassword>("/users", { method: "POST", body: user }),
+    change: (name: string, change: { role?: string; disabled?: boolean }) =>
+      request<User>(`/users/${id(name)}`, { method: "PATCH", body: change }),
+    /** Makes another password, which is told this once. */
+    resetPassword: (name: string) =>
+      request<MadePassword>(`/users/${id(name)}/password`, { method: "POST", body: {} }),
+    remove: (name: string) => request<void>(`/users/${id(name)}`, { method: "DELETE" }),
+  },
+  enrolments: {
+    list: (signal?: AbortSignal) => request<Page<Enrolment>>("/enrolments", { signal }),
+    add: (enrolment: NewEnrolment) =>
+      request<CreatedEnrolment>("/enrolments", { method: "POST", body: enrolment }),
+    withdraw: (enrolment: string) =>
+      request<void>(`/enrolments/${id(enrolment)}`, { method: "DELETE" }),
+  },
+  identities: {
+    list: (signal?: AbortSignal) => request<Page<Identity>>("/identities", { signal }),
+    revoke: (name: string, reason: string) =>
+      request<Identity>(`/identities/${id(name)}/revoke`, { method: "POST", body: { reason } }),
+    reinstate: (name: string, reason: string) =>
+      request<Identity>(`/identities/${id(name)}/reinstate`, { method: "POST", body: { reason } }),
+    forget: (name: string) => request<void>(`/identities/${id(name)}`, { method: "DELETE" }),
+  },
+  webhooks: {
+    list: (signal?: AbortSignal) => request<Page<Webhook>>("/webhooks", { signal }),
+    read: (webhook: string, signal?: AbortSignal) =>
+      request<Webhook>(`/webhooks/${id(webhook)}`, { signal }),
+    add: (webhook: NewWebhook) =>
+      request<CreatedWebhook>("/webhooks", { method: "POST", body: webhook }),
+    change: (webhook: string, change: WebhookChange) =>
+      request<Webhook>(`/webhooks/${id(webhook)}`, { method: "PATCH", body: change }),
+    remove: (webhook: string) => request<void>(`/webhooks/${id(webhook)}`, { method: "DELETE" }),
+    test: (webhook: string) =>
+      request<Delivery>(`/webhooks/${id(webhook)}/test`, { method: "POST", body: {} }),
+    replay: (webhook: string) =>
+      request<{ replayed: number; left: number }>(`/webhooks/${id(webhook)}/replay`, {
+        method: "POST",
+        body: {},
+      }),
+    rotateSecret: (webhook: string) =>
+      request<WebhookSecret>(`/webhooks/${id(webhook)}/rotate-secret`, { method: "POST", body: {} }),
+  },
+  deliveries: {
+    list: (query: PageQuery, signal?: AbortSignal) =>
+      request<Page<Delivery>>("/deliveries", { query, signal }),
+    read: (delivery: string, signal?: AbortSignal) =>
+      request<DeliveryDetail>(`/deliveries/${id(delivery)}`, { signal }),
+    replay: (delivery: string) =>
+      request<Delivery>(`/deliveries/${id(delivery)}/replay`, { method: "POST", body: {} }),
   },
   overview: (signal?: AbortSignal) => request<Overview>("/overview", { signal }),
   hosts: {
@@ -229,7 +304,7 @@ export const api = {
     order: (host: string, action: CommandAction, target: CommandTarget, reason: string) =>
       request<CommandRow>("/commands", {
         method: "POST",
-        body: { host, action, ...flat(target), reason },
+        body: { host, action, target: known(target), reason },
       }),
     /** Where a collected file is had; the browser downloads it by itself. */
     filePath: (command: string) => apiPath(`/commands/${id(command)}/file`),
@@ -259,11 +334,8 @@ export const api = {
   },
   tokens: {
     list: (signal?: AbortSignal) => request<Page<Token>>("/tokens", { signal }),
-    create: (name: string, role: string, expiresInDays: number | null) =>
-      request<CreatedToken>("/tokens", {
-        method: "POST",
-        body: { name, role, ...(expiresInDays === null ? {} : { expires_in_days: expiresInDays }) },
-      }),
+    create: (token: { name: string; role: string; scopes?: string[]; expires_in_days?: number }) =>
+      request<CreatedToken>("/tokens", { method: "POST", body: token }),
     remove: (token: string) => request<void>(`/tokens/${id(token)}`, { method: "DELETE" }),
   },
   audit: (query: PageQuery, signal?: AbortSignal) =>
@@ -288,11 +360,10 @@ export const api = {
   },
 };
 
-/** A process as the server takes it; a start time that is not known is taken from the host's picture. */
-function flat(target: CommandTarget): object {
-  if (!("pid" in target)) return { target };
-  const { pid, start_time, name } = target;
-  return { pid, ...(start_time === null ? {} : { start_time }), name };
+/** A start time that is not known is left out: the server takes it from the host's picture. */
+function known(target: CommandTarget): object {
+  if (!("pid" in target) || target.start_time !== null) return target;
+  return { pid: target.pid, name: target.name };
 }
 
 function noted(note: string): { note?: string } {

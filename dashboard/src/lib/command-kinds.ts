@@ -1,6 +1,7 @@
 /** What can be ordered of a host: what it is called, what it does, and how careful one has to be. */
 
 import type { CommandAction, CommandRow, CommandTarget } from "./api-types";
+import type { Permission } from "./roles";
 
 /** What a command is aimed at. */
 export type TargetKind = "process" | "file" | "quarantine" | "address";
@@ -106,6 +107,11 @@ export const COMMAND_KINDS: Record<CommandAction, CommandKind> = {
 /** The kind by the name on the wire; a newer server may know more than this page. */
 export function commandKind(action: string): CommandKind | null {
   return Object.hasOwn(COMMAND_KINDS, action) ? COMMAND_KINDS[action as CommandAction] : null;
+}
+
+/** What one has to be allowed to order this. */
+export function permissionFor(action: CommandAction): Permission {
+  return action === "collect_file" ? "collect_files" : "order_commands";
 }
 
 /** The shape of what a command is aimed at, told by its fields. */

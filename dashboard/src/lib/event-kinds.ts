@@ -6,6 +6,7 @@ import { words } from "./format";
 const NAMES: Record<string, string> = {
   http_request: "HTTP request",
   sign_in: "sign-in",
+  agent_health: "host agent",
 };
 
 /** `process_started` → `process started`. */

@@ -52,7 +52,8 @@ export const PAGE_GROUPS: readonly PageGroup[] = [
   {
     name: "Run",
     pages: [
-      { href: "/keys", name: "Keys and tokens", icon: "keys", key: "k", near: false, needs: "read_keys" },
+      { href: "/access", name: "Access", icon: "access", key: "p", near: false, needs: null },
+      { href: "/webhooks", name: "Webhooks", icon: "webhooks", key: "w", near: false, needs: "read_webhooks" },
       { href: "/audit", name: "Audit log", icon: "audit", key: "l", near: false, needs: "read_audit" },
       { href: "/storage", name: "Storage", icon: "storage", key: "s", near: false, needs: null },
     ],

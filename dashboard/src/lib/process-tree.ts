@@ -105,12 +105,21 @@ export function descendantsOf(
   return 0;
 }
 
-/** Whether `process` matches every word of `search`: pid, name, user, command line, path. */
+/** Whether `process` matches every word of `search`: pid, name, user, command line, path, container. */
 export function matches(process: HostProcess, search: string): boolean {
   const wanted = search.toLowerCase().split(/\s+/).filter((word) => word !== "");
   if (wanted.length === 0) return true;
   const pid = String(process.pid);
-  const text = [process.name, process.user, process.executable, process.command_line]
+  const { container } = process;
+  const text = [
+    process.name,
+    process.user,
+    process.executable,
+    process.command_line,
+    process.executable_sha256,
+    container?.name,
+    container?.uid,
+  ]
     .filter((part) => part !== null && part !== undefined)
     .join("\n")
     .toLowerCase();

@@ -22,11 +22,13 @@ export const PERMISSIONS = {
   read_webhooks: "see webhooks and what they delivered",
   handle_alerts: "acknowledge and resolve alerts",
   order_commands: "order and withdraw commands",
+  collect_files: "have hosts bring files, and download them",
   change_indicators: "add and remove indicators",
   change_keys: "enrol hosts, revoke identities, make agent keys",
   change_tokens: "make and remove API tokens",
   change_users: "add, change and remove people",
-  change_webhooks: "add, change and test webhooks",
+  change_webhooks: "add, change, test and remove webhooks",
+  replay_deliveries: "send deliveries to webhooks again",
   change_holds: "put legal holds into force and lift them",
 } as const;
 export type Permission = keyof typeof PERMISSIONS;
@@ -44,12 +46,14 @@ const ANALYST: readonly Permission[] = [
   ...READER,
   "read_audit",
   "read_holds",
+  "read_webhooks",
   "handle_alerts",
   "change_indicators",
+  "replay_deliveries",
 ];
 const ALLOWED: Record<Role, ReadonlySet<Permission>> = {
   admin: new Set(PERMISSION_NAMES),
-  responder: new Set([...ANALYST, "order_commands"]),
+  responder: new Set([...ANALYST, "order_commands", "collect_files"]),
   analyst: new Set(ANALYST),
   read_only: new Set(READER),
 };
@@ -76,14 +80,18 @@ export function allows(role: string, permission: Permission): boolean {
   return isRole(role) && ALLOWED[role].has(permission);
 }
 
+/** All that the role includes. */
+export function permissionsOf(role: string): Permission[] {
+  return PERMISSION_NAMES.filter((permission) => allows(role, permission));
+}
+
 /** The roles that include this, the one with the fewest rights first. */
 export function rolesThatMay(permission: Permission): Role[] {
   return ROLES.filter((role) => ALLOWED[role].has(permission)).toReversed();
 }
 
-/** Why somebody of this role may not, in a sentence; null where they may. */
-export function whyNot(role: string, permission: Permission): string | null {
-  if (allows(role, permission)) return null;
+/** Why somebody of this role may not, in a sentence. */
+export function whyNot(role: string, permission: Permission): string {
   const [least, ...others] = rolesThatMay(permission).map((one) => `${article(one)} ${roleName(one)}`);
   const who = others.length === 0 ? least : `${least} or ${others.join(" or ")}`;
   return `Your role is ${roleName(role)}. To ${PERMISSIONS[permission]}, one has to be ${who ?? "somebody else"}.`;

@@ -95,6 +95,11 @@ export function commandHref(command: string): string {
   return `/commands/${encodeURIComponent(command)}`;
 }
 
+/** The address of a webhook. */
+export function webhookHref(webhook: string): string {
+  return `/webhooks/${encodeURIComponent(webhook)}`;
+}
+
 /** The address of a search in the events. */
 export function eventsHref(query: Record<string, string | number>): string {
   const text = new URLSearchParams(

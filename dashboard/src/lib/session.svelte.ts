@@ -4,7 +4,7 @@ import { api, ApiError, onSignedOut, useCsrf } from "./api";
 import type { Session } from "./api-types";
 import { notify } from "./notices.svelte";
 import { startLive, stopLive } from "./live.svelte";
-import { allows, type Permission, whyNot } from "./roles";
+import { type Permission, permissionsOf, whyNot } from "./roles";
 
 type State = "asking" | "unreachable" | "out" | "in";
 
@@ -15,14 +15,17 @@ class SessionState {
   /** Set where a session ended by itself, to say so on the sign-in page. */
   ended = $state(false);
 
-  /** Whether the role includes this; the server decides again. */
+  /** What the server says that they may do. */
+  #permissions = $state.raw<ReadonlySet<string>>(new Set());
+
+  /** Whether they may do this; the server decides again. */
   may(permission: Permission): boolean {
-    return allows(this.role, permission);
+    return this.#permissions.has(permission);
   }
 
-  /** Why the role does not include this, in a sentence; null where it does. */
+  /** Why they may not do this, in a sentence; null where they may. */
   whyNot(permission: Permission): string | null {
-    return whyNot(this.role, permission);
+    return this.may(permission) ? null : whyNot(this.role, permission);
   }
 
   /** Asks the server whether the cookie is still good. */
@@ -39,6 +42,7 @@ class SessionState {
     useCsrf(session.csrf);
     this.user = session.user;
     this.role = session.role;
+    this.#permissions = new Set(session.permissions ?? permissionsOf(session.role));
     this.ended = false;
     if (this.state !== "in") {
       this.state = "in";
