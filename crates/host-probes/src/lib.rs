@@ -35,15 +35,21 @@ pub mod cgroup_path;
 #[cfg(target_os = "linux")]
 mod containers;
 #[cfg(target_os = "linux")]
+pub mod firewall;
+#[cfg(target_os = "linux")]
 pub mod hands;
 #[cfg(target_os = "linux")]
 mod linux_probe;
+#[cfg(target_os = "linux")]
+pub mod plain_file;
 #[cfg(target_os = "linux")]
 pub mod process_connector;
 #[cfg(target_os = "linux")]
 pub mod procfs;
 #[cfg(target_os = "linux")]
 mod program_file;
+#[cfg(target_os = "linux")]
+pub mod quarantine;
 #[cfg(target_os = "linux")]
 pub mod sock_diag;
 #[cfg(target_os = "linux")]
