@@ -52,6 +52,11 @@ pub enum Finding {
     NewProcess,
     /// The risk of a process rose to the configured threshold.
     RiskThreshold,
+    /// A host agent was handed commands that it did not believe.
+    CommandRefused {
+        /// Why: `altered`, `other_host`, `replayed` and their like.
+        reason: String,
+    },
 }
 
 impl Finding {
@@ -61,6 +66,7 @@ impl Finding {
             Self::IndicatorMatch { .. } => "indicator_match",
             Self::NewProcess => "new_process",
             Self::RiskThreshold => "risk_threshold",
+            Self::CommandRefused { .. } => "command_refused",
         }
     }
 }

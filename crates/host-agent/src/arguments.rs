@@ -97,6 +97,11 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u8).range(0..=19))]
     pub nice: u8,
 
+    /// MiB that a file may have to be collected for the server; 0 collects none
+    #[arg(long, value_name = "MIB", global = true, default_value_t = 16,
+          value_parser = clap::value_parser!(u64).range(0..=4096))]
+    pub collect_max: u64,
+
     /// Find processes by scanning, even where the kernel would tell of them
     #[arg(long, global = true)]
     pub no_process_connector: bool,
@@ -207,6 +212,7 @@ impl Arguments {
             collection_interval: Duration::from_secs(self.collection_interval),
             patience: Patience { grace: Duration::from_secs(self.grace), ..Patience::default() },
             buffer_bytes_max: usize::try_from(self.buffer << 20).unwrap_or(usize::MAX),
+            collect_bytes_max: self.collect_max << 20,
             process_connector: !self.no_process_connector,
             sock_diag: !self.no_sock_diag,
             executable_digests: !self.no_executable_digests,

@@ -1,57 +1,110 @@
 //! Carries out what a verified command orders.
 
-use crate::kill::{self, Hands, Place};
+mod addresses;
+mod collection;
+mod files;
+mod processes;
+
+use crate::kill::{Hands, Place};
 use crate::verified_command::VerifiedCommand;
-use ringwall_event::{Order, ProcessTarget};
-use ringwall_host_probes::hands::{KillError, KillOrder};
+use files::FileHands;
+use ringwall_event::{CommandId, Order};
+use ringwall_host_probes::firewall::Firewall;
 use ringwall_server_api::{CommandOutcome, CommandResult};
+use ringwall_server_client::AgentClient;
+use std::path::Path;
+use std::sync::Arc;
 
 /// The server takes no longer result, in characters.
 const RESULT_CHARS_MAX: usize = 2000;
 
-/// Carries out a command once there is a place for it, and tells how that went.
-pub(crate) async fn carry_out(command: &VerifiedCommand, hands: &Hands) -> CommandResult {
-    let (id, reason) = (command.id(), command.reason());
-    // It may wait long for the place, and must not be carried out when it has expired by then.
-    let place = hands.place().await;
-    let done = match command.order(crate::now()) {
-        Ok(order) => {
-            tracing::info!(command = id, %order, reason, "a command is carried out");
-            carry_out_order(order, place).await
+/// Why an order was not carried out, or not all of it: one line for people.
+type Failure = String;
+
+/// Everything that acts on this host.
+#[derive(Clone)]
+pub(crate) struct Executor {
+    hands: Hands,
+    files: Arc<FileHands>,
+    firewall: Arc<Firewall>,
+    client: AgentClient,
+}
+
+impl Executor {
+    /// An executor that keeps what it must keep in the state directory, and collects files of at most
+    /// so many bytes.
+    pub(crate) fn new(
+        hands: Hands,
+        state_dir: &Path,
+        collect_bytes_max: u64,
+        client: AgentClient,
+    ) -> Self {
+        Self {
+            hands,
+            files: Arc::new(FileHands::new(state_dir, collect_bytes_max)),
+            firewall: Arc::new(Firewall::of_this_host()),
+            client,
         }
-        Err(refused) => Err(refused.to_string()),
-    };
-    match done {
-        Ok(result) => {
-            tracing::info!(command = id, result, "command carried out");
-            CommandResult { state: CommandOutcome::Succeeded, result: bounded(result) }
+    }
+
+    /// Carries out a command once there is a place for it, and tells how that went.
+    pub(crate) async fn carry_out(&self, command: &VerifiedCommand) -> CommandResult {
+        let (id, reason) = (command.id(), command.reason());
+        // It may wait long for the place, and must not be carried out when it has expired by then.
+        let place = self.hands.place().await;
+        let done = match command.order(crate::now()) {
+            Ok(order) => {
+                tracing::info!(command = id, %order, reason, "a command is carried out");
+                self.carry_out_order(command, order, place).await
+            }
+            Err(refused) => Err(refused.to_string()),
+        };
+        match done {
+            Ok(result) => {
+                tracing::info!(command = id, result, "command carried out");
+                CommandResult { state: CommandOutcome::Succeeded, result: bounded(result) }
+            }
+            Err(result) => {
+                tracing::warn!(command = id, result, "command not carried out");
+                CommandResult { state: CommandOutcome::Failed, result: bounded(result) }
+            }
         }
-        Err(result) => {
-            tracing::warn!(command = id, result, "command not carried out");
-            CommandResult { state: CommandOutcome::Failed, result: bounded(result) }
+    }
+
+    async fn carry_out_order(
+        &self,
+        command: &VerifiedCommand,
+        order: &Order,
+        place: Place,
+    ) -> Result<String, Failure> {
+        match order {
+            Order::KillProcess(target) => processes::kill(target, place).await,
+            Order::KillTree(target) => processes::kill_tree(target, place).await,
+            Order::StopProcess(target) => processes::stop(target, place).await,
+            Order::ContinueProcess(target) => processes::go_on(target, place).await,
+            Order::CollectFile(target) => {
+                let until = command.expires();
+                collection::collect(&self.client, &self.files, command.id(), target, until, place)
+                    .await
+            }
+            Order::BlockAddress(target) => {
+                addresses::block(&self.firewall, self.client.url(), target, place).await
+            }
+            Order::UnblockAddress(target) => {
+                addresses::unblock(&self.firewall, target, place).await
+            }
+            Order::QuarantineFile(target) => {
+                let id = CommandId::parse(command.id()).map_err(|error| error.to_string())?;
+                files::quarantine(&self.files, id, target, place).await
+            }
+            Order::RestoreFile(target) => files::restore(&self.files, target, place).await,
         }
     }
 }
 
-async fn carry_out_order(order: &Order, place: Place) -> Result<String, String> {
-    match order {
-        Order::KillProcess(target) => kill(target, place).await,
-        _ => Err(format!("this version does not carry out `{}`", order.action().name())),
-    }
-}
-
-async fn kill(target: &ProcessTarget, place: Place) -> Result<String, String> {
-    let order = KillOrder {
-        pid: target.pid,
-        start_time: target.start_time,
-        name: Some(target.name.clone()),
-    };
-    match place.kill(order).await {
-        Ok(killed) => Ok(kill::describe(&killed)),
-        // What was wanted is so.
-        Err(KillError::NotRunning(pid)) => Ok(format!("process {pid} is not running any more")),
-        Err(error) => Err(error.to_string()),
-    }
+/// The thread that should have done it ended in the middle of it.
+fn unfinished() -> Failure {
+    "broke off: whether it was done is not known".to_owned()
 }
 
 /// A process chooses its name, and names stand in results.

@@ -1,4 +1,4 @@
-//! Carries out an order to end a process, away from the thread that talks to the server.
+//! Carries out an order on a process, away from the thread that talks to the server.
 
 use ringwall_host_probes::hands::{
     EndedBy, KillError, KillOrder, Killed, Patience, Protected, kill_process,
@@ -40,7 +40,7 @@ impl Hands {
     }
 }
 
-/// The right to end one process now.
+/// The right to act on this host now.
 #[derive(Debug)]
 pub(crate) struct Place {
     permit: Option<OwnedSemaphorePermit>,
@@ -52,12 +52,22 @@ impl Place {
     /// Ends a process, and tells how that went.
     pub(crate) async fn kill(self, order: KillOrder) -> Result<Killed, KillError> {
         let pid = order.pid;
+        let work = self.run(move |protected, patience| kill_process(&order, protected, patience));
+        work.await.unwrap_or(Err(KillError::StillRunning(pid)))
+    }
+
+    /// Does what may take a while on a thread of its own, and keeps the place until it is done. None
+    /// where it came to no end of its own.
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Protected, Patience) -> T + Send + 'static,
+    ) -> Option<T> {
         let work = tokio::task::spawn_blocking(move || {
-            let result = kill_process(&order, &self.protected, self.patience);
+            let result = work(&self.protected, self.patience);
             drop(self.permit);
             result
         });
-        work.await.unwrap_or(Err(KillError::StillRunning(pid)))
+        work.await.ok()
     }
 }
 

@@ -32,6 +32,8 @@ pub struct HostSettings {
     pub patience: Patience,
     /// What is held while the server cannot be reached, in bytes; beyond it the oldest is dropped.
     pub buffer_bytes_max: usize,
+    /// No larger file is collected for the server, in bytes.
+    pub collect_bytes_max: u64,
     /// Whether to use the kernel's process connector where it is permitted.
     pub process_connector: bool,
     /// Whether to list sockets over netlink where the kernel does.
@@ -52,6 +54,7 @@ impl Default for HostSettings {
             },
             patience: Patience::default(),
             buffer_bytes_max: 8 << 20,
+            collect_bytes_max: 16 << 20,
             process_connector: true,
             sock_diag: true,
             executable_digests: true,

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringwall_event::{Order, Timestamp};
-use ringwall_server_api::{CommandPayload, SignedCommand};
+use ringwall_event::{CommandId, Order, Timestamp};
+use ringwall_server_api::{CommandPayload, RefusedBecause, SignedCommand};
 use ringwall_signing::{CommandSignatureError, PublicKey, verify_command};
 
 /// A command that the server signed for this host. Only [`Verifier::verify`] makes one.
@@ -16,7 +16,8 @@ pub(crate) struct VerifiedCommand {
     expires: Timestamp,
 }
 
-/// Why a command is not believed. Nobody is told but the log: it may not be the server's at all.
+/// Why a command is not believed. Its sender is not answered: it may not be the server at all; the server
+/// is told by a report of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum VerifyError {
     /// Longer than any command is.
@@ -91,10 +92,48 @@ impl Verifier {
     }
 }
 
+impl VerifyError {
+    /// What the server is told.
+    pub(crate) const fn because(&self) -> RefusedBecause {
+        match self {
+            Self::TooLong | Self::Encoding | Self::Signature(_) => RefusedBecause::Altered,
+            Self::Unreadable(_) => RefusedBecause::Unreadable,
+            Self::OtherHost(_) => RefusedBecause::OtherHost,
+        }
+    }
+}
+
+impl RefusedCommand {
+    /// What the server is told.
+    pub(crate) const fn because(self) -> RefusedBecause {
+        match self {
+            Self::Expired(_) => RefusedBecause::Expired,
+            Self::ValidTooLong | Self::StartTimeMissing => RefusedBecause::Unbound,
+        }
+    }
+}
+
+/// The id that a command bears which is not believed, where it has the form of one.
+pub(crate) fn claimed_id(command: &SignedCommand) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Claim {
+        id: CommandId,
+    }
+    let short = command.payload.get(..command.payload.len().min(PAYLOAD_BYTES_MAX))?;
+    let payload = STANDARD.decode(short).ok()?;
+    let claim: Claim = serde_json::from_slice(&payload).ok()?;
+    Some(claim.id.to_string())
+}
+
 impl VerifiedCommand {
     /// What names it in the result.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// After this moment it must not be carried out.
+    pub(crate) const fn expires(&self) -> Timestamp {
+        self.expires
     }
 
     /// Why it was ordered.

@@ -19,10 +19,12 @@ pub mod shutdown;
 pub mod visible;
 
 mod exit;
+mod local_addresses;
 mod nearest;
 mod ready_file;
 
 pub use exit::{Exit, Failure};
+pub use local_addresses::local_addresses;
 pub use nearest::nearest;
 pub use ready_file::{ReadyFile, ReadyFileError};
 pub use shutdown::Shutdown;

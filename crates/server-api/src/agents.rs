@@ -1,7 +1,7 @@
 use crate::schemas;
 use ringwall_event::{Activity, Order, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// How long a request for commands can be held open, in seconds.
 pub const WAIT_SECONDS_MAX: u64 = 30;
@@ -117,4 +117,90 @@ pub enum CommandOutcome {
     Succeeded,
     /// Tried, or refused, and not done.
     Failed,
+}
+
+/// How many bytes of a file are brought at once, at most.
+pub const FILE_PART_BYTES_MAX: usize = 512 << 10;
+
+/// What part of a file the body of a request is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FilePart {
+    /// Where in the file its first byte belongs.
+    #[param(minimum = 0)]
+    pub offset: u64,
+    /// How many bytes the whole file has.
+    #[param(minimum = 0)]
+    pub bytes: u64,
+    /// The SHA-256 of the whole file, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// How much of a file the server has. Bring what comes after that next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FilePartAnswer {
+    /// So many bytes, from the first one on.
+    #[schema(minimum = 0)]
+    pub received: u64,
+    /// Whether that is all, checked and stored.
+    pub complete: bool,
+}
+
+/// Commands that a host agent did not believe, since its report of them before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandRefusals {
+    /// By their reasons, each once.
+    #[schema(max_items = 16)]
+    pub refusals: Vec<CommandRefusal>,
+}
+
+/// Commands that were refused for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandRefusal {
+    /// Why.
+    pub reason: RefusedBecause,
+    /// How many.
+    #[schema(minimum = 1)]
+    pub count: u64,
+    /// The id that the latest one bears; whoever made it up chose that, too.
+    #[schema(max_length = 64)]
+    pub command: Option<String>,
+    /// What was wrong with it, one line.
+    #[schema(max_length = 500)]
+    pub detail: String,
+}
+
+/// Why a host agent did not believe a command.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedBecause {
+    /// The server's signature is not under it.
+    Altered,
+    /// Signed for another host.
+    OtherHost,
+    /// Signed, carried out, reported, and then there again.
+    Replayed,
+    /// Signed, and there after its end.
+    Expired,
+    /// Signed, and good for longer than any command is, or not bound to one process.
+    Unbound,
+    /// Signed, and of a form that this version of the agent does not know.
+    Unreadable,
+}
+
+impl RefusedBecause {
+    /// The lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Altered => "altered",
+            Self::OtherHost => "other_host",
+            Self::Replayed => "replayed",
+            Self::Expired => "expired",
+            Self::Unbound => "unbound",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }

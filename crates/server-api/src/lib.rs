@@ -52,7 +52,8 @@ pub use problem::{Problem, ProblemDetail, ProblemKind};
 pub use secret_text::SecretText;
 
 pub use agents::{
-    AgentEvent, AgentReport, AgentReportAnswer, CommandOutcome, CommandPayload, CommandResult,
+    AgentEvent, AgentReport, AgentReportAnswer, CommandOutcome, CommandPayload, CommandRefusal,
+    CommandRefusals, CommandResult, FILE_PART_BYTES_MAX, FilePart, FilePartAnswer, RefusedBecause,
     SignedCommand, SignedCommands, WAIT_SECONDS_MAX, header,
 };
 pub use alerts::{AlertQuery, AlertRow, KillRequest, NOTE_CHARS_MAX, NoteRequest};

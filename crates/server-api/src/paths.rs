@@ -49,6 +49,8 @@ pub const COMMANDS: &str = "/api/v1/commands";
 pub const COMMAND: &str = "/api/v1/commands/{id}";
 /// Takes an order back.
 pub const COMMAND_WITHDRAW: &str = "/api/v1/commands/{id}/withdraw";
+/// The file that a host brought.
+pub const COMMAND_FILE: &str = "/api/v1/commands/{id}/file";
 /// Risk scores of processes.
 pub const SCORES: &str = "/api/v1/scores";
 /// The list of known bad things.
@@ -77,6 +79,10 @@ pub const STREAM: &str = "/api/v1/stream";
 pub const AGENT_REPORTS: &str = "/api/v1/agent/reports";
 /// Where host agents fetch their commands.
 pub const AGENT_COMMANDS: &str = "/api/v1/agent/commands";
+/// Where host agents bring a file that they were ordered to.
+pub const AGENT_COMMAND_FILE: &str = "/api/v1/agent/commands/{id}/file";
+/// Where host agents tell of commands that they did not believe.
+pub const AGENT_REFUSALS: &str = "/api/v1/agent/refusals";
 /// Where host agents say what became of a command.
 pub const AGENT_COMMAND_RESULT: &str = "/api/v1/agent/commands/{id}/result";
 

@@ -41,6 +41,11 @@ pub(crate) enum Finding {
     NewProcess,
     /// The risk of a process rose to the configured threshold.
     RiskThreshold,
+    /// A host agent was handed commands that it did not believe.
+    CommandRefused {
+        /// Why: `altered`, `other_host`, `replayed` and their like.
+        reason: String,
+    },
 }
 
 /// What is ordered, together with what it is done to.

@@ -1,10 +1,14 @@
-use crate::http_client::to_body;
+use crate::http_client::{to_body, with_query};
 use crate::{ClientError, HttpAnswer, HttpClient, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use ringwall_server_api::{AgentReportAnswer, CommandResult, SignedCommands, paths};
+use ringwall_server_api::{
+    AgentReportAnswer, CommandRefusals, CommandResult, FilePart, FilePartAnswer, SignedCommands,
+    paths,
+};
 use ringwall_signing::{Secret, request_mac};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -91,6 +95,30 @@ impl AgentClient {
     ) -> Result<(), ClientError> {
         let path = paths::fill(paths::AGENT_COMMAND_RESULT, id);
         self.send(Method::POST, &path, to_body(result)?, TIMEOUT).await?.empty()
+    }
+
+    /// Brings a part of a file that a command orders; the answer says where to go on.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn file_part(
+        &self,
+        id: &str,
+        part: &FilePart,
+        body: Bytes,
+    ) -> Result<FilePartAnswer, ClientError> {
+        let path = with_query(&paths::fill(paths::AGENT_COMMAND_FILE, id), part)?;
+        let mut headers = self.signature(&Method::POST, &path, &body)?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        self.http.send_within(TIMEOUT, Method::POST, &path, headers, body).await?.json()
+    }
+
+    /// Tells of commands that were not believed.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn refusals(&self, refusals: &CommandRefusals) -> Result<(), ClientError> {
+        self.send(Method::POST, paths::AGENT_REFUSALS, to_body(refusals)?, TIMEOUT).await?.empty()
     }
 
     async fn send(

@@ -206,6 +206,15 @@ impl Client {
         self.get(&paths::fill(paths::COMMAND, id)).await
     }
 
+    /// The file that a host brought, whole.
+    ///
+    /// # Errors
+    /// Where there is no answer, or there is no such file.
+    pub async fn collected_file(&self, id: &str) -> Result<Bytes, ClientError> {
+        let path = paths::fill(paths::COMMAND_FILE, id);
+        self.send(Method::GET, &path, Bytes::new()).await?.bytes()
+    }
+
     /// Orders something by hand.
     ///
     /// # Errors

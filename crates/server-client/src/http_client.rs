@@ -270,6 +270,16 @@ impl HttpAnswer {
         self.success().map(drop)
     }
 
+    /// The body as it is, where the server did what was asked.
+    pub(crate) fn bytes(self) -> Result<Bytes, ClientError> {
+        let answer = self.success()?;
+        if answer.is_media("application/octet-stream") {
+            Ok(answer.body)
+        } else {
+            Err(answer.not_ours())
+        }
+    }
+
     fn success(self) -> Result<Self, ClientError> {
         if self.status.is_success() {
             return Ok(self);

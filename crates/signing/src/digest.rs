@@ -10,6 +10,22 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&sha256(bytes))
 }
 
+/// SHA-256 of bytes that come in parts.
+#[derive(Clone, Debug, Default)]
+pub struct Sha256Stream(Sha256);
+
+impl Sha256Stream {
+    /// Takes the next part.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The digest of all parts as 64 lower-case hexadecimal digits.
+    pub fn hexadecimal(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -18,6 +34,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_digested_like_the_whole() {
+        let mut stream = Sha256Stream::default();
+        for part in ["a", "", "bc"] {
+            stream.update(part.as_bytes());
+        }
+        assert_eq!(stream.hexadecimal(), sha256_hex(b"abc"));
+    }
 
     #[test]
     fn known_digests() {

@@ -21,7 +21,7 @@ pub mod request_mac;
 mod secret;
 
 pub use canonical_json::canonical_json;
-pub use digest::{sha256, sha256_hex};
+pub use digest::{Sha256Stream, sha256, sha256_hex};
 pub use ed25519::{CommandSignatureError, PublicKey, PublicKeyError, SigningKey, verify_command};
 pub use mac::{mac, mac_base64, verify_mac, verify_mac_base64};
 pub use secret::Secret;

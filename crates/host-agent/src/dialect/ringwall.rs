@@ -2,8 +2,8 @@
 
 use crate::buffer::{Batch, Buffer};
 use crate::chance;
-use crate::command_memory::{CommandMemory, Seen};
-use crate::execution::carry_out;
+use crate::commands::Commands;
+use crate::execution::Executor;
 use crate::kill::Hands;
 use crate::own_health::{self, OwnHealth, Usage};
 use crate::report;
@@ -25,21 +25,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, sleep, timeout};
 
-/// How long the server may hold a request for commands.
-const COMMAND_WAIT: Duration = Duration::from_secs(25);
 /// The waits between attempts.
-const RETRY: BackoffPolicy =
+pub(crate) const RETRY: BackoffPolicy =
     BackoffPolicy::new(Duration::from_millis(250), Duration::from_secs(10));
 /// Where the key is not accepted, trying again soon would help nobody.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
 /// At the end, so long for what is still to be sent.
 const DRAIN: Duration = Duration::from_secs(4);
-/// Commands that are remembered.
-const COMMANDS_REMEMBERED: usize = 4096;
-/// Commands of one answer that are looked at; the server hands the others out again.
-const COMMANDS_AT_ONCE: usize = 256;
-/// A result that the server would not take in this time is of no use to it any more.
-const RESULT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs until asked to stop.
 ///
@@ -63,12 +55,11 @@ pub(crate) async fn run(
         hostname: crate::host_name(),
         sequence: 0,
     };
-    let commands = Commands {
-        client,
-        verifier: Verifier::new(&settings.agent_name, settings.server_public_key),
-        hands: Hands::new(settings.host.protected, settings.host.patience),
-        memory: Arc::new(Mutex::new(CommandMemory::new(COMMANDS_REMEMBERED))),
-    };
+    let hands = Hands::new(settings.host.protected, settings.host.patience);
+    let collect_bytes_max = settings.host.collect_bytes_max;
+    let executor = Executor::new(hands, &settings.state_dir, collect_bytes_max, client.clone());
+    let verifier = Verifier::new(&settings.agent_name, settings.server_public_key);
+    let commands = Commands::new(client, verifier, executor, &settings.state_dir).await;
     let own_health = OwnHealth::new(settings.host.cpu_percent_max);
     let (end, ended) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -263,7 +254,7 @@ fn halves(mut batch: Batch) -> (Batch, Batch) {
 
 /// Whether the same bytes will never be taken. A key that is not accepted may be by and by, and
 /// whatever does not speak as our server does may be a proxy whose server is not up yet.
-fn is_final(error: &ClientError) -> bool {
+pub(crate) fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { problem, .. } => {
             matches!(problem.status, 400..=499) && !matches!(problem.status, 401 | 403 | 404 | 429)
@@ -277,7 +268,7 @@ fn is_refused_key(error: &ClientError) -> bool {
     error.is_status(401) || error.is_status(403)
 }
 
-fn wait_after(error: &ClientError, backoff: &mut Backoff) -> Duration {
+pub(crate) fn wait_after(error: &ClientError, backoff: &mut Backoff) -> Duration {
     let retry_after = match error {
         ClientError::Refused { retry_after, .. } => *retry_after,
         _ => None,
@@ -298,150 +289,9 @@ fn tell_trouble(error: &ClientError, what: &str) {
     }
 }
 
-/// Fetches commands and carries them out.
-struct Commands {
-    client: AgentClient,
-    verifier: Verifier,
-    hands: Hands,
-    memory: Arc<Mutex<CommandMemory<CommandResult>>>,
-}
-
-impl Commands {
-    async fn run(self, mut shutdown: watch::Receiver<bool>) {
-        let mut backoff = Backoff::new(RETRY);
-        let mut under_way = JoinSet::new();
-        loop {
-            let asked = Instant::now();
-            let answer = tokio::select! {
-                answer = self.client.commands(COMMAND_WAIT) => answer,
-                _ = shutdown.wait_for(|asked| *asked) => break,
-            };
-            while under_way.try_join_next().is_some() {}
-            let wait = match answer {
-                Ok(answer) => {
-                    backoff.succeeded();
-                    let mut began_any = false;
-                    for command in answer.commands.iter().take(COMMANDS_AT_ONCE) {
-                        began_any |= self.take(command, &mut under_way);
-                    }
-                    // Who answers at once with nothing new must not be asked without end.
-                    let hasty = !began_any && asked.elapsed() < Duration::from_secs(1);
-                    if hasty { Duration::from_secs(1) } else { Duration::ZERO }
-                }
-                Err(error) => {
-                    if backoff.failures() == 0 {
-                        tracing::debug!(%error, "commands cannot be fetched");
-                    }
-                    wait_after(&error, &mut backoff)
-                }
-            };
-            tokio::select! {
-                () = sleep(wait) => {}
-                _ = shutdown.wait_for(|asked| *asked) => break,
-            }
-        }
-        while under_way.join_next().await.is_some() {}
-    }
-
-    /// Begins what a command orders; whether it was a new one.
-    fn take(&self, command: &SignedCommand, under_way: &mut JoinSet<()>) -> bool {
-        let command = match self.verifier.verify(command) {
-            Ok(command) => command,
-            Err(error) => {
-                tracing::error!(%error, "a command is not believed");
-                return false;
-            }
-        };
-        let seen = self.memory.lock().begin(command.id());
-        let client = self.client.clone();
-        match seen {
-            Seen::UnderWay => false,
-            // Whoever repeats a command without end must not fill the memory with answers to it.
-            Seen::Done(_) if under_way.len() >= COMMANDS_AT_ONCE => false,
-            Seen::Done(result) => {
-                // The server did not hear of the result.
-                let id = command.id().to_owned();
-                under_way.spawn(async move { report_result(&client, &id, &result).await });
-                false
-            }
-            Seen::Never => {
-                let (hands, memory) = (self.hands.clone(), Arc::clone(&self.memory));
-                under_way.spawn(async move {
-                    let result = carry_out(&command, &hands).await;
-                    memory.lock().finish(command.id(), result.clone());
-                    report_result(&client, command.id(), &result).await;
-                });
-                true
-            }
-        }
-    }
-}
-
-async fn report_result(client: &AgentClient, id: &str, result: &CommandResult) {
-    let mut backoff = Backoff::new(RETRY);
-    let start = Instant::now();
-    loop {
-        let Err(error) = client.command_result(id, result).await else {
-            return;
-        };
-        let is_final = is_final(&error) || error.is_status(404);
-        if is_final || start.elapsed() > RESULT_PATIENCE {
-            tracing::warn!(command = id, %error, "the result of a command was not taken");
-            return;
-        }
-        sleep(wait_after(&error, &mut backoff)).await;
-    }
-}
-
 /// The body of a single report, for the check.
 pub(crate) fn check_report(observation: Observation) -> anyhow::Result<Bytes> {
     let event = report::event(observation).context("the picture cannot be written")?;
     let batch = Batch { events: vec![event], dropped: 0 };
     report::body(&run_id()?, 1, &crate::host_name(), &batch).context("the report cannot be written")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use ringwall_event::{Order, ProcessTarget};
-    use ringwall_host_probes::hands::{Patience, Protected};
-    use ringwall_server_api::{CommandOutcome, CommandPayload};
-    use ringwall_signing::{SigningKey, canonical_json};
-
-    #[tokio::test]
-    async fn a_command_that_expires_while_it_waits_is_not_carried_out() {
-        let now = crate::now();
-        let payload = CommandPayload {
-            id: "cmd_1".to_owned(),
-            host: "web-1".to_owned(),
-            order: Order::KillProcess(ProcessTarget {
-                pid: i64::MAX,
-                start_time: Some(now),
-                name: "x".into(),
-            }),
-            reason: "a test".to_owned(),
-            issued: now,
-            expires: now.plus_micros(100_000),
-        };
-        let key = SigningKey::from_seed(&[3; 32]);
-        let text = canonical_json(&serde_json::to_value(&payload).unwrap());
-        let signature = key.sign_command(text.as_bytes());
-        let command = SignedCommand { payload: STANDARD.encode(text), signature };
-        let command = Verifier::new("web-1", key.public_key()).verify(&command).unwrap();
-
-        let hands = Hands::new(Protected::default(), Patience::default());
-        let mut places = Vec::new();
-        for _ in 0..crate::kill::AT_ONCE {
-            places.push(hands.place().await);
-        }
-        let waiting = tokio::spawn(async move { carry_out(&command, &hands).await });
-        sleep(Duration::from_millis(200)).await;
-        assert!(!waiting.is_finished());
-        drop(places);
-        let result = waiting.await.unwrap();
-        assert_eq!(result.state, CommandOutcome::Failed);
-        assert!(result.result.contains("expired"), "{}", result.result);
-    }
 }

@@ -3,10 +3,10 @@
 use super::operation::{Described, delete, get, post, query_parameter};
 use crate::{
     AgentReport, AgentReportAnswer, AlertQuery, AlertRow, AuditRow, CommandPayload, CommandQuery,
-    CommandRequest, CommandResult, CommandRow, EventQuery, EventRow, EventsRow, Health,
-    HealthStatus, HoldRequest, HoldRow, HostProcess, HostRow, IndicatorImport,
-    IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyRequest, KeyRow,
-    KillRequest, Lagged, NoteRequest, Overview, Page, PageQuery, ProblemKind, QueryAnswer,
+    CommandRefusals, CommandRequest, CommandResult, CommandRow, EventQuery, EventRow, EventsRow,
+    FilePart, FilePartAnswer, Health, HealthStatus, HoldRequest, HoldRow, HostProcess, HostRow,
+    IndicatorImport, IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyRequest,
+    KeyRow, KillRequest, Lagged, NoteRequest, Overview, Page, PageQuery, ProblemKind, QueryAnswer,
     QueryLine, QueryRequest, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
     StoreStats, StreamQuery, Tick, Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow,
     examples, paths, schemas,
@@ -226,6 +226,16 @@ fn commands() -> Vec<Described> {
             .tag("commands")
             .answers::<CommandRow>(200, "The command", examples::command())
             .done(),
+        get(paths::COMMAND_FILE, "collected_file", "The file that a host brought")
+            .tag("commands")
+            .about(
+                "As an attachment; `Repr-Digest` has its SHA-256. Needs the permission \
+                 `collect_files`, and leaves an audit entry. Whatever is in it, it came from a host \
+                 that may be in somebody else's hands.",
+            )
+            .answers_text(200, "The file", "application/octet-stream")
+            .refuses(&[ProblemKind::ActionRefused, ProblemKind::Conflict])
+            .done(),
         post(paths::COMMAND_WITHDRAW, "withdraw_command", "Take an order back")
             .tag("commands")
             .answers::<CommandRow>(200, "The command as it is now", examples::command())
@@ -405,6 +415,12 @@ fn agents() -> Vec<Described> {
          it is absent.",
     );
     let result = json!({ "state": "succeeded", "result": "ended by SIGTERM" });
+    let refusals = json!({ "refusals": [{
+        "reason": "altered",
+        "count": 1,
+        "command": "cmd_0192f3b4c5d67e8f8a1b2c3d4e5f6071",
+        "detail": "signature: does not match"
+    }] });
     vec![
         post(paths::AGENT_REPORTS, "report", "Bring events")
             .tag("host agents")
@@ -429,6 +445,37 @@ fn agents() -> Vec<Described> {
             .answers::<SignedCommands>(200, "The commands, maybe none", examples::signed_commands())
             .mentions::<CommandPayload>()
             .refuses(&[ProblemKind::Busy])
+            .done(),
+        post(paths::AGENT_COMMAND_FILE, "bring_file_part", "Bring a part of a file")
+            .tag("host agents")
+            .about(
+                "The body is at most 524,288 bytes of the file, as they are. Only for a command \
+                 `collect_file` of this agent that is delivered and has not ended. A part that was \
+                 brought before changes nothing; a part that does not follow what is there is left, and \
+                 the answer says where to go on. With the last byte the whole is checked and stored.",
+            )
+            .for_agents()
+            .query::<FilePart>()
+            .answers::<FilePartAnswer>(
+                200,
+                "What is there now",
+                FilePartAnswer { received: 524_288, complete: false },
+            )
+            .refuses(&[
+                ProblemKind::Conflict,
+                ProblemKind::BodyTooLarge,
+                ProblemKind::UnsupportedMediaType,
+                ProblemKind::Busy,
+                ProblemKind::StorageUnavailable,
+            ])
+            .done(),
+        post(paths::AGENT_REFUSALS, "tell_refusals", "Tell of commands that were not believed")
+            .tag("host agents")
+            .about("Each reason raises an alert, or counts under the one that is open.")
+            .for_agents()
+            .takes::<CommandRefusals>(true, refusals)
+            .answers_text(204, "Noted", "")
+            .refuses(&[ProblemKind::Busy, ProblemKind::StorageUnavailable])
             .done(),
         post(paths::AGENT_COMMAND_RESULT, "tell_command_result", "Say what became of a command")
             .tag("host agents")
