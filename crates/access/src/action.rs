@@ -33,6 +33,11 @@ pub enum Change {
         /// The command's id.
         command: String,
     },
+    /// Read a file that a host brought.
+    FetchFile {
+        /// The id of the command that collected it.
+        command: String,
+    },
     /// Say that somebody deals with an alert.
     AcknowledgeAlert {
         /// The alert's id.
@@ -106,6 +111,7 @@ impl Action for Change {
     fn name(&self) -> &'static str {
         match self {
             Self::WithdrawCommand { .. } => "withdraw_command",
+            Self::FetchFile { .. } => "fetch_file",
             Self::AcknowledgeAlert { .. } => "acknowledge_alert",
             Self::ResolveAlert { .. } => "resolve_alert",
             Self::AddIndicator { .. } => "add_indicator",
@@ -123,6 +129,7 @@ impl Action for Change {
     fn permission(&self) -> Permission {
         match self {
             Self::WithdrawCommand { .. } => Permission::OrderCommands,
+            Self::FetchFile { .. } => Permission::CollectFiles,
             Self::AcknowledgeAlert { .. } | Self::ResolveAlert { .. } => Permission::HandleAlerts,
             Self::AddIndicator { .. }
             | Self::ImportIndicators { .. }
@@ -146,7 +153,7 @@ impl Action for Change {
 
     fn done_to(&self) -> String {
         match self {
-            Self::WithdrawCommand { command } => command.clone(),
+            Self::WithdrawCommand { command } | Self::FetchFile { command } => command.clone(),
             Self::AcknowledgeAlert { alert } | Self::ResolveAlert { alert } => {
                 format!("alert {alert}")
             }

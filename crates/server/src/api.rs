@@ -5,11 +5,13 @@
 
 mod body;
 mod caller;
+mod collected;
 mod decide;
 mod guard;
 mod page;
 mod problem;
 mod query;
+mod refusals;
 mod role;
 mod sign_in_state;
 
@@ -53,7 +55,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 45] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 48] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -78,6 +80,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::ALERT_KILL, changes, post(alerts::kill)),
         (paths::COMMANDS, Who::May(May::ReadCommands), get(commands::list)),
         (paths::COMMAND, Who::May(May::ReadCommands), get(commands::show)),
+        // Reading a collected file is authorised like a change, for its audit entry.
+        (paths::COMMAND_FILE, changes, get(collected::fetch)),
         (paths::COMMANDS, changes, post(commands::order)),
         (paths::COMMAND_WITHDRAW, changes, post(commands::withdraw)),
         (paths::SCORES, Who::May(May::ReadScores), get(scores::list)),
@@ -99,6 +103,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         // Host agents sign their requests; the handlers check that before anything else.
         (paths::AGENT_REPORTS, Who::Anybody, post(agents::report)),
         (paths::AGENT_COMMANDS, Who::Anybody, get(agents::commands)),
+        (paths::AGENT_COMMAND_FILE, Who::Anybody, post(collected::bring)),
+        (paths::AGENT_REFUSALS, Who::Anybody, post(refusals::take)),
         (paths::AGENT_COMMAND_RESULT, Who::Anybody, post(agents::result)),
     ];
     let mut router = Router::new();

@@ -7,8 +7,10 @@ use crate::rules::Rules;
 use crate::tls::{TlsSection, TlsUse};
 use ringwall_access::Rules as AccessRules;
 use ringwall_detection::{DetectionRules, IndicatorSet};
+use ringwall_event::Network;
 use ringwall_lifecycle::config::{ConfigError, Explained, Loaded, Section, explain, load};
 use ringwall_lifecycle::config_section;
+use ringwall_lifecycle::local_addresses;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub struct Config {
     pub dialects: DialectsSection,
     /// What is concluded, and what follows from it.
     pub detection: DetectionSection,
+    /// Commands to hosts.
+    pub commands: CommandsSection,
     /// What commands never hit.
     pub protected: ProtectedSection,
     /// What becomes of events that are not new any more.
@@ -126,11 +130,39 @@ config_section! {
 }
 
 config_section! {
+    /// Commands to hosts.
+    pub struct CommandsSection in "commands" {
+        /// The largest file that is collected from a host, in bytes; host agents have a bound of their own
+        /// (`--collect-max`).
+        pub collect_bytes_max: u64 = 16 << 20,
+        /// How many bytes the collected files may have together, beyond which none is collected. They lie
+        /// in the folder `collected` of the data directory and are not part of backups.
+        pub collected_bytes_max: u64 = 1 << 30,
+        /// How many days a collected file is kept; 0 for ever.
+        pub collected_days: u32 = 30,
+        /// The longest time that an address is blocked, in seconds.
+        pub block_seconds_max: u64 = 30 * 86_400,
+        /// The shortest prefix of an IPv4 network that may be blocked; 32 for single addresses only.
+        pub block_prefix_v4_min: u8 = 24,
+        /// The shortest prefix of an IPv6 network that may be blocked; 128 for single addresses only.
+        pub block_prefix_v6_min: u8 = 48,
+    }
+}
+
+config_section! {
     /// What commands never hit.
     pub struct ProtectedSection in "protected" {
         /// Names of processes that are never killed, whatever the rules say, in place of the
         /// built-in list (init, systemd, sshd, kubelet, Ringwall itself and their like).
         pub names: Option<Vec<String>> = None,
+        /// Addresses (`192.0.2.7`) and networks (`192.0.2.0/24`) that are never blocked, nor any network
+        /// that has one of them in it. Loopback, multicast, link-local addresses, this server's own and
+        /// those of the host itself are never blocked anyway.
+        pub networks: Vec<String> = Vec::new(),
+        /// Files and folders that are never put into quarantine, in place of the built-in list (/bin,
+        /// /boot, /etc, /lib, /sbin, /usr but /usr/local, the state of packages and of Ringwall). /dev,
+        /// /proc, /sys and the host agent's own files are never touched anyway.
+        pub paths: Option<Vec<String>> = None,
     }
 }
 
@@ -267,6 +299,27 @@ impl Config {
                     .hint("as in \"192.0.2.7\" or \"192.0.2.0/24\" or \"2001:db8::/32\""));
             }
         }
+        for network in &config.protected.networks {
+            if network.parse::<Network>().is_err() {
+                return Err(loaded
+                    .error("protected.networks", format!("not a network: `{network}`"))
+                    .hint("as in \"192.0.2.7\" or \"192.0.2.0/24\" or \"2001:db8::/32\""));
+            }
+        }
+        for path in config.protected.paths.iter().flatten() {
+            if !path.starts_with('/') {
+                return refuse("protected.paths", &format!("not an absolute path: `{path}`"));
+            }
+        }
+        let commands = &config.commands;
+        for (field, prefix, width) in [
+            ("commands.block_prefix_v4_min", commands.block_prefix_v4_min, 32),
+            ("commands.block_prefix_v6_min", commands.block_prefix_v6_min, 128),
+        ] {
+            if !(1..=width).contains(&prefix) {
+                return refuse(field, &format!("not within 1 and {width}"));
+            }
+        }
         if !(0.0..=100.0).contains(&config.detection.risk_threshold) {
             return refuse("detection.risk_threshold", "not within 0 and 100");
         }
@@ -278,6 +331,7 @@ impl Config {
             ("server.checkpoint_seconds", config.server.checkpoint_seconds, 1),
             ("detection.command_seconds", config.detection.command_seconds, 1),
             ("detection.watcher_lease_seconds", config.detection.watcher_lease_seconds, 1),
+            ("commands.block_seconds_max", saturated(commands.block_seconds_max), 1),
             ("archive.after_seconds", config.archive.after_seconds, 0),
             ("archive.intake_events_min", saturated(config.archive.intake_events_min), 1),
             ("archive.file_events_max", saturated(config.archive.file_events_max), 4),
@@ -332,6 +386,7 @@ impl Config {
         add(&mut all, loaded, &config.dialects.sysscore)?;
         add(&mut all, loaded, &config.dialects.watcher)?;
         add(&mut all, loaded, &config.detection)?;
+        add(&mut all, loaded, &config.commands)?;
         add(&mut all, loaded, &config.protected)?;
         add(&mut all, loaded, &config.archive)?;
         add(&mut all, loaded, &config.limits)?;
@@ -378,6 +433,19 @@ impl Config {
         if let Some(names) = &self.protected.names {
             access = access.with_protected_names(names.iter().map(String::as_str));
         }
+        if let Some(paths) = &self.protected.paths {
+            access = access.with_protected_paths(paths.iter().map(String::as_str));
+        }
+        let networks = self.protected.networks.iter().filter_map(|network| network.parse().ok());
+        let commands = &self.commands;
+        let access = access
+            .with_protected_networks(networks)
+            .with_own_addresses(self.own_addresses())
+            .with_block_bounds(
+                commands.block_prefix_v4_min,
+                commands.block_prefix_v6_min,
+                commands.block_seconds_max,
+            );
         Rules {
             indicators,
             detection: DetectionRules {
@@ -391,6 +459,15 @@ impl Config {
             command_seconds: self.detection.command_seconds,
             lease_seconds: self.detection.watcher_lease_seconds,
         }
+    }
+}
+
+impl Config {
+    /// Where hosts may reach this server.
+    fn own_addresses(&self) -> Vec<IpAddr> {
+        let named = self.server.host_names.iter().filter_map(|name| name.parse().ok());
+        let listening = [self.server.listen.ip()].into_iter().filter(|ip| !ip.is_unspecified());
+        local_addresses().into_iter().chain(named).chain(listening).collect()
     }
 }
 

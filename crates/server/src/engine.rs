@@ -6,16 +6,19 @@
 
 mod answer;
 mod checkpoint;
+mod collecting;
 mod conclude;
 mod derived;
 mod item_window;
 mod minutes;
 mod ordering;
 mod pending_rollups;
+mod refused_commands;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use collecting::judged_result;
 pub(crate) use conclude::route;
 pub use derived::Derived;
 pub(crate) use derived::{HostState, ProcessScore};

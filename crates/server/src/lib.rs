@@ -7,6 +7,7 @@
 mod accounts;
 mod api;
 mod body;
+mod collected;
 mod config;
 mod dashboard;
 mod dialects;

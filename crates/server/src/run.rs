@@ -1,6 +1,7 @@
 //! The life of the server: open, bind, say so, serve, drain, write down.
 
 use crate::accounts::FirstCredentials;
+use crate::collected::{self, Collected};
 use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::environment::{Environment, hostname};
@@ -93,6 +94,7 @@ pub async fn run(
         operator_secret: environment.operator_secret,
         started: now(),
         shutdown: options.shutdown.clone(),
+        collected: Collected::of(&data_dir, collected::bounds(&config)),
         queries: Queries::new(
             options.program.clone(),
             data_dir.clone(),
@@ -122,6 +124,7 @@ pub async fn run(
     if let Some(tls) = tls {
         tasks.spawn(tls::look_after(Arc::clone(&server), tls, bound, data_dir.clone()));
     }
+    tasks.spawn(collected::sweep(Arc::clone(&server), options.shutdown.clone()));
     tasks.spawn(upkeep::run(Arc::clone(&server), database, options.shutdown.clone()));
     for path in &ready_files {
         ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     pub operator_secret: Option<Secret>,
     /// What queries need.
     pub queries: Queries,
+    /// Files that host agents brought.
+    pub(crate) collected: crate::collected::Collected,
     /// When it started.
     pub started: Timestamp,
     /// What the TLS listeners show; none where none speaks TLS.

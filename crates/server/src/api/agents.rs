@@ -3,7 +3,7 @@
 use super::body::{Json, must_be_json, parse};
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found};
-use crate::engine::IntakeBatch;
+use crate::engine::{IntakeBatch, judged_result};
 use crate::keys::KeyKind;
 use crate::server::Server;
 use axum::extract::{OriginalUri, Request, State};
@@ -189,14 +189,13 @@ pub(super) async fn result(
     let is_known = server
         .engine
         .write(move |writing| {
-            let known = writing.session.command(&id)?;
-            if known.is_none_or(|command| command.source != source) {
-                return Ok::<_, StoreError>(false);
-            }
+            let known = writing.session.command(&id)?.filter(|known| known.source == source);
+            let Some(known) = known else { return Ok::<_, StoreError>(false) };
+            let (state, result) = judged_result(&known, state, report.result);
             // A command that has ended keeps its first result: the agent reports again where it did
             // not hear our answer.
             let actor = source.to_string();
-            writing.finish_command(Some(&source), &id, state, &report.result, &actor)?;
+            writing.finish_command(Some(&source), &id, state, &result, &actor)?;
             Ok(true)
         })
         .await?;
@@ -204,14 +203,14 @@ pub(super) async fn result(
 }
 
 /// A request whose signature holds.
-struct Signed {
-    agent: String,
-    headers: axum::http::HeaderMap,
+pub(super) struct Signed {
+    pub(super) agent: String,
+    pub(super) headers: axum::http::HeaderMap,
 }
 
 /// Reads a request's body and checks its signature, over the raw bytes and before anything of them is
 /// parsed. Whatever is wrong, the answer is the same; only the log knows which.
-async fn signed(server: &Server, request: Request) -> Result<(Signed, Bytes), ApiError> {
+pub(super) async fn signed(server: &Server, request: Request) -> Result<(Signed, Bytes), ApiError> {
     let (parts, body) = request.into_parts();
     let claim = Claim::read(&parts).ok_or_else(|| refused("", "headers"))?;
     let body = crate::body::read(body, server.config.limits.body_bytes_max).await?;

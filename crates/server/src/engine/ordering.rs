@@ -136,7 +136,7 @@ impl Writing<'_> {
         Ok(Some(command))
     }
 
-    fn keep(&mut self, command: &Command) -> Result<(), StoreError> {
+    pub(super) fn keep(&mut self, command: &Command) -> Result<(), StoreError> {
         self.session.put_command(command)?;
         self.publish(StreamItem::Command(Arc::new(command.clone())));
         Ok(())

@@ -69,6 +69,7 @@ impl Fixture {
             operator_secret: None,
             started: now(),
             shutdown,
+            collected: crate::collected::Collected::of(&folder, crate::collected::bounds(&config)),
             queries: crate::query::Queries::new(None, folder.clone(), 2),
             config,
             engine,

@@ -149,6 +149,10 @@ impl Fixture {
             tls: None,
             sign_in: crate::api::SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
+            collected: crate::collected::Collected::of(
+                &self.folder,
+                crate::collected::bounds(&Config::default()),
+            ),
             queries: crate::query::Queries::new(None, self.folder.clone(), 1),
         });
         self.router = super::super::router(Arc::clone(&server));
