@@ -1,7 +1,7 @@
 //! Speaks to an original AI-Eye Watcher server: its contract, section 11, and the advice of 15.5.
 
 use crate::chance;
-use crate::command_memory::{CommandMemory, Seen};
+use crate::command_memory::CommandMemory;
 use crate::kill::{self, Hands};
 use crate::settings::HostSettings;
 use crate::watching::Watching;
@@ -156,7 +156,7 @@ struct Commands {
     server: WatcherServer,
     hostname: String,
     hands: Hands,
-    memory: CommandMemory<()>,
+    memory: CommandMemory,
     reported: Arc<Mutex<Reported>>,
     under_way: JoinSet<()>,
 }
@@ -206,8 +206,8 @@ impl Commands {
         };
         // The original server repeats a command for each picture in which the process still stood.
         let repeat = format!("{pid} {:?}", order.start_time);
-        let is_new = id.is_none_or(|id| self.memory.begin(&format!("id {id}")) == Seen::Never);
-        let is_first = self.memory.begin(&repeat) == Seen::Never;
+        let is_new = id.is_none_or(|id| self.memory.is_new(&format!("id {id}")));
+        let is_first = self.memory.is_new(&repeat);
         if !is_new || !is_first {
             tracing::debug!(command = id, pid, "a command was repeated");
             return None;

@@ -77,7 +77,8 @@ mod tests {
     async fn what_the_host_needs_is_not_blocked() {
         check("127.0.0.1", "http://198.51.100.7:7400", Some("an address of this host")).await;
         check("198.51.100.7", "http://198.51.100.7:7400", Some("the server of this agent")).await;
-        check("198.51.100.0/24", "http://198.51.100.7:7400", Some("the server of this agent")).await;
+        check("198.51.100.0/24", "http://198.51.100.7:7400", Some("the server of this agent"))
+            .await;
         check("2001:db8::/48", "http://[2001:db8::7]:7400", Some("the server of this agent")).await;
         check("203.0.113.9", "http://198.51.100.7:7400", None).await;
         check("203.0.113.9", "http://localhost:7400", None).await;

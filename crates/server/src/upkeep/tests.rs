@@ -50,7 +50,10 @@ impl Fixture {
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: shutdown.clone(),
-            collected: crate::collected::Collected::of(&folder, crate::collected::bounds(&Config::default())),
+            collected: crate::collected::Collected::of(
+                &folder,
+                crate::collected::bounds(&Config::default()),
+            ),
             queries: Queries::new(None, folder.clone(), 1),
             tls: None,
             sign_in: crate::api::SignInState::default(),
