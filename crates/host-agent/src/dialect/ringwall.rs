@@ -19,7 +19,7 @@ use ringwall_resilience::{Backoff, BackoffPolicy};
 use ringwall_server_client::{AgentClient, ClientError};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, sleep, timeout};

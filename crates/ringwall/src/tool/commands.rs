@@ -243,7 +243,8 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         }
         Some(Action::Restore(Restore { host, id, ordering })) => {
             let id = pick::command(asking, &id).await?;
-            let quarantine_id = CommandId::parse(&id).map_err(Failure::new)?;
+            let quarantine_id =
+                CommandId::parse(&id).map_err(|error| Failure::new(error.to_string()))?;
             order(asking, &host, Order::RestoreFile(QuarantineTarget { quarantine_id }), ordering)
                 .await
         }
