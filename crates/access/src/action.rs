@@ -83,6 +83,31 @@ pub enum Change {
         /// The agent's name.
         name: String,
     },
+    /// Give leave to enrol.
+    CreateEnrolment {
+        /// For whom, in words.
+        whom: String,
+    },
+    /// Take leave to enrol back.
+    WithdrawEnrolment {
+        /// The enrolment's id.
+        enrolment: String,
+    },
+    /// Shut a host agent out.
+    RevokeIdentity {
+        /// The agent's name.
+        name: String,
+    },
+    /// Let a host agent in again.
+    ReinstateIdentity {
+        /// The agent's name.
+        name: String,
+    },
+    /// Forget a host agent: its name is free.
+    ForgetIdentity {
+        /// The agent's name.
+        name: String,
+    },
     /// Give a program a token.
     CreateToken {
         /// The token's name.
@@ -119,6 +144,11 @@ impl Action for Change {
             Self::RemoveIndicator { .. } => "remove_indicator",
             Self::CreateKey { .. } => "create_key",
             Self::DeleteKey { .. } => "delete_key",
+            Self::CreateEnrolment { .. } => "create_enrolment",
+            Self::WithdrawEnrolment { .. } => "withdraw_enrolment",
+            Self::RevokeIdentity { .. } => "revoke_identity",
+            Self::ReinstateIdentity { .. } => "reinstate_identity",
+            Self::ForgetIdentity { .. } => "forget_identity",
             Self::CreateToken { .. } => "create_token",
             Self::DeleteToken { .. } => "delete_token",
             Self::AddHold { .. } => "add_hold",
@@ -134,7 +164,13 @@ impl Action for Change {
             Self::AddIndicator { .. }
             | Self::ImportIndicators { .. }
             | Self::RemoveIndicator { .. } => Permission::ChangeIndicators,
-            Self::CreateKey { .. } | Self::DeleteKey { .. } => Permission::ChangeKeys,
+            Self::CreateKey { .. }
+            | Self::DeleteKey { .. }
+            | Self::CreateEnrolment { .. }
+            | Self::WithdrawEnrolment { .. }
+            | Self::RevokeIdentity { .. }
+            | Self::ReinstateIdentity { .. }
+            | Self::ForgetIdentity { .. } => Permission::ChangeKeys,
             Self::CreateToken { .. } | Self::DeleteToken { .. } => Permission::ChangeTokens,
             Self::AddHold { .. } | Self::RemoveHold { .. } => Permission::ChangeHolds,
         }
@@ -163,6 +199,11 @@ impl Action for Change {
             Self::CreateKey { kind, name } | Self::DeleteKey { kind, name } => {
                 format!("{kind} {name}")
             }
+            Self::CreateEnrolment { whom } => whom.clone(),
+            Self::WithdrawEnrolment { enrolment } => format!("enrolment {enrolment}"),
+            Self::RevokeIdentity { name }
+            | Self::ReinstateIdentity { name }
+            | Self::ForgetIdentity { name } => format!("host-agent:{name}"),
             Self::CreateToken { name, .. } => format!("token {name}"),
             Self::DeleteToken { token } => format!("token {token}"),
             Self::AddHold { name } | Self::RemoveHold { name } => format!("hold {name}"),

@@ -32,6 +32,9 @@ mod action;
 mod audit_entry;
 mod authorise;
 mod cursor;
+mod enrolment;
+mod enrolment_failures;
+mod identity;
 mod order_command;
 mod password;
 mod permission;
@@ -41,6 +44,7 @@ mod protected_paths;
 mod replay_window;
 mod role;
 mod rules;
+mod run_watch;
 mod session;
 mod sign_in_limit;
 mod subject;
@@ -50,12 +54,19 @@ pub use action::{Action, Change};
 pub use audit_entry::{AuditEntry, Outcome};
 pub use authorise::{Decision, Permit, Refusal, RefusalReason, authorise};
 pub use cursor::{CURSOR_BYTES_MAX, CursorError, open_cursor, seal_cursor};
+pub use enrolment::{EnrolmentRecord, EnrolmentTerms, NewEnrolment, PresentedEnrolment};
+pub use enrolment_failures::EnrolmentFailures;
+pub use identity::{
+    Admission, EnrolmentClaim, EnrolmentRefusal, IdentityRecord, IdentityState, KeyStanding, admit,
+    enrolment_name,
+};
 pub use order_command::OrderCommand;
 pub use password::{PASSWORD_BYTES_MAX, PasswordError, hash_password, verify_password};
 pub use permission::{Permission, PermissionSet};
-pub use replay_window::{ReplayError, ReplayWindow, SKEW_MAX_MS};
+pub use replay_window::{Freshness, ReplayError, ReplayWindow, SKEW_MAX_SECONDS};
 pub use role::Role;
 pub use rules::Rules;
+pub use run_watch::RunWatch;
 pub use session::{NewSession, Session, SessionError, Sessions, csrf_value, verify_csrf};
 pub use sign_in_limit::{SignInLimit, TooManyFailures};
 pub use subject::Subject;

@@ -44,19 +44,17 @@ impl TokenRecord {
         random: &[u8; 40],
         now: Timestamp,
     ) -> NewToken {
-        let (id, secret) = random.split_at(ID_DIGITS / 2);
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = Secret::from(format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret)));
+        let issued = issue(PREFIX, random);
         let record = Self {
-            id,
+            id: issued.id,
             name: name.into(),
             role,
             scopes,
-            secret_digest: digest(secret),
+            secret_digest: issued.secret_digest,
             created: now,
             expires,
         };
-        NewToken { record, text }
+        NewToken { record, text: issued.text }
     }
 
     /// Its holder, as [`authorise`](crate::authorise) wants to know them.
@@ -69,11 +67,7 @@ impl TokenRecord {
     /// # Errors
     /// Where it is another token, or this one has expired.
     pub fn check(&self, presented: &PresentedToken, now: Timestamp) -> Result<(), TokenError> {
-        let presented_digest = digest(presented.secret.expose());
-        let equal: bool = presented_digest.as_bytes().ct_eq(self.secret_digest.as_bytes()).into();
-        if !equal || self.id != presented.id {
-            return Err(TokenError::Unknown);
-        }
+        presented.check(&self.id, &self.secret_digest)?;
         if self.expires.is_some_and(|expires| now >= expires) {
             return Err(TokenError::Expired);
         }
@@ -112,14 +106,14 @@ pub struct PresentedToken {
 impl PresentedToken {
     /// Reads `rwt_<16 hexadecimal digits>_<43 characters of URL-safe base64>`; none for all else.
     pub fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
-        let is_id = id.len() == ID_DIGITS
-            && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_id || secret.len() != SECRET_CHARS {
-            return None;
-        }
-        let secret = Secret::from(URL_SAFE_NO_PAD.decode(secret).ok()?);
-        Some(Self { id: id.into(), secret })
+        read(PREFIX, text)
+    }
+
+    /// Whether this is the token with this id and digest, in constant time.
+    pub(crate) fn check(&self, id: &str, secret_digest: &str) -> Result<(), TokenError> {
+        let presented = digest(self.secret.expose());
+        let equal: bool = presented.as_bytes().ct_eq(secret_digest.as_bytes()).into();
+        if equal && self.id == id { Ok(()) } else { Err(TokenError::Unknown) }
     }
 
     /// By which the record is found; not secret.
@@ -138,6 +132,33 @@ pub enum TokenError {
     /// Its time is over.
     #[error("token has expired")]
     Expired,
+}
+
+/// A token that was just drawn, of whatever kind.
+pub(crate) struct Issued {
+    pub(crate) id: String,
+    pub(crate) secret_digest: String,
+    pub(crate) text: Secret,
+}
+
+/// Makes a token of 40 random bytes: 8 for its public id, 32 for its secret.
+pub(crate) fn issue(prefix: &str, random: &[u8; 40]) -> Issued {
+    let (id, secret) = random.split_at(ID_DIGITS / 2);
+    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = Secret::from(format!("{prefix}{id}_{}", URL_SAFE_NO_PAD.encode(secret)));
+    Issued { id, secret_digest: digest(secret), text }
+}
+
+/// Reads `<prefix><16 hexadecimal digits>_<43 characters of URL-safe base64>`; none for all else.
+pub(crate) fn read(prefix: &str, text: &str) -> Option<PresentedToken> {
+    let (id, secret) = text.strip_prefix(prefix)?.split_once('_')?;
+    let is_id =
+        id.len() == ID_DIGITS && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_id || secret.len() != SECRET_CHARS {
+        return None;
+    }
+    let secret = Secret::from(URL_SAFE_NO_PAD.decode(secret).ok()?);
+    Some(PresentedToken { id: id.into(), secret })
 }
 
 fn digest(secret: &[u8]) -> String {

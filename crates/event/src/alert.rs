@@ -57,6 +57,8 @@ pub enum Finding {
         /// Why: `altered`, `other_host`, `replayed` and their like.
         reason: String,
     },
+    /// Two machines use the identity of one host agent.
+    ClonedIdentity,
 }
 
 impl Finding {
@@ -67,6 +69,7 @@ impl Finding {
             Self::NewProcess => "new_process",
             Self::RiskThreshold => "risk_threshold",
             Self::CommandRefused { .. } => "command_refused",
+            Self::ClonedIdentity => "cloned_identity",
         }
     }
 }

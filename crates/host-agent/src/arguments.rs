@@ -1,11 +1,15 @@
+use crate::enrol::Enrolment;
+use crate::identity::Identity;
 use crate::own_limits::Limits;
+use crate::rotation::not_enrolled;
 use crate::settings::{HostSettings, Settings};
-use crate::state_dir;
+use crate::trust::Authority;
+use crate::{machine, state_dir};
 use clap::ValueEnum;
 use ringwall_host_probes::hands::Patience;
 use ringwall_lifecycle::Failure;
 use ringwall_lifecycle::private_file::{self, PrivateFileError};
-use ringwall_signing::{PublicKey, Secret};
+use ringwall_signing::Secret;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,23 +31,19 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t, global = true)]
     pub dialect: Dialect,
 
-    /// The name of this host agent [default: that of the host, or the one in the key file]
+    /// The name of this host agent: to ask for when it enrols, else with `--dialect sysscore`
+    /// [default: that of the host, or the one in the key file]
     #[arg(long, value_name = "NAME", global = true, visible_alias = "agent-id")]
     pub name: Option<String>,
 
-    /// The key of this host agent: JSON with name, secret and server_public_key, as `ringwall keys
-    /// create host-agent NAME --json` prints it; nobody else may read the file
+    /// The key of this host agent, for `--dialect sysscore`: JSON with name and secret, as `ringwall
+    /// keys create sysscore NAME --json` prints it; nobody else may read the file
     #[arg(long, value_name = "FILE", global = true)]
     pub key_file: Option<PathBuf>,
 
-    /// The secret of this host agent alone, for `--dialect sysscore` or beside
-    /// --server-public-key; nobody else may read the file
+    /// The secret of this host agent alone, for `--dialect sysscore`; nobody else may read the file
     #[arg(long, value_name = "FILE", global = true, conflicts_with = "key_file")]
     pub secret_file: Option<PathBuf>,
-
-    /// The key that the server signs commands with, in base64
-    #[arg(long, value_name = "KEY", global = true, conflicts_with = "key_file")]
-    pub server_public_key: Option<String>,
 
     /// Keep what outlives the agent in this folder, which nobody else may look into [default:
     /// /var/lib/ringwall-host-agent for root, else ringwall-host-agent in $XDG_STATE_HOME or
@@ -56,6 +56,31 @@ pub struct Arguments {
         hide_env_values = true
     )]
     pub state_dir: Option<PathBuf>,
+
+    /// Who vouches for the server over https: a file with the certificate of its authority, or the
+    /// fingerprint of that [default: what the server told when this host enrolled]
+    #[arg(
+        long,
+        value_name = "FILE|sha256:...",
+        global = true,
+        env = "RINGWALL_CA",
+        hide_env_values = true
+    )]
+    pub ca: Option<String>,
+
+    /// The name that the server's certificate is for, where that is not in its address
+    #[arg(long, value_name = "NAME", global = true)]
+    pub tls_name: Option<String>,
+
+    /// What tells this machine from others; in a container, that of the host
+    #[arg(long, value_name = "FILE", global = true, env = "RINGWALL_MACHINE_ID_FILE",
+          hide_env_values = true, default_value = machine::MACHINE_ID)]
+    pub machine_id_file: PathBuf,
+
+    /// Days after which the agent replaces its key; 0 for never
+    #[arg(long, value_name = "DAYS", global = true, default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(0..=3650))]
+    pub rotate_key_days: u64,
 
     /// Seconds from one full picture to the next
     #[arg(long, value_name = "SECONDS", global = true, default_value_t = 15,
@@ -121,8 +146,9 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  ringwall-host-agent --server http://127.0.0.1:7400 --key-file key.json
-  ringwall-host-agent check --key-file key.json
+  ringwall-host-agent enrol --server http://127.0.0.1:7400 --token-file token
+  ringwall-host-agent
+  ringwall-host-agent check
   ringwall-host-agent top
   ringwall-host-agent --dialect watcher --command-poll-interval 60
   ringwall-host-agent --dialect sysscore --agent-id agent-1 --secret-file secret";
@@ -141,6 +167,30 @@ pub enum Action {
     /// Needs no server. Without root it shows the processes of other users in part. In a terminal,
     /// q quits, c and m sort by processor and memory; anything else gets one picture as plain text.
     Top(TopArguments),
+    /// Get an identity from a server, with a one-time token; then the agent runs without arguments
+    #[command(after_help = ENROL_EXAMPLES)]
+    Enrol {
+        /// The token, as `ringwall hosts enrol` prints it. Everybody on this host can read arguments:
+        /// rather give it by --token-file, or in the environment
+        #[arg(
+            long,
+            value_name = "TOKEN",
+            env = "RINGWALL_ENROLMENT_TOKEN",
+            hide_env_values = true
+        )]
+        token: Option<String>,
+        /// The file with the token; - reads stdin
+        #[arg(long, value_name = "FILE", conflicts_with = "token")]
+        token_file: Option<PathBuf>,
+        /// Give up the identity that this host has
+        #[arg(long)]
+        again: bool,
+        /// Print the identity as JSON, without its key
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace the key that this agent signs with; one that runs goes on with the new key
+    RotateKey,
 }
 
 /// What `top` shows, and how.
@@ -164,6 +214,11 @@ fn percent(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=6400.0).contains(&number) { Ok(number) } else { Err("not in 0..=6400".to_owned()) }
 }
+
+const ENROL_EXAMPLES: &str = "\
+Examples:
+  echo rwe_... | ringwall-host-agent enrol --server http://127.0.0.1:7400 --token-file -
+  ringwall-host-agent enrol --server http://127.0.0.1:7400 --token-file token --name web-1";
 
 /// What kind of server there is at the other end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -194,7 +249,6 @@ struct KeyFile {
     #[serde(alias = "id")]
     name: Option<String>,
     secret: String,
-    server_public_key: Option<String>,
 }
 
 /// No key file is longer.
@@ -231,29 +285,51 @@ impl Arguments {
         }
     }
 
-    /// Whether anything was said about the key of this agent.
+    /// Whether anything was said about the key of a SysScore agent.
     pub(crate) fn has_key(&self) -> bool {
         self.key_file.is_some() || self.secret_file.is_some()
     }
 
+    /// The identity of this host, where it enrolled.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, Failure> {
+        Identity::load(&self.state_dir()?)
+    }
+
     /// All that an agent of a Ringwall server needs.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        let key = self.key()?;
-        let public_key = key.server_public_key.as_deref().ok_or_else(|| {
-            Failure::new("the server's public key is missing").hint(
-                "it stands in the answer to `ringwall keys create host-agent NAME --json`; give \
-                 that file by --key-file",
-            )
-        })?;
-        let server_public_key = PublicKey::from_base64(public_key)
-            .map_err(|error| Failure::new(format!("server_public_key: {error}")))?;
+        let identity = self.identity()?.ok_or_else(not_enrolled)?;
+        if let Some(name) = self.name.as_ref().filter(|name| **name != identity.name) {
+            let known = &identity.name;
+            return Err(Failure::new(format!("this host is enrolled as {known}, not as {name}"))
+                .hint("a host gets its name when it enrols"));
+        }
+        let key = identity.signing_key()?;
+        let tls_name = self.tls_name.as_ref().or(identity.tls_name.as_ref());
+        let trust = Authority::read(self.ca.as_deref())?
+            .trust(identity.ca_certificate.as_deref(), tls_name.map(String::as_str))?;
         Ok(Settings {
-            server_url: self.server_url(),
-            agent_name: self.agent_name(key.name.as_deref()),
-            secret: key.secret.into(),
-            server_public_key,
+            trust,
+            server_url: self.server.clone().unwrap_or(identity.server),
+            agent_name: identity.name,
+            key,
+            server_public_key: identity.server_public_key,
             host: self.host(),
             state_dir: self.state_dir()?,
+            machine: machine::digest(&self.machine_id_file),
+            rotate_key_every: Duration::from_secs(self.rotate_key_days * 86_400),
+        })
+    }
+
+    /// How to enrol.
+    pub(crate) fn enrolment(&self, again: bool) -> Result<Enrolment, Failure> {
+        Ok(Enrolment {
+            server: self.server_url(),
+            name: self.name.clone(),
+            state_dir: self.state_dir()?,
+            machine_id_file: self.machine_id_file.clone(),
+            ca: self.ca.clone(),
+            tls_name: self.tls_name.clone(),
+            again,
         })
     }
 
@@ -287,18 +363,17 @@ impl Arguments {
             return serde_json::from_slice(&bytes).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
                 let place = path.display();
-                Failure::new(format!("{place}:{line}:{column}: not the key of a host agent")).hint(
-                    "it is JSON with name, secret and server_public_key, as printed by `ringwall \
-                     keys create host-agent NAME --json`",
+                Failure::new(format!("{place}:{line}:{column}: not the key of an agent")).hint(
+                    "it is JSON with name and secret, as printed by `ringwall keys create sysscore \
+                     NAME --json`",
                 )
             });
         }
         let Some(path) = &self.secret_file else {
-            let kind = if self.dialect == Dialect::Sysscore { "sysscore" } else { "host-agent" };
-            return Err(Failure::new("the key of this agent is missing").hint(format!(
-                "create one with `ringwall keys create {kind} NAME --json` on the server, and give \
-                 the file by --key-file"
-            )));
+            return Err(Failure::new("the key of this agent is missing").hint(
+                "create one with `ringwall keys create sysscore NAME --json` on the server, and \
+                 give the file by --key-file",
+            ));
         };
         let text = String::from_utf8(read(path)?)
             .map_err(|_| Failure::new(format!("{}: not text", path.display())))?;
@@ -307,7 +382,7 @@ impl Arguments {
         if secret.is_empty() {
             return Err(Failure::new(format!("{}: no secret in it", path.display())));
         }
-        Ok(KeyFile { name: None, secret, server_public_key: self.server_public_key.clone() })
+        Ok(KeyFile { name: None, secret })
     }
 }
 
@@ -360,32 +435,28 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("key.json");
         let path = file.to_str().unwrap();
-        let public = ringwall_signing::SigningKey::from_seed(&[1; 32]).public_key().to_base64();
-        let text = format!(
-            r#"{{"kind":"host-agent","id":"web-1","secret":"s3cret","server_public_key":"{public}"}}"#
-        );
-        private_file::write(&file, text.as_bytes()).unwrap();
-        let settings = arguments(&["--key-file", path]).settings().unwrap();
-        assert_eq!(settings.agent_name, "web-1");
-        assert_eq!(settings.secret, Secret::from("s3cret"));
-        assert!(!format!("{settings:?}").contains("s3cret"));
-        let named = arguments(&["--key-file", path, "--name", "x"]).settings().unwrap();
-        assert_eq!(named.agent_name, "x");
+        let sysscore = |line: &[&str]| arguments(line).sysscore_key();
+        private_file::write(&file, br#"{"kind":"sysscore","id":"a-1","secret":"s3cret"}"#).unwrap();
+        let (name, secret) = sysscore(&["--key-file", path]).unwrap();
+        assert_eq!((name.as_str(), secret), ("a-1", Secret::from("s3cret")));
+        assert_eq!(sysscore(&["--key-file", path, "--name", "x"]).unwrap().0, "x");
 
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let refused = arguments(&["--key-file", path]).settings().unwrap_err();
+        let refused = sysscore(&["--key-file", path]).unwrap_err();
         assert_eq!(refused.hint.unwrap(), format!("chmod 600 {path}"));
 
         private_file::write(&file, b"{\"secret\": s3cret}").unwrap();
-        let refused = arguments(&["--key-file", path]).settings().unwrap_err();
+        let refused = sysscore(&["--key-file", path]).unwrap_err();
         assert!(!refused.message.contains("s3cret"), "{}", refused.message);
 
         private_file::write(&file, b"s3cret\n").unwrap();
         let (name, secret) =
             arguments(&["--secret-file", path, "--agent-id", "agent-1"]).sysscore_key().unwrap();
         assert_eq!((name.as_str(), secret), ("agent-1", Secret::from("s3cret")));
-        assert!(arguments(&["--secret-file", path]).settings().is_err());
-        assert!(arguments(&[]).settings().is_err());
+        assert!(sysscore(&[]).is_err());
+        let nowhere = folder.join("state");
+        let refused = arguments(&["--state-dir", nowhere.to_str().unwrap()]).settings();
+        assert!(refused.unwrap_err().hint.unwrap().contains("ringwall hosts enrol"));
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -5,6 +5,7 @@ use crate::dialect::ringwall::check_report;
 use crate::dialect::sysscore::SysscoreServer;
 use crate::dialect::watcher::WatcherServer;
 use crate::kill::{self, Hands};
+use crate::trust::Authority;
 use crate::watching::{Watching, is_picture};
 use http::{HeaderMap, Method};
 use ringwall_event::{Activity, Inventory};
@@ -176,7 +177,7 @@ enum Server {
 
 struct Ringwall {
     http: HttpClient,
-    /// None where no key was given.
+    /// None where this host did not enrol.
     agent: Option<AgentClient>,
 }
 
@@ -186,7 +187,7 @@ struct Sysscore {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const NO_KEY: &str = "no key given: --key-file";
+const NO_KEY: &str = "this host is not enrolled";
 
 impl Server {
     fn of(arguments: &Arguments) -> Result<Self, Failure> {
@@ -194,11 +195,19 @@ impl Server {
         let unusable = |error: ringwall_server_client::ClientError| Failure::new(error.to_string());
         match arguments.dialect {
             Dialect::Ringwall => {
-                let settings = arguments.has_key().then(|| arguments.settings()).transpose()?;
-                let agent = settings
-                    .map(|settings| AgentClient::new(&url, &settings.agent_name, settings.secret));
+                let is_enrolled = arguments.identity()?.is_some();
+                let settings = is_enrolled.then(|| arguments.settings()).transpose()?;
+                let url = settings.as_ref().map_or(url, |settings| settings.server_url.clone());
+                let trust = match &settings {
+                    Some(settings) => settings.trust.clone(),
+                    None => Authority::read(arguments.ca.as_deref())?
+                        .trust(None, arguments.tls_name.as_deref())?,
+                };
+                let agent = settings.map(|settings| {
+                    AgentClient::trusting(&url, &settings.agent_name, settings.key, &trust)
+                });
                 Ok(Self::Ringwall(Box::new(Ringwall {
-                    http: HttpClient::new(&url, TIMEOUT).map_err(unusable)?,
+                    http: HttpClient::trusting(&url, TIMEOUT, &trust).map_err(unusable)?,
                     agent: agent.transpose().map_err(unusable)?,
                 })))
             }
@@ -276,7 +285,7 @@ impl Server {
                 let agent =
                     ringwall.agent.as_ref().ok_or_else(|| Not::Possible(NO_KEY.to_owned()))?;
                 // What waits is not carried out here: the server hands it out again by and by.
-                let commands = agent.commands(Duration::ZERO).await.map_err(failed)?;
+                let commands = agent.commands(Duration::ZERO, None).await.map_err(failed)?;
                 Ok(format!("{} commands wait", commands.commands.len()))
             }
             Self::Watcher(server) => {

@@ -7,7 +7,7 @@ use crate::single_use::{Seen, SingleUse};
 use crate::verified_command::{Verifier, claimed_id};
 use ringwall_resilience::Backoff;
 use ringwall_server_api::{CommandOutcome, CommandResult, RefusedBecause, SignedCommand};
-use ringwall_server_client::AgentClient;
+use ringwall_server_client::{AgentClient, Presence};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ const RESULT_PATIENCE: Duration = Duration::from_secs(600);
 /// Fetches commands and carries them out.
 pub(crate) struct Commands {
     client: AgentClient,
+    presence: Presence,
     verifier: Verifier,
     executor: Executor,
     memory: SingleUse,
@@ -34,12 +35,13 @@ impl Commands {
     /// Commands of an agent with this state directory, where it remembers what it saw.
     pub(crate) async fn new(
         client: AgentClient,
+        presence: Presence,
         verifier: Verifier,
         executor: Executor,
         state_dir: &Path,
     ) -> Self {
         let memory = SingleUse::load(state_dir, crate::now()).await;
-        Self { client, verifier, executor, memory, refusals: Refusals::default() }
+        Self { client, presence, verifier, executor, memory, refusals: Refusals::default() }
     }
 
     /// Runs until asked to stop, and then until what is under way is done.
@@ -51,7 +53,7 @@ impl Commands {
         loop {
             let asked = Instant::now();
             let answer = tokio::select! {
-                answer = self.client.commands(COMMAND_WAIT) => answer,
+                answer = self.client.commands(COMMAND_WAIT, Some(&self.presence)) => answer,
                 _ = shutdown.wait_for(|asked| *asked) => break,
             };
             while under_way.try_join_next().is_some() {}
@@ -201,7 +203,12 @@ mod tests {
         let command = Verifier::new("web-1", key.public_key()).verify(&command).unwrap();
 
         let hands = Hands::new(Protected::default(), Patience::default());
-        let client = AgentClient::new("http://127.0.0.1:9", "web-1", "secret".into()).unwrap();
+        let client = AgentClient::new(
+            "http://127.0.0.1:9",
+            "web-1",
+            ringwall_signing::SigningKey::from_seed(&[1; 32]),
+        )
+        .unwrap();
         let executor = Executor::new(hands.clone(), Path::new("/nonexistent"), 0, client);
         let mut places = Vec::new();
         for _ in 0..crate::kill::AT_ONCE {

@@ -9,18 +9,26 @@
 //! The same program speaks to original Watcher and SysScore servers.
 //!
 //! ```no_run
-//! use ringwall_host_agent::{HostSettings, Settings, run_embedded};
-//! use ringwall_signing::PublicKey;
+//! use ringwall_host_agent::{Enrolment, HostSettings, Settings, run_embedded};
 //!
 //! # async fn example() -> anyhow::Result<()> {
 //! let (_stop, stopped) = tokio::sync::watch::channel(false);
-//! let settings = Settings {
-//!     server_url: "http://127.0.0.1:7400".to_owned(),
-//!     agent_name: "web-1".to_owned(),
-//!     secret: "…".into(),
-//!     server_public_key: PublicKey::from_base64("…")?,
-//!     host: HostSettings::default(),
+//! let enrolment = Enrolment {
+//!     server: "http://127.0.0.1:7400".to_owned(),
 //!     state_dir: "/var/lib/ringwall-host-agent".into(),
+//!     ..Enrolment::default()
+//! };
+//! let identity = enrolment.enrol("rwe_…").await?;
+//! let settings = Settings {
+//!     key: identity.signing_key()?,
+//!     trust: identity.trust()?,
+//!     server_url: identity.server,
+//!     agent_name: identity.name,
+//!     server_public_key: identity.server_public_key,
+//!     host: HostSettings::default(),
+//!     state_dir: enrolment.state_dir,
+//!     machine: None,
+//!     rotate_key_every: std::time::Duration::from_secs(30 * 86_400),
 //! };
 //! run_embedded(settings, stopped).await
 //! # }
@@ -33,29 +41,37 @@ mod check;
 mod command_memory;
 mod commands;
 mod dialect;
+mod enrol;
 mod execution;
+mod identity;
 mod kill;
+mod machine;
 mod output;
 mod own_health;
 mod own_limits;
 mod parent;
 mod refusals;
 mod report;
+mod rotation;
 mod settings;
 mod single_use;
 mod state_dir;
 mod syscall_view;
 mod top;
+mod trust;
 mod verified_command;
 mod watching;
 
 pub use arguments::{Action, Arguments, Dialect, TopArguments};
+pub use enrol::Enrolment;
+pub use identity::{Identity, KeySeed};
 pub use output::tell;
 pub use settings::{HostSettings, Settings};
 
 use ringwall_event::Timestamp;
 use ringwall_lifecycle::logging::{self, LogFormat};
 use ringwall_lifecycle::{Exit, Failure, Shutdown};
+use ringwall_server_client::AgentClient;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -81,17 +97,42 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Exit> {
 async fn run_async(arguments: Arguments) -> anyhow::Result<Exit> {
     start_logging(&arguments)?;
     match &arguments.action {
+        None => watch_host(arguments).await,
+        Some(Action::Top(top)) => {
+            top::run(top, arguments.host().probe()).await?;
+            Ok(Exit::Yes)
+        }
         Some(Action::Check { json }) => {
             let checks = check::run(&arguments).await?;
             output::checks(&checks, *json)?;
-            return Ok(if checks.ok { Exit::Yes } else { Exit::No });
+            Ok(if checks.ok { Exit::Yes } else { Exit::No })
         }
-        Some(Action::Top(top)) => {
-            top::run(top, arguments.host().probe()).await?;
-            return Ok(Exit::Yes);
+        Some(Action::Enrol { token, token_file, again, json }) => {
+            let token = match (token_file, token) {
+                (Some(path), _) => enrol::read_token(path)?,
+                (None, Some(token)) => token.clone(),
+                (None, None) => {
+                    let hint = "`ringwall hosts enrol` prints one; give it by --token-file";
+                    return Err(Failure::new("the token is missing").hint(hint).into());
+                }
+            };
+            let identity = arguments.enrolment(*again)?.enrol(&token).await?;
+            output::identity("enrolled", &identity, *json)?;
+            Ok(Exit::Yes)
         }
-        None => arguments.limits().apply(),
+        Some(Action::RotateKey) => {
+            let settings = arguments.settings()?;
+            let (url, name) = (&settings.server_url, &settings.agent_name);
+            let client = AgentClient::trusting(url, name, settings.key, &settings.trust)?;
+            let identity = rotation::prepare(&client, &settings.state_dir).await?;
+            output::identity("replaced the key", &identity, false)?;
+            Ok(Exit::Yes)
+        }
     }
+}
+
+async fn watch_host(arguments: Arguments) -> anyhow::Result<Exit> {
+    arguments.limits().apply();
     let parent = parent::parent();
     let shutdown = Shutdown::on_signals()?;
     if arguments.exit_with_parent {
@@ -136,7 +177,8 @@ fn start_logging(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     // The answer of a check is on stdout; on stderr only what is wrong.
     let level = match arguments.action {
-        Some(_) => tracing::Level::ERROR,
+        Some(Action::Check { .. }) => tracing::Level::ERROR,
+        Some(_) => tracing::Level::WARN,
         None => tracing::Level::INFO,
     };
     logging::start(format, level).map_err(|error| {

@@ -1,6 +1,7 @@
 //! What `check` prints, and how an end that is no success is told.
 
 use crate::check::{Checks, Outcome};
+use crate::identity::Identity;
 use ringwall_lifecycle::visible::visible;
 use ringwall_lifecycle::{Exit, Failure};
 use std::io::{self, IsTerminal, Write};
@@ -32,6 +33,28 @@ pub(crate) fn checks(checks: &Checks, json: bool) -> io::Result<()> {
 pub(crate) fn wants_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
+}
+
+/// Prints as whom this host is known, without its key.
+pub(crate) fn identity(done: &str, identity: &Identity, json: bool) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let key = identity.signing_key()?.public_key().id();
+    let server_key = identity.server_public_key.id();
+    if json {
+        let told = serde_json::json!({
+            "name": identity.name, "server": identity.server, "key_id": key,
+            "server_fingerprint": server_key,
+        });
+        serde_json::to_writer_pretty(&mut out, &told)?;
+        writeln!(out)?;
+    } else {
+        let (name, server) = (visible(&identity.name), visible(&identity.server));
+        writeln!(out, "{done}: {name} at {server}")?;
+        writeln!(out, "key         {key}")?;
+        writeln!(out, "server key  {server_key}")?;
+    }
+    out.flush()?;
+    Ok(())
 }
 
 /// Tells an error on stderr; what the program ends with.

@@ -1,6 +1,7 @@
 use ringwall_host_probes::ProbeSettings;
 use ringwall_host_probes::hands::{Patience, Protected};
-use ringwall_signing::{PublicKey, Secret};
+use ringwall_server_client::Trust;
+use ringwall_signing::{PublicKey, SigningKey};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,13 +13,19 @@ pub struct Settings {
     /// The name under which the server knows this agent.
     pub agent_name: String,
     /// What its requests are signed with.
-    pub secret: Secret,
-    /// What the server signs commands with.
+    pub key: SigningKey,
+    /// What the server signs commands with; no other is believed.
     pub server_public_key: PublicKey,
+    /// Who may vouch for the server over https.
+    pub trust: Trust,
     /// How this host is watched and acted on.
     pub host: HostSettings,
     /// The folder in which the agent keeps what outlives it; made where it is missing.
     pub state_dir: PathBuf,
+    /// What tells this machine from others; none where there is nothing of the kind.
+    pub machine: Option<String>,
+    /// How old the key may become before it is replaced; zero for any age.
+    pub rotate_key_every: Duration,
 }
 
 /// How a host is watched and acted on, whoever the server is.

@@ -6,16 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 /// How long a request for commands can be held open, in seconds.
 pub const WAIT_SECONDS_MAX: u64 = 30;
 
-/// The headers of requests. What a host agent signs: `ringwall_signing::request_mac`.
+/// The headers of requests. Those that a host agent signs with: `ringwall_signing::request_signature`.
 pub mod header {
-    /// The name of the host agent.
-    pub const AGENT: &str = "x-ringwall-agent";
-    /// The time of the host agent, in milliseconds since 1970.
-    pub const TIME: &str = "x-ringwall-time";
-    /// 16 to 64 characters of `A-Z a-z 0-9 - _`, never used twice.
-    pub const NONCE: &str = "x-ringwall-nonce";
-    /// `v1=` and the base64 of the MAC.
-    pub const SIGNATURE: &str = "x-ringwall-signature";
     /// The CSRF value of the session, in requests whose credential is the cookie.
     pub const CSRF: &str = "x-ringwall-csrf";
 }

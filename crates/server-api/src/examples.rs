@@ -110,6 +110,11 @@ pub(crate) fn host() -> HostRow {
             agent_version: Some("0.1.0".into()),
         },
         events: 48_211,
+        identity: Some(HostIdentity {
+            state: IdentityState::Active,
+            key_id: "56475aa75463474c".into(),
+            enrolled: seconds_ago(86_400),
+        }),
         health: Some(HostHealth {
             health: AgentHealth {
                 version: "0.1.0".into(),
@@ -127,6 +132,48 @@ pub(crate) fn host() -> HostRow {
             },
             reported: seconds_ago(20),
         }),
+    }
+}
+
+pub(crate) fn identity() -> IdentityRow {
+    IdentityRow {
+        name: "web-1".into(),
+        key_id: "56475aa75463474c".into(),
+        machine: Some("9b1f0c77d2ae".into()),
+        hostname: "web-1.example.net".into(),
+        state: IdentityState::Active,
+        enrolled: seconds_ago(86_400),
+        enrolled_by: "5f2c9d1e4b7a8c30".into(),
+        rotated: None,
+        last_used: Some(seconds_ago(1)),
+        address: Some("192.0.2.10".into()),
+        version: "0.1.0".into(),
+        warning: None,
+    }
+}
+
+pub(crate) fn enrolment() -> EnrolmentRow {
+    EnrolmentRow {
+        id: "5f2c9d1e4b7a8c30".into(),
+        name: Some("web-1".into()),
+        replaces: None,
+        created_by: "user:admin".into(),
+        created: seconds_ago(86_400),
+        expires: seconds_ago(86_400 - 3600),
+        uses_left: 0,
+        used_by: vec!["web-1".into()],
+    }
+}
+
+pub(crate) fn enrolment_created() -> EnrolmentCreated {
+    EnrolmentCreated {
+        id: "5f2c9d1e4b7a8c30".into(),
+        token: "rwe_5f2c9d1e4b7a8c30_…".into(),
+        expires: seconds_ago(-3600),
+        command: "echo rwe_5f2c9d1e4b7a8c30_… | ringwall-host-agent enrol --server \
+                  http://127.0.0.1:7400 --token-file -"
+            .into(),
+        server_fingerprint: Some("1c0e8a3f5b7d9246".into()),
     }
 }
 
@@ -220,7 +267,6 @@ pub(crate) fn key_created() -> KeyCreated {
         kind: KeyKind::SysScore,
         id: "agent-1".into(),
         secret: "W1rq0vH3hQ2nSxk7oYcT9mJ5uZ8bEdGfLpAiRjNwXyU".into(),
-        server_public_key: None,
     }
 }
 

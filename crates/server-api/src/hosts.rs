@@ -1,4 +1,4 @@
-use crate::{schemas, source_text};
+use crate::{HostIdentity, schemas, source_text};
 use ringwall_event::{AgentHealth, Container, Source, SystemInfo, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,6 +39,9 @@ pub struct HostRow {
     pub system: SystemInfo,
     /// How many of its events are stored.
     pub events: u64,
+    /// The identity of its agent, where it is a host agent of ours that enrolled.
+    #[serde(default)]
+    pub identity: Option<HostIdentity>,
     /// How its host agent is doing; null where it never told.
     pub health: Option<HostHealth>,
 }

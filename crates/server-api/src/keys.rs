@@ -30,20 +30,16 @@ pub enum KeyKind {
     /// Signs bodies of the SysScore dialect.
     #[serde(rename = "sysscore")]
     SysScore,
-    /// Signs requests of our own host agents.
-    #[serde(rename = "host-agent")]
-    HostAgent,
 }
 
 impl KeyKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::SysScore, Self::HostAgent];
+    pub const ALL: [Self; 1] = [Self::SysScore];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SysScore => "sysscore",
-            Self::HostAgent => "host-agent",
         }
     }
 
@@ -87,8 +83,4 @@ pub struct KeyCreated {
     pub id: String,
     /// The secret.
     pub secret: SecretText,
-    /// For a host agent: what the server signs commands with, base64 of the 32 bytes of an Ed25519
-    /// public key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_public_key: Option<String>,
 }

@@ -31,6 +31,7 @@ mod events;
 mod health;
 mod holds;
 mod hosts;
+mod identities;
 mod indicators;
 mod keys;
 mod overview;
@@ -63,6 +64,10 @@ pub use events::{EventQuery, EventRow};
 pub use health::{Health, HealthStatus};
 pub use holds::{HoldRequest, HoldRow};
 pub use hosts::{HostHealth, HostProcess, HostRow};
+pub use identities::{
+    AgentEnrolRequest, AgentEnrolled, AgentRotateRequest, AgentRotated, EnrolmentCreated,
+    EnrolmentRequest, EnrolmentRow, HostIdentity, IdentityReason, IdentityRow, IdentityState,
+};
 pub use indicators::{
     IndicatorAction, IndicatorImport, IndicatorImportAnswer, IndicatorKind, IndicatorOrigin,
     IndicatorRefusal, IndicatorRequest, IndicatorRow,

@@ -66,12 +66,14 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 3] {
         (
             scheme::AGENT,
             SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
-                "X-Ringwall-Signature",
-                "`v1=` and the base64 of HMAC-SHA256, under the secret of the agent's key, over \
-                 `ringwall-agent-v1`, method, path with query, `X-Ringwall-Time` (milliseconds \
-                 since 1970), `X-Ringwall-Nonce` (16 to 64 of `A-Z a-z 0-9 - _`, never used twice) \
-                 and the hexadecimal SHA-256 of the body, with a line feed between each two. \
-                 `X-Ringwall-Agent` names the agent.",
+                "Signature",
+                "HTTP Message Signatures (RFC 9421) with Ed25519, in this profile and no other: \
+                 `Signature-Input: ringwall=(\"@method\" \"@path\" \"@query\" \
+                 \"content-digest\");created=SECONDS;keyid=\"NAME/KEY\";alg=\"ed25519\";\
+                 nonce=\"NONCE\";tag=\"ringwall-agent\"`, `Signature: ringwall=:BASE64:` and \
+                 `Content-Digest: sha-256=:BASE64:` (RFC 9530). NAME is that of the agent (`-` where \
+                 it enrols), KEY the first 16 hexadecimal digits of the SHA-256 of the public key, \
+                 NONCE 16 to 64 of `A-Z a-z 0-9 - _`, never used twice; SECONDS are at most 300 off.",
             ))),
         ),
     ]

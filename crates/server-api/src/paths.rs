@@ -75,6 +75,22 @@ pub const HOLDS: &str = "/api/v1/holds";
 pub const HOLD: &str = "/api/v1/holds/{name}";
 /// What happens from now on.
 pub const STREAM: &str = "/api/v1/stream";
+/// Leave for host agents to enrol.
+pub const ENROLMENTS: &str = "/api/v1/enrolments";
+/// One enrolment.
+pub const ENROLMENT: &str = "/api/v1/enrolments/{id}";
+/// The host agents that enrolled.
+pub const IDENTITIES: &str = "/api/v1/identities";
+/// One of them.
+pub const IDENTITY: &str = "/api/v1/identities/{name}";
+/// Its requests are not accepted any more.
+pub const IDENTITY_REVOKE: &str = "/api/v1/identities/{name}/revoke";
+/// They are accepted again.
+pub const IDENTITY_REINSTATE: &str = "/api/v1/identities/{name}/reinstate";
+/// Where a host shows its token and gets an identity.
+pub const AGENT_ENROL: &str = "/api/v1/agent/enrol";
+/// Where host agents replace their keys.
+pub const AGENT_ROTATE: &str = "/api/v1/agent/rotate";
 /// Where host agents bring their events.
 pub const AGENT_REPORTS: &str = "/api/v1/agent/reports";
 /// Where host agents fetch their commands.

@@ -59,6 +59,10 @@ pub enum ProblemKind {
     Unauthenticated,
     /// The role may not do this.
     Forbidden,
+    /// The identity of the host agent was revoked; the signature itself is right.
+    IdentityRevoked,
+    /// The identity of the host agent is suspended, as two machines used it; the signature itself is right.
+    IdentitySuspended,
     /// The request carries a cookie but not the session's `X-Ringwall-CSRF`.
     CsrfMissing,
     /// `authorise` refused the action; `detail` has its reason.
@@ -85,11 +89,13 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them, by status.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::InvalidCursor,
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::IdentityRevoked,
+        Self::IdentitySuspended,
         Self::CsrfMissing,
         Self::ActionRefused,
         Self::NotFound,
@@ -129,6 +135,8 @@ impl ProblemKind {
             Self::InvalidCursor => ("invalid-cursor", "Invalid cursor", 400),
             Self::Unauthenticated => ("unauthenticated", "Not signed in", 401),
             Self::Forbidden => ("forbidden", "Not permitted", 403),
+            Self::IdentityRevoked => ("identity-revoked", "Identity revoked", 403),
+            Self::IdentitySuspended => ("identity-suspended", "Identity suspended", 403),
             Self::CsrfMissing => ("csrf-missing", "CSRF value missing", 403),
             Self::ActionRefused => ("action-refused", "Action refused", 403),
             Self::NotFound => ("not-found", "Not found", 404),

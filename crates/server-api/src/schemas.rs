@@ -46,6 +46,8 @@ pub(crate) enum Finding {
         /// Why: `altered`, `other_host`, `replayed` and their like.
         reason: String,
     },
+    /// Two machines use the identity of one host agent.
+    ClonedIdentity,
 }
 
 /// What is ordered, together with what it is done to.

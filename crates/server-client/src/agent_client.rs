@@ -3,27 +3,44 @@ use crate::{ClientError, HttpAnswer, HttpClient, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parking_lot::RwLock;
 use ringwall_server_api::{
-    AgentReportAnswer, CommandRefusals, CommandResult, FilePart, FilePartAnswer, SignedCommands,
-    paths,
+    AgentEnrolRequest, AgentEnrolled, AgentReportAnswer, AgentRotateRequest, AgentRotated,
+    CommandRefusals, CommandResult, FilePart, FilePartAnswer, SignedCommands, paths,
 };
-use ringwall_signing::{Secret, request_mac};
+use ringwall_signing::request_signature::{
+    CONTENT_DIGEST_HEADER, INPUT_HEADER, Message, SIGNATURE_HEADER, Signer, UNNAMED, is_agent_name,
+};
+use ringwall_signing::{PublicKey, SigningKey};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest answer that is read, in bytes: commands and counts. Whoever answers in the server's place
 /// must not fill the memory of the host.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// A server that has just started refuses what may have been signed before: all of the second in which it
+/// started.
+const NEXT_SECOND: Duration = Duration::from_millis(1100);
 
 /// Speaks to a server as a host agent: each request is signed. Cheap to clone.
 #[derive(Clone)]
 pub struct AgentClient {
     http: HttpClient,
     name: String,
-    secret: Secret,
+    key: Arc<RwLock<Arc<SigningKey>>>,
+}
+
+/// What an agent says of itself when it asks for commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Drawn at the start of the agent.
+    pub run: String,
+    /// What tells its machine from others.
+    pub machine: Option<String>,
 }
 
 impl AgentClient {
@@ -31,8 +48,8 @@ impl AgentClient {
     ///
     /// # Errors
     /// Where the address or the name cannot be used.
-    pub fn new(url: &str, name: &str, secret: Secret) -> Result<Self, ClientError> {
-        Self::trusting(url, name, secret, &Trust::default())
+    pub fn new(url: &str, name: &str, key: SigningKey) -> Result<Self, ClientError> {
+        Self::trusting(url, name, key, &Trust::default())
     }
 
     /// The same for an address that begins with `https://`, where `trust` says who may vouch for the
@@ -43,27 +60,47 @@ impl AgentClient {
     pub fn trusting(
         url: &str,
         name: &str,
-        secret: Secret,
+        key: SigningKey,
         trust: &Trust,
     ) -> Result<Self, ClientError> {
-        check_name(name)?;
-        let http =
-            HttpClient::trusting(url, TIMEOUT, trust)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
-        Ok(Self { http, name: name.to_owned(), secret })
+        Self::over(HttpClient::trusting(url, TIMEOUT, trust)?, name, key)
     }
 
     /// A client of the same server for another host agent. The two share their connections.
     ///
     /// # Errors
     /// Where the name cannot be used.
-    pub fn of_agent(&self, name: &str, secret: Secret) -> Result<Self, ClientError> {
-        check_name(name)?;
-        Ok(Self { http: self.http.clone(), name: name.to_owned(), secret })
+    pub fn of_agent(&self, name: &str, key: SigningKey) -> Result<Self, ClientError> {
+        Self::over(self.http.clone(), name, key)
+    }
+
+    fn over(http: HttpClient, name: &str, key: SigningKey) -> Result<Self, ClientError> {
+        if !is_agent_name(name) {
+            let name = name.escape_debug();
+            return Err(ClientError::Unwritable(format!("`{name}` cannot name a host agent")));
+        }
+        let http = http.with_answer_bytes_max(ANSWER_BYTES_MAX);
+        Ok(Self { http, name: name.to_owned(), key: Arc::new(RwLock::new(Arc::new(key))) })
     }
 
     /// The address of the server.
     pub fn url(&self) -> &str {
         self.http.url()
+    }
+
+    /// The name of the host agent.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The id of the key that it signs with.
+    pub fn key_id(&self) -> String {
+        self.key.read().public_key().id()
+    }
+
+    /// Signs with this key from now on; so do all clones of this client.
+    pub fn use_key(&self, key: SigningKey) {
+        *self.key.write() = Arc::new(key);
     }
 
     /// Brings a report, as JSON. To repeat it safely, send the very same bytes again.
@@ -75,12 +112,23 @@ impl AgentClient {
         self.send(Method::POST, paths::AGENT_REPORTS, body, TIMEOUT).await?.json()
     }
 
-    /// Fetches commands; the server holds the request open up to `wait` until there are some.
+    /// Fetches commands; the server holds the request open up to `wait` until there are some. Without
+    /// presence, as by a check beside the running agent, nothing is concluded from who asks.
     ///
     /// # Errors
     /// Where there is no answer, or the server refuses.
-    pub async fn commands(&self, wait: Duration) -> Result<SignedCommands, ClientError> {
-        let path = format!("{}?wait={}", paths::AGENT_COMMANDS, wait.as_secs());
+    pub async fn commands(
+        &self,
+        wait: Duration,
+        presence: Option<&Presence>,
+    ) -> Result<SignedCommands, ClientError> {
+        let mut path = format!("{}?wait={}", paths::AGENT_COMMANDS, wait.as_secs());
+        if let Some(Presence { run, machine }) = presence {
+            path += &format!("&run={}", paths::encode(run));
+            if let Some(machine) = machine {
+                path += &format!("&machine={}", paths::encode(machine));
+            }
+        }
         self.send(Method::GET, &path, Bytes::new(), wait + TIMEOUT).await?.json()
     }
 
@@ -108,9 +156,8 @@ impl AgentClient {
         body: Bytes,
     ) -> Result<FilePartAnswer, ClientError> {
         let path = with_query(&paths::fill(paths::AGENT_COMMAND_FILE, id), part)?;
-        let mut headers = self.signature(&Method::POST, &path, &body)?;
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        self.http.send_within(TIMEOUT, Method::POST, &path, headers, body).await?.json()
+        let bytes = Some("application/octet-stream");
+        self.send_as(Method::POST, &path, body, bytes, TIMEOUT).await?.json()
     }
 
     /// Tells of commands that were not believed.
@@ -121,6 +168,16 @@ impl AgentClient {
         self.send(Method::POST, paths::AGENT_REFUSALS, to_body(refusals)?, TIMEOUT).await?.empty()
     }
 
+    /// Says which key follows the present one. Once the server answered, both are accepted, until the
+    /// new one is first used.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn rotate(&self, next: &PublicKey) -> Result<AgentRotated, ClientError> {
+        let body = to_body(&AgentRotateRequest { public_key: next.to_base64() })?;
+        self.send(Method::POST, paths::AGENT_ROTATE, body, TIMEOUT).await?.json()
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -128,55 +185,85 @@ impl AgentClient {
         body: Bytes,
         timeout: Duration,
     ) -> Result<HttpAnswer, ClientError> {
-        let headers = self.signature(&method, path, &body)?;
-        self.http.send_within(timeout, method, path, headers, body).await
+        self.send_as(method, path, body, None, timeout).await
     }
 
-    /// What is signed is the path of the API: a proxy in front may take its own prefix away.
-    fn signature(
+    async fn send_as(
         &self,
-        method: &Method,
+        method: Method,
         path: &str,
-        body: &[u8],
-    ) -> Result<HeaderMap, ClientError> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
-        let mut random = [0; 18];
-        getrandom::fill(&mut random)
-            .map_err(|error| ClientError::Unwritable(format!("no randomness: {error}")))?;
-        let nonce = URL_SAFE_NO_PAD.encode(random);
-        let signature = request_mac::sign_agent_request(
-            &self.secret,
-            method.as_str(),
-            path,
-            time_ms,
-            &nonce,
-            body,
-        );
-        [
-            (request_mac::AGENT_HEADER, self.name.clone()),
-            (request_mac::TIME_HEADER, time_ms.to_string()),
-            (request_mac::NONCE_HEADER, nonce),
-            (request_mac::SIGNATURE_HEADER, signature),
-        ]
-        .into_iter()
-        .map(|(name, value)| {
-            let value = HeaderValue::try_from(value)
-                .map_err(|error| ClientError::Unwritable(error.to_string()))?;
-            Ok((HeaderName::from_static(name), value))
-        })
-        .collect()
+        body: Bytes,
+        media_type: Option<&'static str>,
+        timeout: Duration,
+    ) -> Result<HttpAnswer, ClientError> {
+        let send = || async {
+            let key = Arc::clone(&self.key.read());
+            let mut headers = signature(&key, &self.name, &method, path, &body)?;
+            if let Some(media_type) = media_type {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            }
+            self.http.send_within(timeout, method.clone(), path, headers, body.clone()).await
+        };
+        let answer = send().await?;
+        if answer.status != http::StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        tokio::time::sleep(NEXT_SECOND).await;
+        send().await
     }
 }
 
-fn check_name(name: &str) -> Result<(), ClientError> {
-    match HeaderValue::from_str(name) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(ClientError::Unwritable(format!(
-            "the name of the agent, `{}`, cannot stand in a header",
-            name.escape_debug()
-        ))),
-    }
+/// Shows a token to the server at `url` and gets an identity for the holder of this key. The same request
+/// may be repeated: it gets the same answer.
+///
+/// # Errors
+/// Where there is no answer, or the server refuses.
+pub async fn enrol(
+    url: &str,
+    token: &str,
+    key: &SigningKey,
+    request: &AgentEnrolRequest,
+    trust: &Trust,
+) -> Result<AgentEnrolled, ClientError> {
+    let http = HttpClient::trusting(url, TIMEOUT, trust)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
+    let body = to_body(request)?;
+    let mut headers = signature(key, UNNAMED, &Method::POST, paths::AGENT_ENROL, &body)?;
+    let mut authorization =
+        HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::BadToken)?;
+    authorization.set_sensitive(true);
+    headers.insert(AUTHORIZATION, authorization);
+    http.send(Method::POST, paths::AGENT_ENROL, headers, body).await?.json()
+}
+
+/// What is signed is the path of the API: a proxy in front may take its own prefix away.
+fn signature(
+    key: &SigningKey,
+    agent: &str,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<HeaderMap, ClientError> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let created = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+    let mut random = [0; 18];
+    getrandom::fill(&mut random)
+        .map_err(|error| ClientError::Unwritable(format!("no randomness: {error}")))?;
+    let nonce = URL_SAFE_NO_PAD.encode(random);
+    let unwritable = |error: &dyn fmt::Display| ClientError::Unwritable(error.to_string());
+    let signed = Signer { key, agent }
+        .sign(&Message::new(method.as_str(), path, body), created, &nonce)
+        .map_err(|error| unwritable(&error))?;
+    [
+        (CONTENT_DIGEST_HEADER, signed.content_digest),
+        (INPUT_HEADER, signed.input),
+        (SIGNATURE_HEADER, signed.signature),
+    ]
+    .into_iter()
+    .map(|(name, value)| {
+        let value = HeaderValue::try_from(value).map_err(|error| unwritable(&error))?;
+        Ok((HeaderName::from_static(name), value))
+    })
+    .collect()
 }
 
 impl fmt::Debug for AgentClient {

@@ -5,8 +5,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use ringwall_event::{Connection, EventId, Source};
 use ringwall_server_api::{
-    AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EventQuery, EventRow,
-    Health, HoldRequest, HoldRow, HostProcess, HostRow, IndicatorImport, IndicatorImportAnswer,
+    AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EnrolmentCreated,
+    EnrolmentRequest, EnrolmentRow, EventQuery, EventRow, Health, HoldRequest, HoldRow,
+    HostProcess, HostRow, IdentityReason, IdentityRow, IndicatorImport, IndicatorImportAnswer,
     IndicatorRequest, IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest,
     NoteRequest, Overview, Page, PageQuery, QueryFormat, QueryRequest, ScoreQuery, ScoreRow,
     StoreStats, StreamQuery, Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow, paths,
@@ -276,6 +277,67 @@ impl Client {
     /// Where there is no answer, or no such indicator.
     pub async fn delete_indicator(&self, id: &str) -> Result<(), ClientError> {
         self.delete(&paths::fill(paths::INDICATOR, id)).await
+    }
+
+    /// Leave for host agents to enrol.
+    pub fn enrolments(&self) -> Rows<PageQuery, EnrolmentRow> {
+        Rows::new(self.clone(), paths::ENROLMENTS, PageQuery::default())
+    }
+
+    /// Gives leave to enrol.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn create_enrolment(
+        &self,
+        request: &EnrolmentRequest,
+    ) -> Result<EnrolmentCreated, ClientError> {
+        self.post(paths::ENROLMENTS, request).await
+    }
+
+    /// Takes leave to enrol back.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such enrolment.
+    pub async fn delete_enrolment(&self, id: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::ENROLMENT, id)).await
+    }
+
+    /// The host agents that enrolled.
+    pub fn identities(&self) -> Rows<PageQuery, IdentityRow> {
+        Rows::new(self.clone(), paths::IDENTITIES, PageQuery::default())
+    }
+
+    /// Shuts a host agent out.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such host agent.
+    pub async fn revoke_identity(
+        &self,
+        name: &str,
+        reason: &IdentityReason,
+    ) -> Result<IdentityRow, ClientError> {
+        self.post(&paths::fill(paths::IDENTITY_REVOKE, name), reason).await
+    }
+
+    /// Lets a host agent in again.
+    ///
+    /// # Errors
+    /// Where there is no answer, no such host agent, or nothing is held against it.
+    pub async fn reinstate_identity(
+        &self,
+        name: &str,
+        reason: &IdentityReason,
+    ) -> Result<IdentityRow, ClientError> {
+        self.post(&paths::fill(paths::IDENTITY_REINSTATE, name), reason).await
+    }
+
+    /// Forgets a host agent: its name is free.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such host agent.
+    pub async fn delete_identity(&self, name: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::IDENTITY, name)).await
     }
 
     /// The keys of agents.

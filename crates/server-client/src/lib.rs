@@ -32,7 +32,7 @@ mod server_sent_events;
 mod stream;
 mod trust;
 
-pub use agent_client::AgentClient;
+pub use agent_client::{AgentClient, Presence, enrol};
 pub use client::Client;
 pub use error::ClientError;
 pub use fetch_ca::fetch_ca;

@@ -15,16 +15,20 @@ mod refusals;
 mod role;
 mod sign_in_state;
 
+mod agent_enrol;
+mod agent_signature;
 mod agents;
 mod alerts;
 mod audit;
 mod ca;
 mod commands;
 mod docs;
+mod enrolments;
 mod events;
 mod health;
 mod holds;
 mod hosts;
+mod identities;
 mod indicators;
 mod keys;
 mod overview;
@@ -55,7 +59,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 48] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 57] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -92,6 +96,13 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::KEYS, Who::May(May::ReadKeys), get(keys::list)),
         (paths::KEYS, changes, post(keys::create)),
         (paths::KEY, changes, delete(keys::remove)),
+        (paths::ENROLMENTS, Who::May(May::ReadKeys), get(enrolments::list)),
+        (paths::ENROLMENTS, changes, post(enrolments::create)),
+        (paths::ENROLMENT, changes, delete(enrolments::remove)),
+        (paths::IDENTITIES, Who::May(May::ReadKeys), get(identities::list)),
+        (paths::IDENTITY_REVOKE, changes, post(identities::revoke)),
+        (paths::IDENTITY_REINSTATE, changes, post(identities::reinstate)),
+        (paths::IDENTITY, changes, delete(identities::remove)),
         (paths::TOKENS, Who::May(May::ReadTokens), get(tokens::list)),
         (paths::TOKENS, changes, post(tokens::create)),
         (paths::TOKEN, changes, delete(tokens::remove)),
@@ -101,6 +112,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
         (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
         // Host agents sign their requests; the handlers check that before anything else.
+        (paths::AGENT_ENROL, Who::Anybody, post(agent_enrol::enrol)),
+        (paths::AGENT_ROTATE, Who::Anybody, post(agent_enrol::rotate)),
         (paths::AGENT_REPORTS, Who::Anybody, post(agents::report)),
         (paths::AGENT_COMMANDS, Who::Anybody, get(agents::commands)),
         (paths::AGENT_COMMAND_FILE, Who::Anybody, post(collected::bring)),

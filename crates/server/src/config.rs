@@ -32,6 +32,8 @@ pub struct Config {
     pub commands: CommandsSection,
     /// What commands never hit.
     pub protected: ProtectedSection,
+    /// Our own host agents.
+    pub host_agents: HostAgentsSection,
     /// What becomes of events that are not new any more.
     pub archive: ArchiveSection,
     /// Bounds of memory and size.
@@ -163,6 +165,16 @@ config_section! {
         /// /boot, /etc, /lib, /sbin, /usr but /usr/local, the state of packages and of Ringwall). /dev,
         /// /proc, /sys and the host agent's own files are never touched anyway.
         pub paths: Option<Vec<String>> = None,
+    }
+}
+
+config_section! {
+    /// Our own host agents.
+    pub struct HostAgentsSection in "host_agents" {
+        /// Whether an identity that two machines use at once is suspended until somebody reinstates it.
+        /// Otherwise there is an alert, and both are listened to: whoever copies a host cannot shut the
+        /// host out.
+        pub suspend_cloned: bool = false,
     }
 }
 
@@ -388,6 +400,7 @@ impl Config {
         add(&mut all, loaded, &config.detection)?;
         add(&mut all, loaded, &config.commands)?;
         add(&mut all, loaded, &config.protected)?;
+        add(&mut all, loaded, &config.host_agents)?;
         add(&mut all, loaded, &config.archive)?;
         add(&mut all, loaded, &config.limits)?;
         add(&mut all, loaded, &config.query)?;
@@ -455,7 +468,7 @@ impl Config {
             },
             risk_threshold: self.detection.risk_threshold,
             access: Arc::new(access),
-            enrolled: crate::keys::Enrolled::default(),
+            enrolled: crate::identities::Enrolled::default(),
             command_seconds: self.detection.command_seconds,
             lease_seconds: self.detection.watcher_lease_seconds,
         }

@@ -194,6 +194,16 @@ impl Writing<'_> {
         self.effects.done.push(Box::new(effect));
     }
 
+    /// Wakes the requests for commands that this source holds open, once the commit succeeded.
+    pub(crate) fn ring(&mut self, source: Source) {
+        let shared = Arc::clone(self.shared);
+        self.after_commit(move || {
+            if let Some(signal) = shared.signals.lock().get(&source) {
+                signal.notify_waiters();
+            }
+        });
+    }
+
     /// Writes the derived state down with this commit, for a change of this host that follows from
     /// no event.
     pub(crate) fn keep_derived(&mut self, source: Source) -> Result<(), StoreError> {

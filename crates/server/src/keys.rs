@@ -1,4 +1,4 @@
-//! The keys of agents: whose signature is whose.
+//! The keys of SysScore agents: whose signature is whose.
 
 use crate::engine::{Engine, TakeError, Writing};
 use crate::secrets::{Secrets, random_bytes};
@@ -19,8 +19,6 @@ pub(crate) enum KeyKind {
     /// Signs bodies of the SysScore dialect.
     #[serde(rename = "sysscore")]
     SysScore,
-    /// Signs requests of our own host agents.
-    HostAgent,
 }
 
 impl KeyKind {
@@ -28,13 +26,12 @@ impl KeyKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SysScore => "sysscore",
-            Self::HostAgent => "host-agent",
         }
     }
 
     /// The kind of this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::SysScore, Self::HostAgent].into_iter().find(|kind| kind.name() == name)
+        [Self::SysScore].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -95,33 +92,6 @@ struct HeldKey {
 
 type Held = Arc<RwLock<HashMap<(KeyKind, String), HeldKey>>>;
 
-/// Which host agents have a key, as of now: shares the key ring's memory.
-#[derive(Clone, Default)]
-pub(crate) struct Enrolled(Held);
-
-impl Enrolled {
-    /// Whether the host agent of this name has a key.
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.read().contains_key(&(KeyKind::HostAgent, name.to_owned()))
-    }
-}
-
-#[cfg(test)]
-impl Enrolled {
-    /// For tests without a key ring: this one agent has a key.
-    pub(crate) fn of(name: &str) -> Self {
-        let enrolled = Self::default();
-        let key = HeldKey {
-            secret: Arc::new(Secret::from("not used")),
-            created: None,
-            last_used: None,
-            from_environment: false,
-        };
-        enrolled.0.write().insert((KeyKind::HostAgent, name.to_owned()), key);
-        enrolled
-    }
-}
-
 /// All keys, in memory and sealed in the database.
 pub(crate) struct KeyRing {
     held: Held,
@@ -144,7 +114,7 @@ impl KeyRing {
         environment: &BTreeMap<String, Secret>,
     ) -> anyhow::Result<Self> {
         let mut held = HashMap::new();
-        for kind in [KeyKind::SysScore, KeyKind::HostAgent] {
+        for kind in [KeyKind::SysScore] {
             let stored: Vec<(String, StoredKey)> =
                 database.read(|session| session.documents(&document_kind(kind)))?;
             for (name, key) in stored {
@@ -169,11 +139,6 @@ impl KeyRing {
         }
         let nobody = Arc::new(Secret::from(random_bytes::<32>()?.as_slice()));
         Ok(Self { held: Arc::new(RwLock::new(held)), nobody })
-    }
-
-    /// Which host agents have a key.
-    pub(crate) fn enrolled(&self) -> Enrolled {
-        Enrolled(Arc::clone(&self.held))
     }
 
     /// The secret to check a signature of `name` with, and whether the name is known. For an

@@ -13,6 +13,7 @@ mod dashboard;
 mod dialects;
 pub mod engine;
 mod environment;
+mod identities;
 mod indicators;
 mod keys;
 mod listen;

@@ -1,6 +1,6 @@
 //! What is in force: indicators, thresholds, and what may be done.
 
-use crate::keys::Enrolled;
+use crate::identities::Enrolled;
 use ringwall_access::Rules as AccessRules;
 use ringwall_detection::{DetectionRules, IndicatorSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct Rules {
     pub risk_threshold: f64,
     /// Who may do what.
     pub access: Arc<AccessRules>,
-    /// Which host agents have a key.
+    /// Which host agents have an identity.
     pub(crate) enrolled: Enrolled,
     /// How long a command may wait for its client, in seconds.
     pub command_seconds: i64,

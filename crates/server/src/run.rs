@@ -5,6 +5,7 @@ use crate::collected::{self, Collected};
 use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::environment::{Environment, hostname};
+use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::listen::{self, ListenLimits, asked_to_stop};
 use crate::query::Queries;
@@ -83,7 +84,8 @@ pub async fn run(
         }
         Some(Arc::new(tls))
     };
-    let rules = Rules { enrolled: keys.enrolled(), ..first_rules(&config, &database)? };
+    let identities = Identities::load(&database, config.host_agents.suspend_cloned, now())?;
+    let rules = Rules { enrolled: identities.enrolled(), ..first_rules(&config, &database)? };
     let engine = Engine::start(Arc::clone(&database), rules, &config.engine_settings())
         .context("cannot start the engine")?;
     let server = Arc::new(Server {
@@ -104,6 +106,7 @@ pub async fn run(
         engine,
         secrets,
         keys,
+        identities,
     });
     let ready = ReadyFile {
         main: listeners.main.url()?,

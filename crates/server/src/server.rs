@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::engine::{Engine, now};
+use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::query::Queries;
 use crate::secrets::Secrets;
@@ -17,8 +18,10 @@ pub(crate) struct Server {
     pub engine: Engine,
     /// The server's own keys.
     pub secrets: Secrets,
-    /// The keys of agents.
+    /// The keys of SysScore agents.
     pub keys: KeyRing,
+    /// Our own host agents, and what they sign with.
+    pub identities: Identities,
     /// The secret of HS256 operator tokens of the SysScore dialect; none refuses them all.
     pub operator_secret: Option<Secret>,
     /// What queries need.

@@ -2,6 +2,7 @@ use crate::digest::{hex, sha256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Stands before every signed command, so that a signature never serves for anything else.
@@ -26,6 +27,11 @@ impl SigningKey {
     pub fn sign_command(&self, payload: &[u8]) -> String {
         STANDARD.encode(self.0.sign(&with_domain(payload)).to_bytes())
     }
+
+    /// Signs the signature base of a request, which begins as no command does.
+    pub(crate) fn sign_text(&self, text: &str) -> [u8; 64] {
+        self.0.sign(text.as_bytes()).to_bytes()
+    }
 }
 
 impl fmt::Debug for SigningKey {
@@ -35,7 +41,10 @@ impl fmt::Debug for SigningKey {
 }
 
 /// An Ed25519 public key that is not weak.
-#[derive(Clone, Copy, PartialEq, Eq)]
+///
+/// In JSON it is the text of [`PublicKey::to_base64`].
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct PublicKey(ed25519_dalek::VerifyingKey);
 
 /// Why a text or bytes are no public key.
@@ -81,9 +90,28 @@ impl PublicKey {
         STANDARD.encode(self.to_bytes())
     }
 
+    /// Whether the holder of the key signed this text. Strict verification, as in [`verify_command`].
+    pub(crate) fn has_signed_text(&self, text: &str, signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(text.as_bytes(), &Signature::from_bytes(signature)).is_ok()
+    }
+
     /// A short name for people: the first 16 hexadecimal digits of the key's SHA-256.
     pub fn id(self) -> String {
         sha256(&self.to_bytes()).get(..8).map(hex).unwrap_or_default()
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> Self {
+        key.to_base64()
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = PublicKeyError;
+
+    fn try_from(text: String) -> Result<Self, PublicKeyError> {
+        Self::from_base64(&text)
     }
 }
 

@@ -18,6 +18,7 @@ mod digest;
 mod ed25519;
 mod mac;
 pub mod request_mac;
+pub mod request_signature;
 mod secret;
 
 pub use canonical_json::canonical_json;

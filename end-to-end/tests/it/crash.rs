@@ -12,10 +12,10 @@ use crate::stored;
 use anyhow::{Context, Result, ensure};
 use clients::Target;
 use ledger::Ledger;
+use ringwall_end_to_end::host_agent::HostAgent;
 use ringwall_end_to_end::random::Random;
 use ringwall_end_to_end::server::{Ready, Server, Setup, Stopped};
 use ringwall_end_to_end::sysscore::Agent;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -46,8 +46,7 @@ async fn every_acknowledged_event_is_there_exactly_once() -> Result<()> {
         setup = setup.sysscore_agent(client.name, clients::SECRET);
     }
     let server = setup.start().await?;
-    let key = json!({"kind": "host-agent", "name": clients::HOST_AGENT, "secret": clients::SECRET});
-    server.api().post("/api/v1/keys", &key).await?.expect(201)?;
+    let host_agent = HostAgent::enrol(&server, clients::HOST_AGENT).await?;
 
     let ledger = Arc::new(Ledger::default());
     let (up, ready) = watch::channel(server.ready().clone());
@@ -58,7 +57,7 @@ async fn every_acknowledged_event_is_there_exactly_once() -> Result<()> {
         let agent = Agent::new(client.name, clients::SECRET);
         tasks.push(tokio::spawn(clients::sysscore(target.clone(), *client, agent, random.fork())));
     }
-    tasks.push(tokio::spawn(clients::host_agent(target.clone(), random.fork())));
+    tasks.push(tokio::spawn(clients::host_agent(target.clone(), host_agent, random.fork())));
     tasks.push(tokio::spawn(clients::watcher(target.clone(), random.fork())));
 
     let server = kill_again_and_again(server, kills, &mut random, &up).await?;

@@ -24,7 +24,7 @@ async fn check_tells_what_works_here() -> Result<()> {
     let key = key.to_str().context("not a path")?;
     let url = server.ready().main.as_str();
     let told =
-        server.ringwall(&["host-agent", "check", "--server", url, "--key-file", key]).await?;
+        server.ringwall(&["host-agent", "check", "--server", url, "--state-dir", key]).await?;
     ensure!(told.lines().count() >= 5, "{told}");
     let watcher = server.dialect("watcher")?;
     let asked = ["host-agent", "check", "--dialect", "watcher", "--server", watcher];
@@ -94,7 +94,7 @@ async fn an_outage_loses_nothing() -> Result<()> {
     let key = enrol(&server, &folder).await?;
     let relay = Relay::start(Network::Through(address(&server.ready().main)?)).await?;
     let key = key.to_str().context("not a path")?;
-    let mut agent = start(&server, &["--server", relay.url(), "--key-file", key])?;
+    let mut agent = start(&server, &["--server", relay.url(), "--state-dir", key])?;
     seen(&server, std::process::id()).await?;
 
     relay.set(Network::Down);
@@ -126,10 +126,19 @@ async fn an_outage_loses_nothing() -> Result<()> {
     Ok(())
 }
 
+/// Enrols this machine as the program does it, into a state directory of its own.
 async fn enrol(server: &Server, folder: &Folder) -> Result<PathBuf> {
-    let key = json!({"kind": "host-agent", "name": NAME});
-    let answer = server.api().post("/api/v1/keys", &key).await?.expect(201)?;
-    folder.private_file("key.json", &answer.body)
+    let leave = server.api().post("/api/v1/enrolments", &json!({"name": NAME})).await?;
+    let leave = leave.expect(201)?.json()?;
+    let token =
+        folder.private_file("token", leave["token"].as_str().context("no token")?.as_bytes())?;
+    let state = folder.path().join("state");
+    let path = |path: &PathBuf| path.to_str().map(str::to_owned).context("not a path");
+    let (token, state_dir) = (path(&token)?, path(&state)?);
+    let url = server.ready().main.as_str();
+    let enrol = ["host-agent", "enrol", "--server", url, "--token-file", &token];
+    server.ringwall(&[enrol.as_slice(), &["--state-dir", &state_dir]].concat()).await?;
+    Ok(state)
 }
 
 fn start(server: &Server, arguments: &[&str]) -> Result<Child> {

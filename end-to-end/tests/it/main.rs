@@ -13,6 +13,7 @@ mod guide_client;
 mod guides;
 mod host_agent;
 mod hostile;
+mod identity;
 mod open_files;
 mod operators;
 mod query;

@@ -7,6 +7,7 @@ use crate::execution::Executor;
 use crate::kill::Hands;
 use crate::own_health::{self, OwnHealth, Usage};
 use crate::report;
+use crate::rotation::Rotation;
 use crate::settings::Settings;
 use crate::state_dir;
 use crate::verified_command::Verifier;
@@ -16,7 +17,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use ringwall_host_probes::Observation;
 use ringwall_resilience::{Backoff, BackoffPolicy};
-use ringwall_server_client::{AgentClient, ClientError};
+use ringwall_server_api::ProblemKind;
+use ringwall_server_client::{AgentClient, ClientError, Presence};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,16 +43,22 @@ pub(crate) async fn run(
     mut shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     state_dir::prepare(&settings.state_dir)?;
-    let client =
-        AgentClient::new(&settings.server_url, &settings.agent_name, settings.secret.clone())?;
+    let (url, name) = (&settings.server_url, &settings.agent_name);
+    let client = AgentClient::trusting(url, name, settings.key.clone(), &settings.trust)?;
     let watching =
         Watching::start(settings.host.probe()).await.context("cannot watch this host")?;
     tracing::info!(server = client.url(), agent = settings.agent_name, "host agent started");
+    let run = run_id()?;
+    let rotation = Rotation {
+        client: client.clone(),
+        state_dir: settings.state_dir.clone(),
+        every: settings.rotate_key_every,
+    };
     let outbox = Arc::new(Outbox::new(settings.host.buffer_bytes_max));
     let sender = Sender {
         client: client.clone(),
         outbox: Arc::clone(&outbox),
-        run: run_id()?,
+        run: run.clone(),
         hostname: crate::host_name(),
         sequence: 0,
     };
@@ -58,11 +66,13 @@ pub(crate) async fn run(
     let collect_bytes_max = settings.host.collect_bytes_max;
     let executor = Executor::new(hands, &settings.state_dir, collect_bytes_max, client.clone());
     let verifier = Verifier::new(&settings.agent_name, settings.server_public_key);
-    let commands = Commands::new(client, verifier, executor, &settings.state_dir).await;
+    let presence = Presence { run, machine: settings.machine };
+    let commands = Commands::new(client, presence, verifier, executor, &settings.state_dir).await;
     let own_health = OwnHealth::new(settings.host.cpu_percent_max);
     let (end, ended) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(sender.run(ended.clone()));
+    tasks.spawn(rotation.run(ended.clone()));
     tasks.spawn(commands.run(ended));
     // Returns when asked to stop; the probe may end before.
     let collected = collect(watching, &outbox, own_health, &mut shutdown).await;
@@ -277,10 +287,15 @@ pub(crate) fn wait_after(error: &ClientError, backoff: &mut Backoff) -> Duration
 }
 
 fn tell_trouble(error: &ClientError, what: &str) {
-    if is_refused_key(error) {
+    let kind = error.problem().and_then(|problem| problem.kind());
+    if kind == Some(ProblemKind::IdentityRevoked) {
+        tracing::error!(%error, "this agent was revoked: nothing is sent, events are kept");
+    } else if kind == Some(ProblemKind::IdentitySuspended) {
+        tracing::error!(%error, "this agent is suspended: nothing is sent, events are kept");
+    } else if is_refused_key(error) {
         tracing::error!(
             %error,
-            hint = "is the key of this agent still enrolled, and this host's clock right?",
+            hint = "is this agent still enrolled there, and this host's clock right?",
             "the server does not accept this agent: events are kept"
         );
     } else {

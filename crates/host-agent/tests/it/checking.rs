@@ -5,11 +5,11 @@ use crate::ringwall_server::RingwallServer;
 use serde_json::Value;
 
 #[tokio::test]
-async fn all_is_well_with_a_server_and_a_key() {
+async fn all_is_well_with_a_server_and_an_identity() {
     let server = RingwallServer::start().await;
-    let key_file = server.key_file();
-    let key_file = key_file.to_str().unwrap();
-    let arguments = ["check", "--json", "--server", &server.url, "--key-file", key_file];
+    let state_dir = server.state_dir();
+    let state_dir = state_dir.to_str().unwrap();
+    let arguments = ["check", "--json", "--server", &server.url, "--state-dir", state_dir];
     let (code, answer, words) = output(&arguments).await;
     assert_eq!(code, Some(0), "{answer} {words}");
     let answer: Value = serde_json::from_str(&answer).unwrap();
@@ -22,11 +22,11 @@ async fn all_is_well_with_a_server_and_a_key() {
 }
 
 #[tokio::test]
-async fn without_a_key_some_checks_are_skipped() {
+async fn without_an_identity_some_checks_are_skipped() {
     let server = RingwallServer::start().await;
     let (code, answer, _) = output(&["check", "--server", &server.url]).await;
     assert_eq!(code, Some(0));
-    assert!(answer.contains("transmission  skipped  no key given"), "{answer}");
+    assert!(answer.contains("transmission  skipped  this host is not enrolled"), "{answer}");
     assert!(answer.contains("killing       passed"), "{answer}");
 }
 

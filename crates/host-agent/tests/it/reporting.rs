@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 fn start(server: &RingwallServer, more: &[&str]) -> Agent {
-    let key_file = server.key_file();
-    let mut arguments = vec!["--server", &server.url, "--key-file", key_file.to_str().unwrap()];
+    let state_dir = server.state_dir();
+    let mut arguments = vec!["--server", &server.url, "--state-dir", state_dir.to_str().unwrap()];
     arguments.extend(more);
     Agent::start(&arguments)
 }
@@ -139,8 +139,8 @@ async fn an_answer_that_is_far_too_large_is_not_read() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = axum::Router::new().fallback(async || vec![b' '; (4 << 20) + 1]);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let client = AgentClient::new(&url, "web-1", "secret".into()).unwrap();
-    let error = client.commands(Duration::ZERO).await.unwrap_err();
+    let client = AgentClient::new(&url, "web-1", SigningKey::from_seed(&[1; 32])).unwrap();
+    let error = client.commands(Duration::ZERO, None).await.unwrap_err();
     assert!(matches!(error, ClientError::AnswerTooLarge { bytes_max } if bytes_max == 4 << 20));
 }
 
@@ -258,9 +258,9 @@ async fn nothing_is_lost_while_the_server_is_away() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let away = RingwallServer::start().await;
-    let key_file = away.key_file();
+    let state_dir = away.state_dir();
     let url = format!("http://{address}");
-    let arguments = ["--server", &url, "--key-file", key_file.to_str().unwrap()];
+    let arguments = ["--server", &url, "--state-dir", state_dir.to_str().unwrap()];
     let _agent = Agent::start(&arguments);
     // The connector is on before the first picture is taken, and that takes a moment.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -308,12 +308,12 @@ async fn pictures_come_at_the_interval_and_secrets_stay_here() {
 #[tokio::test]
 async fn it_ends_with_its_parent() {
     let server = RingwallServer::start().await;
-    let key_file = server.key_file();
+    let state_dir = server.state_dir();
     let script = format!(
-        "{} --server {} --key-file {} --exit-with-parent & echo $!; sleep 1000",
+        "{} --server {} --state-dir {} --exit-with-parent & echo $!; sleep 1000",
         env!("CARGO_BIN_EXE_ringwall-host-agent"),
         server.url,
-        key_file.display()
+        state_dir.display()
     );
     let mut shell = tokio::process::Command::new("/bin/sh")
         .args(["-c", &script])
@@ -339,16 +339,17 @@ async fn it_ends_with_its_parent() {
 
 #[tokio::test]
 async fn what_cannot_be_is_told_with_a_way_out() {
-    let (code, _, words) = output(&["--server", "https://x", "--key-file", "/nowhere"]).await;
+    let sysscore = ["--dialect", "sysscore", "--server", "https://x", "--key-file", "/nowhere"];
+    let (code, _, words) = output(&sysscore).await;
     assert_eq!(code, Some(2));
     assert!(words.contains("error: /nowhere: "), "{words}");
     let (code, _, words) = output(&[]).await;
     assert_eq!(code, Some(2));
-    assert!(words.contains("hint: ") && words.contains("--key-file"), "{words}");
+    assert!(words.contains("hint: ") && words.contains("ringwall hosts enrol"), "{words}");
     let server = RingwallServer::start().await;
-    let key_file = server.key_file();
-    let arguments = ["--server", "https://x", "--key-file", key_file.to_str().unwrap()];
+    let state_dir = server.state_dir();
+    let arguments = ["--server", "https://x", "--state-dir", state_dir.to_str().unwrap()];
     let (code, _, words) = output(&arguments).await;
     assert_eq!(code, Some(2));
-    assert!(words.contains("https is not supported yet"), "{words}");
+    assert!(words.contains("https needs the certificate of the authority to trust"), "{words}");
 }

@@ -13,8 +13,12 @@ use ringwall_event::{Activity, Order, ProcessTarget, Timestamp};
 use ringwall_server_api::{
     AgentReport, CommandPayload, CommandResult, SignedCommand, SignedCommands,
 };
-use ringwall_signing::{Secret, SigningKey, canonical_json, request_mac};
+use ringwall_signing::request_signature::{
+    CONTENT_DIGEST_HEADER, Claim, INPUT_HEADER, Message, SIGNATURE_HEADER,
+};
+use ringwall_signing::{SigningKey, canonical_json};
 use std::collections::{HashSet, VecDeque};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -22,7 +26,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 pub(crate) const NAME: &str = "web-1";
-pub(crate) const SECRET: &str = "a-long-secret";
+/// What the agent signs with.
+pub(crate) const AGENT_SEED: [u8; 32] = [4; 32];
 
 /// The server and what it saw.
 #[derive(Clone)]
@@ -79,13 +84,20 @@ impl RingwallServer {
         Self { url, state, folder: Arc::new(Folder::new()) }
     }
 
-    /// A file with the key of the agent.
-    pub(crate) fn key_file(&self) -> PathBuf {
-        let public = key().public_key().to_base64();
-        let text = format!(
-            r#"{{"name": "{NAME}", "secret": "{SECRET}", "server_public_key": "{public}"}}"#
-        );
-        self.folder.secret("key.json", &text)
+    /// A state directory with the identity of the agent.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        let path = self.folder.path.join("state");
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.unwrap();
+        let identity = serde_json::json!({
+            "name": NAME,
+            "server": self.url,
+            "server_public_key": key().public_key(),
+            "key": STANDARD.encode(AGENT_SEED),
+            "key_made": Timestamp::from_millis(now_ms()),
+        });
+        self.folder.secret("state/identity.json", &identity.to_string());
+        path
     }
 
     pub(crate) fn seen<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
@@ -176,22 +188,13 @@ fn is_genuine(
 ) -> bool {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
     let genuine = (|| {
-        let nonce = header(request_mac::NONCE_HEADER)?;
-        let time: i64 = header(request_mac::TIME_HEADER)?.parse().ok()?;
-        let signature = header(request_mac::SIGNATURE_HEADER)?;
-        let secret = Secret::from(SECRET);
-        let target = uri.0.path_and_query()?.as_str();
-        let verified = request_mac::verify_agent_request(
-            &secret,
-            method.as_str(),
-            target,
-            time,
-            nonce,
-            body,
-            signature,
-        );
-        let is_fresh = (time - now_ms()).abs() < 10_000 && seen.nonces.insert(nonce.to_owned());
-        (verified.is_ok() && is_fresh && header(request_mac::AGENT_HEADER)? == NAME).then_some(())
+        let claim = Claim::read(header(INPUT_HEADER)?, header(SIGNATURE_HEADER)?).ok()?;
+        let message = Message::new(method.as_str(), uri.0.path_and_query()?.as_str(), body);
+        let key = SigningKey::from_seed(&AGENT_SEED).public_key();
+        let genuine = claim.verify(&key, &message, header(CONTENT_DIGEST_HEADER)?).ok()?;
+        let is_fresh = (genuine.created() * 1000 - now_ms()).abs() < 10_000
+            && seen.nonces.insert(genuine.nonce().to_owned());
+        (is_fresh && genuine.agent() == NAME && genuine.key_id() == key.id()).then_some(())
     })();
     seen.bad_signatures += usize::from(genuine.is_none());
     genuine.is_some()
@@ -245,7 +248,7 @@ async fn commands(
         return refuse(StatusCode::UNAUTHORIZED, "");
     }
     state.seen.lock().unwrap().polls += 1;
-    let waits = uri.0.query().is_some_and(|query| query != "wait=0");
+    let waits = uri.0.query().is_some_and(|query| !query.starts_with("wait=0"));
     let deadline = tokio::time::Instant::now() + Duration::from_secs(if waits { 5 } else { 0 });
     loop {
         let mut moved = std::pin::pin!(state.moved.notified());

@@ -79,10 +79,11 @@ async fn serve(arguments: Arguments, config: Config) -> Result<Exit> {
     let watched = (!arguments.no_host_agent).then(LocalAgent::name);
     out.text(&banner::text(&ready, watched.as_deref(), arguments.demo, out.paint))?;
 
+    let local_agent = watched.map(|name| LocalAgent::new(&ready, name)).transpose()?;
     let beside = async {
         let agent = async {
-            match watched {
-                Some(name) => LocalAgent::new(&ready, name).supervise(&asked).await,
+            match local_agent {
+                Some(agent) => agent.supervise(&asked).await,
                 None => asked.asked().await,
             }
         };

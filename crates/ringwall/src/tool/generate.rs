@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     host_prefix: String,
     /// Send them through a running server, as host agents do
     ///
-    /// For each host a key is made, and removed at the end.
+    /// Each host is enrolled, and forgotten at the end.
     #[arg(long)]
     send: bool,
     /// Send at most so many events a second
@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
         value_parser = clap::value_parser!(u16).range(1..=256)
     )]
     connections: u16,
-    /// Where a host agent of such a name has a key, put another in its place
+    /// Where a host agent of such a name is enrolled, take its place
     #[arg(long, requires = "send")]
     replace_keys: bool,
     #[command(flatten)]

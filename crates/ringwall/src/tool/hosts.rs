@@ -1,3 +1,5 @@
+mod enrolment;
+
 use super::process_tree::in_tree_order;
 use super::{Asking, Limit, pick};
 use crate::discovery::Connect;
@@ -6,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use ringwall_event::{Connection, Timestamp};
 use ringwall_lifecycle::Exit;
-use ringwall_server_api::{HostHealth, HostProcess, HostRow};
+use ringwall_server_api::{HostHealth, HostProcess, HostRow, IdentityState};
 
 /// Who reports, and what runs there
 ///
@@ -28,6 +30,8 @@ Examples:
   ringwall hosts show web-1
   ringwall hosts processes web-1
   ringwall hosts connections host-agent:web-1 --json
+  ringwall hosts enrol --name web-1
+  ringwall hosts revoke web-1 --reason stolen
 
 A host goes by its id (host-agent:web-1) or, where that names one host, by its name (web-1).";
 
@@ -41,6 +45,18 @@ enum Action {
     Processes(Host),
     /// Whom a host talks to
     Connections(Host),
+    /// Give a host leave to enrol: prints what to run there
+    Enrol(enrolment::Enrol),
+    /// List leave to enrol, or take some back
+    Enrolments(enrolment::Enrolments),
+    /// List the host agents that enrolled, their keys and what is held against them
+    Identities,
+    /// Shut a host agent out, at once; it keeps its events
+    Revoke(enrolment::Change),
+    /// Let a host agent in again that was revoked or suspended, or that looked like a clone
+    Reinstate(enrolment::Change),
+    /// Forget a host agent: its name is free, its events stay
+    Forget(enrolment::Forget),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +83,12 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
             let id = pick::host(asking, &host).await?;
             out.list(&asking.client.host_connections(&id).await?, connections, "no connections")?;
         }
+        Some(Action::Enrol(enrol)) => enrolment::enrol(asking, enrol).await?,
+        Some(Action::Enrolments(arguments)) => enrolment::enrolments(asking, arguments).await?,
+        Some(Action::Identities) => enrolment::identities(asking).await?,
+        Some(Action::Revoke(change)) => enrolment::revoke(asking, change).await?,
+        Some(Action::Reinstate(change)) => enrolment::reinstate(asking, change).await?,
+        Some(Action::Forget(forget)) => enrolment::forget(asking, forget).await?,
     }
     Ok(Exit::Yes)
 }
@@ -76,11 +98,18 @@ async fn list(asking: &Asking, limit: Limit) -> Result<()> {
     asking.out.list(
         &rows,
         |rows| table(rows, now()),
-        "no hosts yet; `ringwall up` watches this machine, and `ringwall host-agent` any other",
+        "no hosts yet; `ringwall up` watches this machine, and `ringwall hosts enrol` says how to \
+         watch another",
     )
 }
 
 fn online(row: &HostRow) -> (&'static str, Style) {
+    // Whoever was shut out is not just away.
+    if let Some(identity) = &row.identity
+        && identity.state != IdentityState::Active
+    {
+        return (identity.state.name(), enrolment::style(identity.state));
+    }
     if row.online { ("online", Style::Good) } else { ("offline", Style::Faint) }
 }
 
@@ -122,6 +151,8 @@ fn in_full(row: &HostRow, out: &Output, now: Timestamp) -> String {
         .with("id", row.id.to_string())
         .with("hostname", &row.hostname)
         .styled("state", state, style)
+        .maybe("key", row.identity.as_ref().map(|identity| &identity.key_id))
+        .maybe("enrolled", row.identity.as_ref().map(|identity| identity.enrolled.to_string()))
         .with("first seen", row.first_seen.to_string())
         .with("last seen", format!("{} ({} ago)", row.last_seen, ago(now, row.last_seen)))
         .with("processes", count(row.processes))

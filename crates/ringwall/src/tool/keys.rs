@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// The keys that agents sign with
 ///
-/// Without a subcommand, lists them, without their secrets. Kinds: sysscore, host-agent.
+/// Without a subcommand, lists them, without their secrets. The only kind is sysscore: our own host
+/// agents enrol, see `ringwall hosts enrol`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -25,8 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   ringwall keys create sysscore agent-1
   ringwall keys create sysscore agent-1 --secret-file ./secret --json
-  ringwall keys create host-agent web-1
-  (umask 077; ringwall keys create host-agent web-1 --json > key.json)
+  (umask 077; ringwall keys create sysscore agent-1 --json > key.json)
   ringwall keys delete sysscore agent-1";
 
 #[derive(Debug, Subcommand)]
@@ -47,7 +47,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Key {
-    /// sysscore or host-agent
+    /// sysscore
     #[arg(value_name = "KIND", value_parser = kind)]
     kind: KeyKind,
     /// The agent's name
@@ -56,7 +56,10 @@ struct Key {
 }
 
 fn kind(text: &str) -> Result<KeyKind, String> {
-    KeyKind::from_name(text).ok_or_else(|| "one of sysscore, host-agent".to_owned())
+    KeyKind::from_name(text).ok_or_else(|| match text {
+        "host-agent" => "host agents enrol: `ringwall hosts enrol`".to_owned(),
+        _ => "only sysscore".to_owned(),
+    })
 }
 
 pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
@@ -107,11 +110,11 @@ fn read_secret(path: &Path) -> Result<SecretText> {
 
 /// The key, and what to put where on the agent's side.
 fn explained(key: &KeyCreated, asking: &Asking) -> String {
-    let fields = Fields::default()
-        .with("kind", key.kind.name())
-        .with("id", &key.id)
-        .styled("secret", key.secret.expose(), Style::Strong)
-        .maybe("server public key", key.server_public_key.as_ref());
+    let fields = Fields::default().with("kind", key.kind.name()).with("id", &key.id).styled(
+        "secret",
+        key.secret.expose(),
+        Style::Strong,
+    );
     let (id, secret) = (yaml(&key.id), yaml(key.secret.expose()));
     let next = match key.kind {
         KeyKind::SysScore => {
@@ -123,14 +126,6 @@ fn explained(key: &KeyCreated, asking: &Asking) -> String {
                  secret_key: {secret}\n"
             )
         }
-        KeyKind::HostAgent => format!(
-            "On {}, save this as key.json, with mode 0600:\n\n\
-             {{ \"name\": {id}, \"secret\": {secret}, \"server_public_key\": {} }}\n\n\
-             and start there:\n\nringwall host-agent --server {} --key-file key.json\n",
-            visible(&key.id),
-            yaml(key.server_public_key.as_deref().unwrap_or_default()),
-            asking.server.url,
-        ),
     };
     format!("{}\nThe secret is shown this once. {next}", fields.render(asking.out.paint))
 }

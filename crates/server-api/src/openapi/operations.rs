@@ -2,11 +2,13 @@
 
 use super::operation::{Described, delete, get, post, query_parameter};
 use crate::{
-    AgentReport, AgentReportAnswer, AlertQuery, AlertRow, AuditRow, CommandPayload, CommandQuery,
-    CommandRefusals, CommandRequest, CommandResult, CommandRow, EventQuery, EventRow, EventsRow,
-    FilePart, FilePartAnswer, Health, HealthStatus, HoldRequest, HoldRow, HostProcess, HostRow,
-    IndicatorImport, IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyRequest,
-    KeyRow, KillRequest, Lagged, NoteRequest, Overview, Page, PageQuery, ProblemKind, QueryAnswer,
+    AgentEnrolRequest, AgentEnrolled, AgentReport, AgentReportAnswer, AgentRotateRequest,
+    AgentRotated, AlertQuery, AlertRow, AuditRow, CommandPayload, CommandQuery, CommandRefusals,
+    CommandRequest, CommandResult, CommandRow, EnrolmentCreated, EnrolmentRequest, EnrolmentRow,
+    EventQuery, EventRow, EventsRow, FilePart, FilePartAnswer, Health, HealthStatus, HoldRequest,
+    HoldRow, HostProcess, HostRow, IdentityReason, IdentityRow, IndicatorImport,
+    IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyRequest, KeyRow,
+    KillRequest, Lagged, NoteRequest, Overview, Page, PageQuery, ProblemKind, QueryAnswer,
     QueryLine, QueryRequest, ScoreQuery, ScoreRow, Session, SessionRequest, SignedCommands,
     StoreStats, StreamQuery, Tick, Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow,
     examples, paths, schemas,
@@ -322,6 +324,54 @@ fn access() -> Vec<Described> {
             .answers_text(204, "Gone", "")
             .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
             .done(),
+        get(paths::ENROLMENTS, "list_enrolments", "Leave for host agents to enrol")
+            .tag("access")
+            .answers::<Page<EnrolmentRow>>(
+                200,
+                "Newest first, without their tokens",
+                Page::whole(vec![examples::enrolment()]),
+            )
+            .done(),
+        post(paths::ENROLMENTS, "create_enrolment", "Give leave to enrol")
+            .tag("access")
+            .takes::<EnrolmentRequest>(true, json!({ "name": "web-1", "expires_in_seconds": 3600 }))
+            .answers::<EnrolmentCreated>(
+                201,
+                "Made; the token is told this once",
+                examples::enrolment_created(),
+            )
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        delete(paths::ENROLMENT, "delete_enrolment", "Take leave to enrol back")
+            .tag("access")
+            .about("Hosts that enrolled with it stay.")
+            .answers_text(204, "Gone", "")
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        get(paths::IDENTITIES, "list_identities", "The host agents that enrolled")
+            .tag("access")
+            .answers::<Page<IdentityRow>>(200, "By name", Page::whole(vec![examples::identity()]))
+            .done(),
+        post(paths::IDENTITY_REVOKE, "revoke_identity", "Shut a host agent out")
+            .tag("access")
+            .about("At once, and for requests that it holds open, too. It keeps its events.")
+            .takes::<IdentityReason>(false, json!({ "reason": "the host was stolen" }))
+            .answers::<IdentityRow>(200, "The identity as it is now", examples::identity())
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
+        post(paths::IDENTITY_REINSTATE, "reinstate_identity", "Let a host agent in again")
+            .tag("access")
+            .about("Takes back that it was revoked or suspended, and the suspicion of a clone.")
+            .takes::<IdentityReason>(false, json!({ "reason": "it was a snapshot" }))
+            .answers::<IdentityRow>(200, "The identity as it is now", examples::identity())
+            .refuses(&[ProblemKind::CsrfMissing, ProblemKind::Conflict])
+            .done(),
+        delete(paths::IDENTITY, "delete_identity", "Forget a host agent")
+            .tag("access")
+            .about("Its requests are refused from now on, and its name is free. Its events stay.")
+            .answers_text(204, "Gone", "")
+            .refuses(&[ProblemKind::CsrfMissing])
+            .done(),
         get(paths::TOKENS, "list_tokens", "The tokens of programs")
             .tag("access")
             .query::<PageQuery>()
@@ -421,7 +471,65 @@ fn agents() -> Vec<Described> {
         "command": "cmd_0192f3b4c5d67e8f8a1b2c3d4e5f6071",
         "detail": "signature: does not match"
     }] });
+    let run = query_parameter(
+        "run",
+        Type::String,
+        "Drawn at the start of the agent: two that take turns are two agents with one identity.",
+    );
+    let machine = query_parameter(
+        "machine",
+        Type::String,
+        "What tells the machine from others, as when it enrolled.",
+    );
+    let public_key = "A6EHv/POEL4dcN0Y50vAmWfk1jCboQ1fHdyGZBJVMbg=";
+    let enrolled = AgentEnrolled {
+        name: "web-1".to_owned(),
+        key_id: "56475aa75463474c".to_owned(),
+        server_public_key: public_key.to_owned(),
+        ca_certificate: None,
+    };
+    let machine_facts = json!({
+        "public_key": public_key,
+        "machine": "9b1f0c77d2ae4f6d8e01b2c3a4958677889900aabbccddeeff00112233445566",
+        "hostname": "web-1.example.net", "version": "0.1.0",
+    });
+    let shut_out = [ProblemKind::IdentityRevoked, ProblemKind::IdentitySuspended];
     vec![
+        post(paths::AGENT_ENROL, "enrol", "Get an identity")
+            .tag("host agents")
+            .about(
+                "With `Authorization: Bearer rwe_…`, and signed with the private key of the public \
+                 key in the body, under the name `-`. The same machine keeps its name; a name that \
+                 another machine has is given away only where the enrolment says so. The same \
+                 request again gets the same answer.",
+            )
+            .for_agents()
+            .takes::<AgentEnrolRequest>(true, machine_facts)
+            .answers::<AgentEnrolled>(200, "Enrolled", enrolled)
+            .refuses(&[
+                ProblemKind::ActionRefused,
+                ProblemKind::Conflict,
+                ProblemKind::TooManyRequests,
+                ProblemKind::Busy,
+                ProblemKind::StorageUnavailable,
+            ])
+            .done(),
+        post(paths::AGENT_ROTATE, "rotate_agent_key", "Replace one's key")
+            .tag("host agents")
+            .about(
+                "Signed with the present key. Both keys are accepted until the new one is first \
+                 used; then the present one is void.",
+            )
+            .for_agents()
+            .takes::<AgentRotateRequest>(true, json!({ "public_key": public_key }))
+            .answers::<AgentRotated>(
+                200,
+                "Noted",
+                AgentRotated { key_id: "56475aa75463474c".to_owned() },
+            )
+            .refuses(&shut_out)
+            .refuses(&[ProblemKind::Busy, ProblemKind::StorageUnavailable])
+            .done(),
         post(paths::AGENT_REPORTS, "report", "Bring events")
             .tag("host agents")
             .about(
@@ -435,6 +543,7 @@ fn agents() -> Vec<Described> {
                 "Stored",
                 AgentReportAnswer { accepted: 1, duplicates: 0 },
             )
+            .refuses(&shut_out)
             .refuses(&[ProblemKind::Busy, ProblemKind::StorageUnavailable])
             .done(),
         get(paths::AGENT_COMMANDS, "fetch_commands", "Fetch commands")
@@ -442,8 +551,11 @@ fn agents() -> Vec<Described> {
             .about("A command is handed out again until its result is told or its time is over.")
             .for_agents()
             .parameter(wait)
+            .parameter(run)
+            .parameter(machine)
             .answers::<SignedCommands>(200, "The commands, maybe none", examples::signed_commands())
             .mentions::<CommandPayload>()
+            .refuses(&shut_out)
             .refuses(&[ProblemKind::Busy])
             .done(),
         post(paths::AGENT_COMMAND_FILE, "bring_file_part", "Bring a part of a file")
@@ -482,6 +594,7 @@ fn agents() -> Vec<Described> {
             .for_agents()
             .takes::<CommandResult>(true, result)
             .answers_text(204, "Noted", "")
+            .refuses(&shut_out)
             .refuses(&[ProblemKind::Conflict, ProblemKind::Busy, ProblemKind::StorageUnavailable])
             .done(),
     ]

@@ -3,7 +3,8 @@ use bytes::Bytes;
 use ringwall_event::Source;
 use ringwall_server_api::{KeyKind, KeyRequest, Problem, StreamEvent, StreamQuery};
 use ringwall_server_client::{AgentClient, Client, ClientError};
-use ringwall_signing::{Secret, request_mac};
+use ringwall_signing::SigningKey;
+use ringwall_signing::request_signature::{Claim, Message};
 use std::time::Duration;
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -111,8 +112,8 @@ async fn what_an_agent_sends_is_signed() {
         answer("200 OK", JSON, r#"{"accepted":1,"duplicates":0}"#),
     ];
     let (url, server) = answering(answers).await;
-    let secret = Secret::from("agent-secret");
-    let agent = AgentClient::new(&url, "web-1", secret.clone()).unwrap();
+    let key = SigningKey::from_seed(&[7; 32]);
+    let agent = AgentClient::new(&url, "web-1", key.clone()).unwrap();
     let body = Bytes::from_static(b"{\"events\":[]}");
     let error = agent.report(body.clone()).await.unwrap_err();
     assert!(error.is_passing());
@@ -124,26 +125,42 @@ async fn what_an_agent_sends_is_signed() {
     let mut nonces = Vec::new();
     for request in &asked {
         let header = |name: &str| {
-            let value = request.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            value.trim_start_matches(": ").to_owned()
+            let value = request.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+            value.unwrap().to_owned()
         };
-        let nonce = header("x-ringwall-nonce");
-        request_mac::verify_agent_request(
-            &secret,
-            "POST",
-            "/api/v1/agent/reports",
-            header("x-ringwall-time").parse().unwrap(),
-            &nonce,
-            &body,
-            &header("x-ringwall-signature"),
-        )
-        .unwrap();
-        assert_eq!(header("x-ringwall-agent"), "web-1");
-        nonces.push(nonce);
+        let (input, signature) = (header("signature-input"), header("signature"));
+        let claim = Claim::read(&input, &signature).unwrap();
+        let message = Message::new("POST", "/api/v1/agent/reports", &body);
+        let digest = header("content-digest");
+        let genuine = claim.verify(&key.public_key(), &message, &digest).unwrap();
+        assert_eq!(genuine.agent(), "web-1");
+        nonces.push(genuine.nonce().to_owned());
     }
     assert_ne!(nonces[0], nonces[1]);
-    assert!(!format!("{agent:?}").contains("agent-secret"));
-    assert!(AgentClient::new(&url, "two\nlines", secret).is_err());
+    assert!(AgentClient::new(&url, "two\nlines", key).is_err());
+}
+
+/// A server that has just started does not take what may have been signed before: one more attempt, signed
+/// anew, and then it is an answer.
+#[tokio::test]
+async fn what_is_not_accepted_is_signed_anew_once() {
+    let problem = serde_json::to_string(&Problem::unauthenticated()).unwrap();
+    let refusal = || answer("401 Unauthorized", Problem::MEDIA_TYPE, &problem);
+    let taken = answer("200 OK", JSON, r#"{"accepted":1,"duplicates":0}"#);
+    let (url, server) = answering(vec![refusal(), taken, refusal(), refusal()]).await;
+    let agent = AgentClient::new(&url, "web-1", SigningKey::from_seed(&[7; 32])).unwrap();
+    let body = Bytes::from_static(b"{}");
+    assert_eq!(agent.report(body.clone()).await.unwrap().accepted, 1);
+    assert!(agent.report(body).await.unwrap_err().is_status(401));
+    let inputs: Vec<String> = server
+        .await
+        .unwrap()
+        .iter()
+        .filter_map(|asked| asked.lines().find(|line| line.starts_with("signature-input:")))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(inputs.len(), 4);
+    assert!((1..4).all(|later| !inputs[..later].contains(&inputs[later])), "{inputs:?}");
 }
 
 #[tokio::test]
@@ -151,13 +168,13 @@ async fn a_made_key_is_told() {
     let answers = vec![answer(
         "201 Created",
         JSON,
-        r#"{"kind":"host-agent","id":"web-1","secret":"s3cr3t-s3cr3t","server_public_key":"AA=="}"#,
+        r#"{"kind":"sysscore","id":"agent-1","secret":"s3cr3t-s3cr3t"}"#,
     )];
     let (url, server) = answering(answers).await;
     let client = Client::new(&url, "t").unwrap();
-    let request = KeyRequest { kind: KeyKind::HostAgent, name: "web-1".to_owned(), secret: None };
+    let request = KeyRequest { kind: KeyKind::SysScore, name: "agent-1".to_owned(), secret: None };
     let key = client.create_key(&request).await.unwrap();
     assert_eq!(key.secret.expose(), "s3cr3t-s3cr3t");
     let asked = server.await.unwrap().remove(0);
-    assert!(asked.ends_with("{\"kind\":\"host-agent\",\"name\":\"web-1\"}"), "{asked}");
+    assert!(asked.ends_with("{\"kind\":\"sysscore\",\"name\":\"agent-1\"}"), "{asked}");
 }

@@ -1,23 +1,21 @@
 //! What host agents ask: to be rid of their events, and for commands. Every request is signed.
 
+use super::agent_signature::{not_accepted, signed};
 use super::body::{Json, must_be_json, parse};
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found};
 use crate::engine::{IntakeBatch, judged_result};
-use crate::keys::KeyKind;
 use crate::server::Server;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use ringwall_event::{Command, CommandState, Event, EventId, Source};
 use ringwall_server_api::{
     AgentReport, AgentReportAnswer, CommandOutcome, CommandPayload, CommandResult, Problem,
-    SignedCommand, SignedCommands, WAIT_SECONDS_MAX, header,
+    SignedCommand, SignedCommands, WAIT_SECONDS_MAX,
 };
-use ringwall_signing::{canonical_json, request_mac, sha256};
+use ringwall_signing::{canonical_json, sha256};
 use ringwall_store::{StateStore, StoreError};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -101,11 +99,15 @@ fn mark(agent: &str, report: &AgentReport, body: &[u8]) -> [u8; 32] {
     sha256(&parts)
 }
 
-/// How long to hold the answer open.
+/// How long to hold the answer open, and who asks.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandsQuery {
     wait: Option<u64>,
+    /// Drawn at the start of the agent.
+    run: Option<String>,
+    /// The digest that tells its machine from others.
+    machine: Option<String>,
 }
 
 /// `GET /agent/commands`: answers when there is a command, or when the wait is over.
@@ -115,6 +117,12 @@ pub(super) async fn commands(
     request: Request,
 ) -> Result<Json<SignedCommands>, ApiError> {
     let (parts, _) = signed(&server, request).await?;
+    let (run, machine) = (query.run.as_deref(), query.machine.as_deref());
+    if let Some(evidence) = server.identities.evidence(&parts.agent, run, machine) {
+        let (engine, now) = (&server.engine, server.now());
+        let identities = &server.identities;
+        identities.tell_of_clone(engine, &parts.agent, evidence, parts.address, now).await?;
+    }
     let source = Source::new(Source::HOST_AGENT, &parts.agent);
     let wait = Duration::from_secs(query.wait.unwrap_or(0).min(WAIT_SECONDS_MAX));
     let deadline = Instant::now() + wait;
@@ -124,6 +132,11 @@ pub(super) async fn commands(
         // Listen before looking: a command that comes in between is not missed.
         let mut rings = std::pin::pin!(signal.notified());
         rings.as_mut().enable();
+        // Whoever was shut out meanwhile gets no command any more.
+        server
+            .identities
+            .check(&parts.agent, &parts.key_id)
+            .map_err(|error| not_accepted(&parts.agent, error))?;
         let due = due(&server, &source).await?;
         let is_over = Instant::now() >= deadline || *shutdown.borrow();
         if !due.is_empty() || is_over {
@@ -200,77 +213,4 @@ pub(super) async fn result(
         })
         .await?;
     if is_known { Ok(StatusCode::NO_CONTENT) } else { Err(missing) }
-}
-
-/// A request whose signature holds.
-pub(super) struct Signed {
-    pub(super) agent: String,
-    pub(super) headers: axum::http::HeaderMap,
-}
-
-/// Reads a request's body and checks its signature, over the raw bytes and before anything of them is
-/// parsed. Whatever is wrong, the answer is the same; only the log knows which.
-pub(super) async fn signed(server: &Server, request: Request) -> Result<(Signed, Bytes), ApiError> {
-    let (parts, body) = request.into_parts();
-    let claim = Claim::read(&parts).ok_or_else(|| refused("", "headers"))?;
-    let body = crate::body::read(body, server.config.limits.body_bytes_max).await?;
-    let (secret, is_known) = server.keys.secret(KeyKind::HostAgent, claim.agent);
-    let verified = request_mac::verify_agent_request(
-        &secret,
-        parts.method.as_str(),
-        claim.path_and_query,
-        claim.time_ms,
-        claim.nonce,
-        &body,
-        claim.signature,
-    );
-    verified.map_err(|error| refused(claim.agent, error))?;
-    if !is_known {
-        return Err(refused(claim.agent, "unknown agent"));
-    }
-    let now = server.now();
-    server
-        .sign_in
-        .replays
-        .lock()
-        .accept(claim.agent, claim.time_ms, claim.nonce, now)
-        .map_err(|error| refused(claim.agent, error))?;
-    server.keys.used(KeyKind::HostAgent, claim.agent, now);
-    Ok((Signed { agent: claim.agent.to_owned(), headers: parts.headers.clone() }, body))
-}
-
-fn refused(agent: &str, why: impl std::fmt::Display) -> ApiError {
-    let agent: String = agent.chars().take(NAME_BYTES_MAX).collect();
-    tracing::debug!(agent, %why, "host agent refused");
-    Problem::unauthenticated().into()
-}
-
-/// What a request says of itself before any of it is believed.
-struct Claim<'a> {
-    agent: &'a str,
-    time_ms: i64,
-    nonce: &'a str,
-    signature: &'a str,
-    path_and_query: &'a str,
-}
-
-impl<'a> Claim<'a> {
-    fn read(parts: &'a Parts) -> Option<Self> {
-        let header = |name| {
-            let mut values = parts.headers.get_all(name).iter();
-            match (values.next(), values.next()) {
-                (Some(value), None) => value.to_str().ok(),
-                _ => None,
-            }
-        };
-        // As sent, whatever routers in between took off.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
-        Some(Self {
-            agent: header(header::AGENT)?,
-            time_ms: header(header::TIME)?.parse().ok()?,
-            nonce: header(header::NONCE)?,
-            signature: header(header::SIGNATURE)?,
-            path_and_query: uri.path_and_query()?.as_str(),
-        })
-    }
 }

@@ -1,6 +1,6 @@
 //! Files that host agents bring, and people fetch.
 
-use super::agents::signed;
+use super::agent_signature::signed;
 use super::body::Json;
 use super::caller::Caller;
 use super::decide::{audit, permit};

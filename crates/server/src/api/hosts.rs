@@ -1,4 +1,5 @@
 use super::body::Json;
+use super::identities;
 use super::page::Wanted;
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found, source};
@@ -39,7 +40,10 @@ pub(super) async fn list(
             .collect();
         hosts.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
         hosts.truncate(wanted.fetch());
-        hosts.into_iter().map(|(place, host)| row(&place.id, host, &open_alerts, now)).collect()
+        hosts
+            .into_iter()
+            .map(|(place, host)| row(&server, &place.id, host, &open_alerts, now))
+            .collect()
     };
     let page = wanted
         .page(rows, |row: &HostRow| Place { first_seen: row.first_seen, id: row.id.clone() })?;
@@ -51,7 +55,8 @@ pub(super) async fn show(
     InPath(id): InPath<String>,
 ) -> Result<Json<HostRow>, ApiError> {
     let open_alerts = open_alerts(&server).await?;
-    with_host(&server, &id, |source, host| row(source, host, &open_alerts, server.now())).map(Json)
+    with_host(&server, &id, |source, host| row(&server, source, host, &open_alerts, server.now()))
+        .map(Json)
 }
 
 pub(super) async fn processes(
@@ -93,6 +98,7 @@ pub(super) async fn open_alerts(server: &Server) -> Result<HashMap<String, u64>,
 }
 
 pub(super) fn row(
+    server: &Server,
     id: &Source,
     host: &HostState,
     open_alerts: &HashMap<String, u64>,
@@ -122,6 +128,7 @@ pub(super) fn row(
             .table
             .health()
             .map(|it| HostHealth { health: it.health.clone(), reported: it.reported }),
+        identity: identities::of_host(server, id),
     }
 }
 

@@ -33,14 +33,7 @@ pub(super) async fn create(
         .create(&server.engine, &server.secrets, ours(kind), &name, secret, audit(permit))
         .await?;
     let text = std::str::from_utf8(secret.expose()).map_err(|error| ApiError::internal(&error))?;
-    let is_host_agent = kind == wire::KeyKind::HostAgent;
-    let created = KeyCreated {
-        kind,
-        id: name,
-        secret: SecretText::from(text),
-        server_public_key: is_host_agent
-            .then(|| server.secrets.signing_key().public_key().to_base64()),
-    };
+    let created = KeyCreated { kind, id: name, secret: SecretText::from(text) };
     Ok(json(StatusCode::CREATED, &created))
 }
 
@@ -55,16 +48,12 @@ pub(super) async fn remove(
     let action = Change::DeleteKey { kind: kind.name().to_owned(), name: name.clone() };
     let permit = permit(&server, &caller, &action, "").await?;
     server.keys.delete(&server.engine, kind, &name, audit(permit)).await?;
-    if kind == KeyKind::HostAgent {
-        server.sign_in.replays.lock().forget(&name);
-    }
     Ok(StatusCode::NO_CONTENT)
 }
 
 const fn ours(kind: wire::KeyKind) -> KeyKind {
     match kind {
         wire::KeyKind::SysScore => KeyKind::SysScore,
-        wire::KeyKind::HostAgent => KeyKind::HostAgent,
     }
 }
 
@@ -73,7 +62,6 @@ fn row(key: KeyFacts) -> KeyRow {
         id: format!("{}/{}", key.kind.name(), key.name),
         kind: match key.kind {
             KeyKind::SysScore => wire::KeyKind::SysScore,
-            KeyKind::HostAgent => wire::KeyKind::HostAgent,
         },
         name: key.name,
         created: key.created,

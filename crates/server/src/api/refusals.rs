@@ -1,6 +1,6 @@
 //! What host agents tell of commands that they did not believe.
 
-use super::agents::signed;
+use super::agent_signature::signed;
 use super::body::{must_be_json, parse};
 use super::problem::ApiError;
 use crate::server::Server;

@@ -145,7 +145,7 @@ async fn remember(
 }
 
 /// Whose request it is. Without a listener (in tests) it comes from here.
-fn address(extensions: &Extensions) -> IpAddr {
+pub(super) fn address(extensions: &Extensions) -> IpAddr {
     extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip())

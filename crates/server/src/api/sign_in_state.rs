@@ -1,7 +1,7 @@
-//! Who is signed in, who guesses passwords, and which requests were seen.
+//! Who is signed in, and who guesses passwords.
 
 use parking_lot::Mutex;
-use ringwall_access::{ReplayWindow, Session, SessionError, Sessions, SignInLimit};
+use ringwall_access::{Session, SessionError, Sessions, SignInLimit};
 use ringwall_event::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,9 +9,6 @@ use tokio::sync::Semaphore;
 
 const SESSIONS_MAX: usize = 10_000;
 const GUESSERS_MAX: usize = 10_000;
-const HOST_AGENTS_MAX: usize = 20_000;
-/// In ten minutes: more than forty requests a second.
-const NONCES_MAX: usize = 25_000;
 /// Each takes 19 MiB and a core for some ten milliseconds.
 const PASSWORDS_AT_ONCE: usize = 2;
 const STREAMS_MAX: usize = 256;
@@ -20,7 +17,6 @@ const STREAMS_MAX: usize = 256;
 pub(crate) struct SignInState {
     pub(super) sessions: Mutex<Sessions>,
     pub(super) limit: Mutex<SignInLimit>,
-    pub(super) replays: Mutex<ReplayWindow>,
     /// When each token was last used, by its id.
     pub(super) tokens_used: Mutex<HashMap<String, Timestamp>>,
     pub(super) passwords: Arc<Semaphore>,
@@ -38,7 +34,6 @@ impl Default for SignInState {
         Self {
             sessions: Mutex::new(Sessions::new(SESSIONS_MAX)),
             limit: Mutex::new(SignInLimit::new(GUESSERS_MAX)),
-            replays: Mutex::new(ReplayWindow::new(HOST_AGENTS_MAX, NONCES_MAX)),
             tokens_used: Mutex::new(HashMap::new()),
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

@@ -129,7 +129,8 @@ async fn host_entries(server: &Server) -> Result<Vec<HostEntry>, ApiError> {
     let open_alerts = hosts::open_alerts(server).await?;
     let now = server.now();
     let derived = server.engine.derived();
-    let rows = derived.hosts.iter().map(|(id, host)| hosts::row(id, host, &open_alerts, now));
+    let rows =
+        derived.hosts.iter().map(|(id, host)| hosts::row(server, id, host, &open_alerts, now));
     Ok(rows
         .map(|row| HostEntry {
             id: row.id.to_string(),

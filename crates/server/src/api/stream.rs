@@ -209,7 +209,10 @@ impl Reader {
             changed.remove(&source);
             let row = {
                 let derived = self.server.engine.derived();
-                derived.hosts.get(&source).map(|host| hosts::row(&source, host, &open_alerts, now))
+                derived
+                    .hosts
+                    .get(&source)
+                    .map(|host| hosts::row(&self.server, &source, host, &open_alerts, now))
             };
             if let Some(row) = row {
                 self.send(StreamEvent::Host(Box::new(row))).await?;

@@ -5,6 +5,7 @@ mod authorisation;
 mod changes;
 mod fixture;
 mod holds;
+mod identities;
 mod lists;
 mod requests;
 mod sign_in;

@@ -4,7 +4,8 @@ use super::{NewCommand, OrderError, StreamItem, Writing};
 use ringwall_access::Subject;
 use ringwall_detection::{IndicatorSet, Kill, Proposal};
 use ringwall_event::{
-    Alert, AlertState, Command, CommandState, Event, Order, ProcessRef, ProcessTarget, Source,
+    Alert, AlertState, Command, CommandState, Event, Finding, Order, ProcessRef, ProcessTarget,
+    Severity, Source,
 };
 use ringwall_store::{CommandFilter, StateStore, StoreError};
 use std::sync::Arc;
@@ -29,6 +30,26 @@ pub(super) fn act(
 }
 
 impl Writing<'_> {
+    /// That two machines use the identity of this host agent; counted, where it is known.
+    pub(crate) fn conclude_cloned(
+        &mut self,
+        source: &Source,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let proposal = Proposal {
+            entity: format!("cloned_identity|{source}"),
+            finding: Finding::ClonedIdentity,
+            severity: Severity::High,
+            title: format!("two machines use the identity of host agent '{}'", source.name),
+            reasons: vec![reason.to_owned()],
+            process: None,
+            kill: Kill::No,
+            sightings: 1,
+            event: None,
+        };
+        act_on(self, source, &[], vec![proposal])
+    }
+
     /// Holds what runs on all hosts against these indicators.
     pub(crate) fn judge_known(&mut self, indicators: &IndicatorSet) -> Result<(), StoreError> {
         let found: Vec<(Source, Vec<Proposal>)> = self

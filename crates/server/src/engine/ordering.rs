@@ -1,7 +1,7 @@
 //! Commands from the order to the result.
 
 use super::{Derived, StreamItem, Writing};
-use crate::keys::Enrolled;
+use crate::identities::Enrolled;
 use crate::secrets::random_bytes;
 use ringwall_access::{Decision, OrderCommand, Subject, authorise};
 use ringwall_event::{Command, CommandState, EventId, Order, ProcessTarget, Source, Timestamp};

@@ -2,8 +2,8 @@ mod rollups;
 
 use super::*;
 use crate::config::Config;
+use crate::identities::Enrolled;
 use crate::indicators;
-use crate::keys::Enrolled;
 use ringwall_detection::{Indicator, IndicatorKind, IndicatorOrigin, IndicatorSet, IndicatorValue};
 use ringwall_event::{
     Activity, AlertState, CommandState, Inventory, Process, ProcessRef, Severity,

@@ -36,6 +36,7 @@ impl Fixture {
         let database = Arc::new(Database::open(&folder.join("ringwall.db")).unwrap());
         let secrets = Secrets::load(&folder.join("master.key")).unwrap();
         let keys = KeyRing::load(&database, &secrets, &BTreeMap::new()).unwrap();
+        let identities = crate::identities::Identities::load(&database, false, now()).unwrap();
         let config = Config { archive, ..Config::default() };
         let rules = config.rules(Arc::new(IndicatorSet::new(Vec::new())), Vec::new());
         let engine =
@@ -46,6 +47,7 @@ impl Fixture {
             engine,
             secrets,
             keys,
+            identities,
             operator_secret: None,
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),

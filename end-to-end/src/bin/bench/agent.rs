@@ -1,6 +1,6 @@
 //! What a host agent costs a machine on which nothing happens.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use ringwall_end_to_end::environment;
 use ringwall_end_to_end::folder::Folder;
 use ringwall_end_to_end::machine;
@@ -66,21 +66,24 @@ pub(crate) async fn run(duration: Duration, processes: u64) -> Result<()> {
 
 /// The agent as it is installed on other machines: alone, where it was built so.
 async fn start_agent(server: &Server, folder: &Folder) -> Result<Child> {
-    let key = json!({"kind": "host-agent", "name": NAME});
-    let answer = server.api().post("/api/v1/keys", &key).await?.expect(201)?;
-    let key_file = folder.private_file("key.json", &answer.body)?;
+    let leave = server.api().post("/api/v1/enrolments", &json!({"name": NAME})).await?;
+    let token = leave.expect(201)?.json()?["token"].as_str().context("no token")?.to_owned();
     let ringwall = environment::ringwall()?;
     let alone: PathBuf = ringwall.with_file_name("ringwall-host-agent");
-    let mut command = if alone.exists() {
+    let (program, arguments): (PathBuf, &[&str]) = if alone.exists() {
         println!("program   {}", alone.display());
-        Command::new(alone)
+        (alone, &[])
     } else {
-        let mut command = Command::new(ringwall);
-        command.arg("host-agent");
-        command
+        (ringwall, &["host-agent"])
     };
-    command.args(["--server", &server.ready().main]).arg("--key-file").arg(key_file);
+    let mut command = Command::new(&program);
+    command.args(arguments);
     command.arg("--state-dir").arg(folder.path().join("state"));
+    let mut enrol = Command::new(&program);
+    enrol.args(arguments).args(["enrol", "--server", &server.ready().main]);
+    enrol.arg("--state-dir").arg(folder.path().join("state"));
+    let enrolled = enrol.env("RINGWALL_ENROLMENT_TOKEN", token).output().await?;
+    ensure!(enrolled.status.success(), "{}", String::from_utf8_lossy(&enrolled.stderr));
     let log = File::create(folder.path().join("agent.log"))?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
     command.spawn().context("cannot start the host agent")

@@ -22,6 +22,8 @@ async fn nothing_is_told_to_strangers() -> Result<()> {
         "/api/v1/scores",
         "/api/v1/indicators",
         "/api/v1/keys",
+        "/api/v1/enrolments",
+        "/api/v1/identities",
         "/api/v1/tokens",
         "/api/v1/audit",
         "/api/v1/stream",
@@ -75,9 +77,7 @@ async fn wrong_requests_are_problems() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn protected_processes_are_not_ordered_away() -> Result<()> {
     let server = Setup::new()?.start().await?;
-    let key = json!({"kind": "host-agent", "name": "web-1", "secret": "a-long-secret"});
-    server.api().post("/api/v1/keys", &key).await?.expect(201)?;
-    let agent = HostAgent { name: "web-1".into(), secret: "a-long-secret".into() };
+    let agent = HostAgent::enrol(&server, "web-1").await?;
     let process = json!({"ProcessStarted": {"pid": 4242, "name": "systemd"}});
     let report = json!({
         "boot_id": "boot-1", "sequence": 1, "hostname": "web-1", "dropped": 0,

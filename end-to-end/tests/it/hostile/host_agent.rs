@@ -3,7 +3,7 @@
 use super::{deep, is_problem, is_unharmed};
 use anyhow::Result;
 use http::Method;
-use ringwall_end_to_end::host_agent::{HostAgent, REPORTS, Stamp};
+use ringwall_end_to_end::host_agent::{COMMANDS, HostAgent, REPORTS, Stamp};
 use ringwall_end_to_end::http_client::Http;
 use ringwall_end_to_end::pages;
 use ringwall_end_to_end::server::{Server, Setup};
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 async fn start() -> Result<(Server, Http, HostAgent)> {
     let server = Setup::new()?.start().await?;
-    let key = json!({"kind": "host-agent", "name": "web-1", "secret": "a-long-secret"});
-    server.api().post("/api/v1/keys", &key).await?.expect(201)?;
+    let agent = HostAgent::enrol(&server, "web-1").await?;
     let http = Http::new(&server.ready().main);
-    Ok((server, http, HostAgent { name: "web-1".into(), secret: "a-long-secret".into() }))
+    // What is signed in the second in which the server started is refused.
+    while agent.send(&http, Method::GET, COMMANDS, b"").await?.status != 200 {}
+    Ok((server, http, agent))
 }
 
 fn report(sequence: u64, pids: &[i64]) -> Vec<u8> {
@@ -39,10 +40,10 @@ async fn every_wrong_signature_gets_the_same_answer() -> Result<()> {
     let (server, http, agent) = start().await?;
     let body = report(1, &[10]);
     let stranger = HostAgent { name: "nobody".into(), ..agent.clone() };
-    let liar = HostAgent { secret: "guess".into(), ..agent.clone() };
+    let liar = HostAgent::new("web-1")?;
     let now = Stamp::now()?;
-    let early = Stamp { time_ms: now.time_ms - 301_000, ..Stamp::now()? };
-    let late = Stamp { time_ms: now.time_ms + 301_000, ..Stamp::now()? };
+    let early = Stamp::in_seconds(-301)?;
+    let late = Stamp::in_seconds(302)?;
     let short = Stamp { nonce: "short".into(), ..Stamp::now()? };
     let mut answers = Vec::new();
     for (agent, stamp) in [

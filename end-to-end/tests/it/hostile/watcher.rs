@@ -3,6 +3,7 @@
 use super::{deep, is_unharmed, is_validation};
 use anyhow::Result;
 use http::Method;
+use ringwall_end_to_end::host_agent::HostAgent;
 use ringwall_end_to_end::http_client::Http;
 use ringwall_end_to_end::server::Setup;
 use serde_json::{Value, json};
@@ -108,8 +109,7 @@ async fn hostile_names_are_data() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_enrolled_host_is_not_commanded_through_the_open_door() -> Result<()> {
     let server = Setup::new()?.start().await?;
-    let key = json!({"kind": "host-agent", "name": "guarded", "secret": "a-long-secret"});
-    server.api().post("/api/v1/keys", &key).await?.expect(201)?;
+    HostAgent::enrol(&server, "guarded").await?;
     let http = Http::new(server.dialect("watcher")?);
     let report = json!({
         "hostname": "guarded", "timestamp": "t", "processes": [{"pid": 4242, "name": "evil.sh"}],

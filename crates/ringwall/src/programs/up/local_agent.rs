@@ -1,12 +1,14 @@
 //! The host agent of this machine, as a child of `up`.
 
-use anyhow::{Context, Result, bail};
-use ringwall_lifecycle::{ReadyFile, Shutdown, private_file};
-use ringwall_server_api::{KeyKind, KeyRequest};
-use ringwall_server_client::{AgentClient, Client};
+use crate::discovery::trust_of;
+use anyhow::{Context, Result};
+use ringwall_host_agent::{Enrolment, Identity};
+use ringwall_lifecycle::{Exit, Failure, ReadyFile, Shutdown};
+use ringwall_server_api::EnrolmentRequest;
+use ringwall_server_client::{AgentClient, Client, Trust};
+use ringwall_signing::request_signature::AGENT_CHARS_MAX;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Deserialize;
-use serde_json::json;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,13 +19,15 @@ use tokio::time::{Instant, sleep, timeout};
 pub(super) struct LocalAgent {
     name: String,
     server: String,
+    /// Who vouches for it over https.
+    ca: Option<String>,
+    tls_name: Option<String>,
+    trust: Trust,
     token: String,
     key_file: PathBuf,
     state_dir: PathBuf,
 }
 
-/// No name of a host agent is longer, in characters.
-const NAME_CHARS_MAX: usize = 128;
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_LAST: Duration = Duration::from_secs(30);
 /// Whoever lived so long is started again at once.
@@ -32,14 +36,17 @@ const LIVED_WELL: Duration = Duration::from_secs(60);
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl LocalAgent {
-    pub(super) fn new(ready: &ReadyFile, name: String) -> Self {
-        Self {
+    pub(super) fn new(ready: &ReadyFile, name: String) -> Result<Self> {
+        Ok(Self {
             name,
             server: ready.main.clone(),
+            ca: ready.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            tls_name: ready.tls_name.clone(),
+            trust: trust_of(ready)?,
             token: ready.admin_token.clone(),
             key_file: ready.data_dir.join("host-agent.key.json"),
             state_dir: ready.data_dir.join("host-agent"),
-        }
+        })
     }
 
     /// By which name this machine reports: its node name, without what a name cannot hold.
@@ -50,7 +57,7 @@ impl LocalAgent {
             .to_string_lossy()
             .chars()
             .filter(|c| !c.is_control() && !c.is_whitespace())
-            .take(NAME_CHARS_MAX)
+            .take(AGENT_CHARS_MAX)
             .collect();
         if name.is_empty() { "localhost".to_owned() } else { name }
     }
@@ -83,13 +90,18 @@ impl LocalAgent {
     }
 
     async fn start(&self) -> Result<Child> {
-        let name = self.enrol().await.context("no key for the host agent")?;
+        self.enrol().await.context("no identity for the host agent")?;
         let program = std::env::current_exe().context("own program not found")?;
         let mut command = Command::new(program);
-        command.arg("host-agent").args(["--server", &self.server, "--name", &name]);
+        command.arg("host-agent").args(["--server", &self.server]);
+        if let Some(ca) = &self.ca {
+            command.args(["--ca", ca]);
+        }
+        if let Some(name) = &self.tls_name {
+            command.args(["--tls-name", name]);
+        }
         // Also where `up` is killed the hard way, nothing of it stays behind.
-        command.arg("--key-file").arg(&self.key_file).arg("--exit-with-parent");
-        command.arg("--state-dir").arg(&self.state_dir);
+        command.arg("--state-dir").arg(&self.state_dir).arg("--exit-with-parent");
         // What opens the server to people and agents is none of its business.
         for secret in ["RINGWALL_TOKEN", "AGENT_KEYS", "OAUTH2_SECRET_KEY", "HMAC_SECRET_KEY"] {
             command.env_remove(secret);
@@ -102,112 +114,95 @@ impl LocalAgent {
         command.spawn().context("cannot run")
     }
 
-    /// Makes sure that there is a key, and that the server accepts it. Under which name.
-    async fn enrol(&self) -> Result<String> {
-        let client = Client::new(&self.server, &self.token)?;
-        let enrolment = match self.kept_key()? {
-            Some(key) if self.is_accepted(&key).await? => return Ok(key.name),
-            Some(key) if key.name != self.name && key.name != local_name(&self.name) => bail!(
-                "{}: the server does not accept the key of host agent `{}`; remove the file to have \
-                 a new one made",
-                self.key_file.display(),
-                key.name
-            ),
-            // The key was removed, or made anew without this file.
-            Some(key) => {
-                Enrolment { replaces: is_known(&client, &key.name).await?, name: key.name }
-            }
-            None => {
-                let local_name = local_name(&self.name);
-                Enrolment::without_file(
-                    &self.name,
-                    is_known(&client, &self.name).await?,
-                    is_known(&client, &local_name).await?,
-                )
-            }
-        };
-        let name = enrolment.name;
-        if enrolment.replaces {
-            tracing::warn!(%name, "host agent's key is lost; a new one is made in its place");
-            client.delete_key(KeyKind::HostAgent, &name).await?;
+    /// Makes sure that there is an identity, and that the server knows it.
+    async fn enrol(&self) -> Result<()> {
+        let known = Identity::load(&self.state_dir)?;
+        if let Some(identity) = &known
+            && self.is_known(identity).await?
+        {
+            return Ok(());
         }
-        let request = KeyRequest { kind: KeyKind::HostAgent, name: name.clone(), secret: None };
-        let key = client.create_key(&request).await?;
-        let Some(server_public_key) = key.server_public_key else {
-            bail!("the server did not tell its public key");
+        let client = Client::trusting(&self.server, &self.token, &self.trust)?;
+        // The same machine keeps its name. A name that another machine has stays there: this one takes a
+        // local name then, which only this program gives.
+        let first = self.enrol_as(&client, EnrolmentRequest::default()).await;
+        let identity = match first {
+            Err(error) if is_conflict(&error) => {
+                let name = local_name(&self.name);
+                let is_taken =
+                    client.identities().take(usize::MAX).await?.iter().any(|row| row.name == name);
+                let request = EnrolmentRequest {
+                    replaces: is_taken.then(|| name.clone()),
+                    name: Some(name),
+                    ..EnrolmentRequest::default()
+                };
+                self.enrol_as(&client, request).await?
+            }
+            other => other?,
         };
-        let text = serde_json::to_vec_pretty(&json!({
-            "name": name,
-            "secret": key.secret,
-            "server_public_key": server_public_key,
-        }))?;
-        private_file::write(&self.key_file, &text)
-            .with_context(|| format!("cannot write {}", self.key_file.display()))?;
-        Ok(name)
+        if let Some(known) = known {
+            let (name, was) = (identity.name, known.name);
+            tracing::warn!(%name, was, "the server did not know the host agent; it is enrolled anew");
+        }
+        // From before agents had keys of their own; what it holds opens nothing.
+        match std::fs::remove_file(&self.key_file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%error, file = %self.key_file.display(), "an old key stays behind");
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
-    /// The key of an earlier run.
-    fn kept_key(&self) -> Result<Option<KeptKey>> {
-        if !self.key_file.exists() {
-            return Ok(None);
+    async fn enrol_as(&self, client: &Client, request: EnrolmentRequest) -> Result<Identity> {
+        let leave = client.create_enrolment(&request).await?;
+        let enrolment = Enrolment {
+            server: self.server.clone(),
+            state_dir: self.state_dir.clone(),
+            ca: self.ca.clone(),
+            tls_name: self.tls_name.clone(),
+            again: true,
+            ..Enrolment::default()
+        };
+        let enrolled = enrolment.enrol(leave.token.expose()).await;
+        if enrolled.is_err()
+            && let Err(error) = client.delete_enrolment(&leave.id).await
+        {
+            tracing::debug!(%error, "an enrolment stays until it expires");
         }
-        let text = private_file::read(&self.key_file, KEY_FILE_BYTES_MAX)?;
-        let key = serde_json::from_slice(&text)
-            .with_context(|| format!("cannot read {}", self.key_file.display()))?;
-        Ok(Some(key))
+        enrolled
     }
 
-    async fn is_accepted(&self, key: &KeptKey) -> Result<bool> {
-        let agent = AgentClient::new(&self.server, &key.name, key.secret.as_str().into())?;
-        match agent.commands(Duration::ZERO).await {
+    /// Whether the server knows the identity, in whatever state: one that was revoked stays so.
+    async fn is_known(&self, identity: &Identity) -> Result<bool> {
+        let key = identity.signing_key()?;
+        let agent = AgentClient::trusting(&self.server, &identity.name, key, &self.trust)?;
+        match agent.commands(Duration::ZERO, None).await {
             Ok(_) => Ok(true),
+            Err(error) if error.is_status(403) => Ok(true),
             Err(error) if error.is_status(401) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// What is needed of the key file.
-#[derive(Deserialize)]
-struct KeptKey {
-    name: String,
-    secret: String,
-}
-
-/// No key file is longer.
-const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
-
-/// The name of a key that is to be made.
-#[derive(Debug, PartialEq, Eq)]
-struct Enrolment {
-    name: String,
-    /// Whether the key that has the name goes.
-    replaces: bool,
-}
-
-impl Enrolment {
-    /// Where there is no file: a key that has this machine's name may be that of a host elsewhere, and
-    /// stays. Only this program makes keys of the local name.
-    fn without_file(name: &str, is_taken: bool, is_local_taken: bool) -> Self {
-        if is_taken {
-            Self { name: local_name(name), replaces: is_local_taken }
-        } else {
-            Self { name: name.to_owned(), replaces: false }
-        }
-    }
+/// Whether the name belongs to another machine.
+fn is_conflict(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Failure>().is_some_and(|failure| failure.exit == Exit::No)
 }
 
 /// The name of this machine where another host has the one that it would have.
 fn local_name(name: &str) -> String {
     const SUFFIX: &str = "-local";
     // The server takes no longer name.
-    let room = NAME_CHARS_MAX - SUFFIX.len();
-    name.chars().take(room).chain(SUFFIX.chars()).collect()
-}
-
-async fn is_known(client: &Client, name: &str) -> Result<bool> {
-    let keys = client.keys().take(usize::MAX).await?;
-    Ok(keys.iter().any(|key| key.kind == KeyKind::HostAgent && key.name == name))
+    let room = AGENT_CHARS_MAX - SUFFIX.len();
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .skip_while(|c| !c.is_ascii_alphanumeric())
+        .take(room)
+        .collect();
+    if name.is_empty() { "host-local".to_owned() } else { name + SUFFIX }
 }
 
 async fn end(mut child: Child) {
@@ -234,23 +229,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_of_another_host_is_never_replaced() {
-        check(false, false, "web-1", false);
-        check(false, true, "web-1", false);
-        check(true, false, "web-1-local", false);
-        check(true, true, "web-1-local", true);
-    }
-
-    #[track_caller]
-    fn check(is_taken: bool, is_local_taken: bool, name: &str, replaces: bool) {
-        let expected = Enrolment { name: name.to_owned(), replaces };
-        assert_eq!(Enrolment::without_file("web-1", is_taken, is_local_taken), expected);
-    }
-
-    #[test]
-    fn a_local_name_is_no_longer_than_names_may_be() {
-        let name = local_name(&"é".repeat(NAME_CHARS_MAX));
-        assert_eq!(name.chars().count(), NAME_CHARS_MAX);
-        assert!(name.ends_with("é-local"));
+    fn a_local_name_is_one_that_the_server_takes() {
+        for (name, expected) in [
+            ("laptop", "laptop-local"),
+            ("Adas Läptop", "Adas-L-ptop-local"),
+            ("-é", "host-local"),
+            (&"x".repeat(500), &format!("{}-local", "x".repeat(122))),
+        ] {
+            assert_eq!(local_name(name), expected);
+            assert!(ringwall_signing::request_signature::is_agent_name(expected));
+        }
     }
 }

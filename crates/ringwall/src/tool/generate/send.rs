@@ -8,9 +8,11 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use ringwall_event_generator::{Batch, Generator};
 use ringwall_lifecycle::{Failure, Shutdown};
-use ringwall_server_api::{AgentEvent, AgentReport, KeyKind, KeyRequest};
-use ringwall_server_client::{AgentClient, Client, ClientError};
-use ringwall_signing::Secret;
+use ringwall_server_api::{
+    AgentEnrolRequest, AgentEvent, AgentReport, EnrolmentCreated, EnrolmentRequest,
+};
+use ringwall_server_client::{AgentClient, Client, ClientError, Trust};
+use ringwall_signing::SigningKey;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +46,14 @@ pub(super) async fn run(
     meter: &Arc<Meter>,
     stop: &Shutdown,
 ) -> Result<Outcome> {
-    let mut keys = Keys { client: asking.client.clone(), made: Vec::new() };
+    let mut keys = Keys {
+        client: asking.client.clone(),
+        url: asking.server.url.clone(),
+        trust: asking.server.trust()?,
+        leave: None,
+        uses_left: 0,
+        made: Vec::new(),
+    };
     let sent = meter.watch(send(asking, generator, way, &mut keys, meter, stop)).await;
     keys.remove().await;
     sent
@@ -64,15 +73,15 @@ async fn send(
         if stop.is_asked() {
             break;
         }
-        let secret = keys.make(&source.name, way.replace_keys).await?;
+        let key = keys.make(&source.name, way.replace_keys).await?;
         // All share their connections.
         let client = match &first {
-            Some(client) => client.of_agent(&source.name, secret)?,
+            Some(client) => client.of_agent(&source.name, key)?,
             None => first
                 .insert(AgentClient::trusting(
                     &asking.server.url,
                     &source.name,
-                    secret,
+                    key,
                     &asking.server.trust()?,
                 )?)
                 .clone(),
@@ -221,45 +230,96 @@ impl Pace {
     }
 }
 
-/// The keys that were made here, and go again.
+/// The host agents that were enrolled here, and go again.
 struct Keys {
     client: Client,
+    url: String,
+    trust: Trust,
+    /// Leave for those whose names are free.
+    leave: Option<EnrolmentCreated>,
+    /// How many more it enrols.
+    uses_left: u32,
     made: Vec<String>,
 }
 
+/// One enrolment is for no more hosts.
+const USES_MAX: u32 = 10_000;
+
 impl Keys {
-    async fn make(&mut self, name: &str, replace: bool) -> Result<Secret> {
-        let kind = KeyKind::HostAgent;
-        let request = KeyRequest { kind, name: name.to_owned(), secret: None };
-        let made = match self.client.create_key(&request).await {
-            Err(error) if error.problem().is_some_and(|problem| problem.status == 409) => {
+    async fn make(&mut self, name: &str, replace: bool) -> Result<SigningKey> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).context("no randomness")?;
+        let key = SigningKey::from_seed(&seed);
+        let leave = match self.leave.take() {
+            Some(leave) if self.uses_left > 0 => leave,
+            _ => {
+                self.uses_left = USES_MAX;
+                let request =
+                    EnrolmentRequest { uses: Some(USES_MAX), ..EnrolmentRequest::default() };
+                self.client.create_enrolment(&request).await?
+            }
+        };
+        match self.enrol(&leave, name, &key).await {
+            Err(error) if error.is_status(409) => {
                 if !replace {
                     return Err(Failure::no(format!(
-                        "a host agent called {name} has a key already"
+                        "a host agent called {name} is enrolled already"
                     ))
                     .hint("--host-prefix gives other names; --replace-keys replaces its key")
                     .into());
                 }
-                self.client.delete_key(kind, name).await?;
-                self.client.create_key(&request).await?
+                let request = EnrolmentRequest {
+                    replaces: Some(name.to_owned()),
+                    ..EnrolmentRequest::default()
+                };
+                let leave = self.client.create_enrolment(&request).await?;
+                self.enrol(&leave, name, &key).await?;
             }
-            other => other?,
-        };
+            other => {
+                other?;
+                self.uses_left -= 1;
+            }
+        }
+        self.leave = Some(leave);
         self.made.push(name.to_owned());
-        Ok(Secret::from(made.secret.expose()))
+        Ok(key)
+    }
+
+    async fn enrol(
+        &self,
+        leave: &EnrolmentCreated,
+        name: &str,
+        key: &SigningKey,
+    ) -> Result<(), ClientError> {
+        let request = AgentEnrolRequest {
+            public_key: key.public_key().to_base64(),
+            name: Some(name.to_owned()),
+            // It does not exist.
+            machine: None,
+            hostname: name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let token = leave.token.expose();
+        ringwall_server_client::enrol(&self.url, token, key, &request, &self.trust).await?;
+        Ok(())
     }
 
     async fn remove(&self) {
         let mut left = 0u64;
         let mut why = None;
         for name in &self.made {
-            if let Err(error) = self.client.delete_key(KeyKind::HostAgent, name).await {
+            if let Err(error) = self.client.delete_identity(name).await {
                 left += 1;
                 why = Some(error);
             }
         }
         if let Some(why) = why {
-            say(&format!("{left} keys of host agents stay behind: {why}"));
+            say(&format!("{left} host agents stay enrolled: {why}"));
+        }
+        if let Some(leave) = &self.leave
+            && let Err(error) = self.client.delete_enrolment(&leave.id).await
+        {
+            say(&format!("enrolment {} stays until it expires: {error}", leave.id));
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::Fixture;
-use super::fixture::{AGENT, AGENT_SECRET, started};
+use super::fixture::{AGENT, agent_key, other_key, seconds, started};
 use crate::engine::now;
 use axum::http::Method;
 use base64::Engine as _;
@@ -75,27 +75,32 @@ async fn requests_and_sign_ins_are_taken_and_their_texts_cut() {
 #[tokio::test]
 async fn whatever_is_wrong_with_a_signature_looks_the_same() {
     let fixture = Fixture::new().await;
-    let ms = now().as_millis();
+    let second = seconds();
     let good = fixture.report_as(1, vec![started(42, "nginx", now())]);
     let nonce = "0123456789abcdef";
-    let as_agent = |agent: &str, secret: &str, ms| good.clone().signed_as(agent, secret, ms, nonce);
+    let as_agent = |agent: &str, key, at| good.clone().signed_as(agent, key, at, nonce);
+    let (agent_key, other_key) = (agent_key(), other_key());
     let mut other_body = good.clone();
     other_body.body.push(b' ');
     let mut other_path = good.clone();
     other_path.path.push_str("?x=y");
     let requests = [
-        ("another secret", as_agent(AGENT, "another", ms)),
-        ("an unknown agent", as_agent("web-2", AGENT_SECRET, ms)),
-        ("an old request", as_agent(AGENT, AGENT_SECRET, ms - 301_000)),
-        ("a request from the future", as_agent(AGENT, AGENT_SECRET, ms + 301_000)),
+        ("another key", as_agent(AGENT, &other_key, second)),
+        ("an unknown agent", as_agent("web-2", &agent_key, second)),
+        ("nobody", as_agent("-", &agent_key, second)),
+        ("an old request", as_agent(AGENT, &agent_key, second - 301)),
+        ("a request from the future", as_agent(AGENT, &agent_key, second + 302)),
         ("another body", other_body),
         ("another path", other_path),
-        ("a short nonce", good.clone().signed_as(AGENT, AGENT_SECRET, ms, "short")),
-        ("no signature", good.clone().without("x-ringwall-signature")),
-        ("no agent", good.clone().without("x-ringwall-agent")),
-        ("a time that is none", good.clone().header("x-ringwall-time", "now")),
-        ("a bare mac", good.clone().header("x-ringwall-signature", "AAAA")),
-        ("a token instead", good.clone().without("x-ringwall-signature").token(&fixture.admin)),
+        ("no signature", good.clone().without("signature")),
+        ("no input", good.clone().without("signature-input")),
+        ("no digest", good.clone().without("content-digest")),
+        (
+            "the headers of before",
+            good.clone().without("signature").header("x-ringwall-agent", AGENT),
+        ),
+        ("a bare signature", good.clone().header("signature", "AAAA")),
+        ("a token instead", good.clone().without("signature").token(&fixture.admin)),
         ("malformed JSON, unsigned", good.clone().bytes(b"{")),
     ];
     for (what, request) in requests {
@@ -201,15 +206,15 @@ async fn a_known_bad_process_is_killed_by_a_signed_command() {
 async fn a_result_is_taken_from_the_commands_own_agent_only() {
     let fixture = Fixture::new().await;
     fixture.start_process(1, 4321, "evil.sh").await;
-    let body = json!({"kind": "host-agent", "name": "web-2", "secret": "other secret"});
-    assert_eq!(fixture.post(paths::KEYS, body).await.status.as_u16(), 201);
+    let server = &fixture.server;
+    server.identities.add(&server.engine, "web-2", other_key().public_key()).await;
     let commands = fixture.get(paths::COMMANDS).await;
     let id = commands["data"][0]["id"].as_str().unwrap();
     let path = paths::fill(paths::AGENT_COMMAND_RESULT, id);
     let request = fixture
         .ask(Method::POST, &path)
         .json(&json!({"state": "succeeded", "result": ""}))
-        .signed_as("web-2", "other secret", now().as_millis(), "0123456789abcdef");
+        .signed_as("web-2", &other_key(), seconds(), "0123456789abcdef");
     request.send().await.is_problem(404, "not-found");
     let command = fixture.get(&paths::fill(paths::COMMAND, id)).await;
     assert_eq!(command["state"], "queued");

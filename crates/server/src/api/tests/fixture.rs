@@ -2,8 +2,9 @@ use crate::accounts::{FirstCredentials, TOKENS};
 use crate::api::{SignInState, router};
 use crate::config::Config;
 use crate::engine::{Engine, EngineSettings, now};
+use crate::identities::Identities;
 use crate::indicators;
-use crate::keys::{KeyKind, KeyRing};
+use crate::keys::KeyRing;
 use crate::rules::Rules;
 use crate::secrets::{Secrets, random_bytes};
 use crate::server::Server;
@@ -14,8 +15,11 @@ use http_body_util::BodyExt;
 use ringwall_access::{Role, TokenRecord};
 use ringwall_detection::IndicatorSet;
 use ringwall_event::{Activity, Process, Timestamp};
-use ringwall_server_api::{AgentEvent, AgentReport, header, paths};
-use ringwall_signing::{Secret, request_mac};
+use ringwall_server_api::{AgentEvent, AgentReport, paths};
+use ringwall_signing::request_signature::{
+    CONTENT_DIGEST_HEADER, INPUT_HEADER, Message, SIGNATURE_HEADER, Signer,
+};
+use ringwall_signing::{Secret, SigningKey};
 use ringwall_store::{Database, StateStore};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,7 +30,16 @@ use tower::ServiceExt;
 
 pub(super) const HOST: &str = "127.0.0.1:7400";
 pub(super) const AGENT: &str = "web-1";
-pub(super) const AGENT_SECRET: &str = "agent secret";
+
+/// What the enrolled host agent signs with.
+pub(super) fn agent_key() -> SigningKey {
+    SigningKey::from_seed(&[5; 32])
+}
+
+/// A key that no host agent has.
+pub(super) fn other_key() -> SigningKey {
+    SigningKey::from_seed(&[6; 32])
+}
 
 /// A server on a folder of its own, reached through its router.
 pub(super) struct Fixture {
@@ -42,6 +55,15 @@ pub(super) struct Fixture {
 impl Fixture {
     /// A server with the default indicators and one enrolled host agent.
     pub(super) async fn new() -> Self {
+        Self::with(false).await
+    }
+
+    /// The same, which suspends an identity that two machines use.
+    pub(super) async fn with_suspended_clones() -> Self {
+        Self::with(true).await
+    }
+
+    async fn with(suspends_clones: bool) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let folder = std::env::temp_dir().join(format!(
             "ringwall-api-{}-{}",
@@ -53,10 +75,13 @@ impl Fixture {
         let secrets = Secrets::load(&folder.join("master.key")).unwrap();
         let first = FirstCredentials::load(&database, &folder.join("first.json")).unwrap();
         let keys = KeyRing::load(&database, &secrets, &BTreeMap::new()).unwrap();
+        // As if it had started long ago: what is signed in the second of a start is refused.
+        let started = now().plus_seconds(-3600);
+        let identities = Identities::load(&database, suspends_clones, started).unwrap();
         let config = Config::default();
         let indicators = Arc::new(IndicatorSet::new(indicators::load(&database).unwrap()));
         let rules = Rules {
-            enrolled: keys.enrolled(),
+            enrolled: identities.enrolled(),
             ..config.rules(indicators, vec!["this-host".to_owned()])
         };
         let engine = Engine::start(database, rules, &EngineSettings::default()).unwrap();
@@ -75,6 +100,7 @@ impl Fixture {
             engine,
             secrets,
             keys,
+            identities,
         });
         let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
         let fixture = Self {
@@ -85,9 +111,8 @@ impl Fixture {
             folder,
             server,
         };
-        let Server { keys, engine, secrets, .. } = &*fixture.server;
-        let secret = Some(Secret::from(AGENT_SECRET));
-        keys.create(engine, secrets, KeyKind::HostAgent, AGENT, secret, |_| Ok(())).await.unwrap();
+        let Server { identities, engine, .. } = &*fixture.server;
+        identities.add(engine, AGENT, agent_key().public_key()).await;
         fixture
     }
 
@@ -170,6 +195,11 @@ pub(super) fn started(pid: i64, name: &str, time: Timestamp) -> AgentEvent {
     }
 }
 
+/// The present second.
+pub(super) fn seconds() -> i64 {
+    now().as_millis() / 1000
+}
+
 /// A request.
 #[derive(Clone)]
 pub(super) struct Sender<'f> {
@@ -208,22 +238,21 @@ impl Sender<'_> {
     pub(super) fn signed(self) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let nonce = format!("nonce-{:016}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.signed_as(AGENT, AGENT_SECRET, now().as_millis(), &nonce)
+        self.signed_as(AGENT, &agent_key(), seconds(), &nonce)
     }
 
-    pub(super) fn signed_as(self, agent: &str, secret: &str, time_ms: i64, nonce: &str) -> Self {
-        let signature = request_mac::sign_agent_request(
-            &Secret::from(secret),
-            self.method.as_str(),
-            &self.path,
-            time_ms,
-            nonce,
-            &self.body,
-        );
-        self.header(header::AGENT, agent)
-            .header(header::TIME, &time_ms.to_string())
-            .header(header::NONCE, nonce)
-            .header(header::SIGNATURE, &signature)
+    pub(super) fn signed_as(
+        self,
+        agent: &str,
+        key: &SigningKey,
+        created: i64,
+        nonce: &str,
+    ) -> Self {
+        let message = Message::new(self.method.as_str(), &self.path, &self.body);
+        let headers = Signer { key, agent }.sign(&message, created, nonce).unwrap();
+        self.header(CONTENT_DIGEST_HEADER, &headers.content_digest)
+            .header(INPUT_HEADER, &headers.input)
+            .header(SIGNATURE_HEADER, &headers.signature)
     }
 
     pub(super) fn request(&self) -> Request<Body> {

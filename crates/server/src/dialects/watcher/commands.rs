@@ -2,7 +2,6 @@
 
 use super::refusal::Refusal;
 use super::{Watcher, json};
-use crate::keys::KeyKind;
 use crate::server::Server;
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
@@ -51,13 +50,9 @@ pub(super) async fn poll(
 
 /// Whether this host has an agent that proves who it is. Then nobody else is told what to do there.
 fn is_enrolled(server: &Server, hostname: &str) -> bool {
-    let has_key = server
-        .keys
-        .list()
-        .iter()
-        .any(|key| key.kind == KeyKind::HostAgent && key.name.eq_ignore_ascii_case(hostname));
-    let enrolled = server.keys.enrolled();
-    has_key || server.engine.derived().host_agent_on(hostname, &enrolled).is_some()
+    let enrolled = server.identities.enrolled();
+    enrolled.contains_host(hostname)
+        || server.engine.derived().host_agent_on(hostname, &enrolled).is_some()
 }
 
 /// The text of a query parameter, the last where it is repeated.

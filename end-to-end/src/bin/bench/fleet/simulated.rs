@@ -8,8 +8,11 @@ use ringwall_end_to_end::tour;
 use ringwall_event::{
     Activity, AgentHealth, Connection, Inventory, Process, ProcessRef, Timestamp,
 };
-use ringwall_server_api::{AgentEvent, AgentReport, CommandOutcome, CommandPayload, CommandResult};
-use ringwall_server_client::AgentClient;
+use ringwall_server_api::{
+    AgentEnrolRequest, AgentEvent, AgentReport, CommandOutcome, CommandPayload, CommandResult,
+};
+use ringwall_server_client::{AgentClient, Trust};
+use ringwall_signing::SigningKey;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -151,10 +154,21 @@ impl Agent {
         counts: Arc<Counts>,
     ) -> Result<Self> {
         let name = format!("fleet-{number}");
-        let key = json!({"kind": "host-agent", "name": name});
-        let answer = api.post("/api/v1/keys", &key).await?.expect(201)?.json()?;
-        let secret = answer.get("secret").and_then(Value::as_str).context("no secret")?;
-        let client = AgentClient::new(&url, &name, secret.to_owned().into())?;
+        let leave = json!({ "name": name });
+        let answer = api.post("/api/v1/enrolments", &leave).await?.expect(201)?.json()?;
+        let token = answer.get("token").and_then(Value::as_str).context("no token")?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        let key = SigningKey::from_seed(&seed);
+        let request = AgentEnrolRequest {
+            public_key: key.public_key().to_base64(),
+            name: None,
+            machine: None,
+            hostname: name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        ringwall_server_client::enrol(&url, token, &key, &request, &Trust::default()).await?;
+        let client = AgentClient::new(&url, &name, key)?;
         let arrivals = Arc::new(watch::channel(Arrivals::new()).0);
         Ok(Self { name, number, client, arrivals, counts })
     }
@@ -226,7 +240,7 @@ impl Agent {
     async fn fetch_commands(self, mut stop: watch::Receiver<bool>) -> Result<()> {
         loop {
             let answer = tokio::select! {
-                answer = self.client.commands(COMMAND_WAIT) => answer,
+                answer = self.client.commands(COMMAND_WAIT, None) => answer,
                 _ = stop.wait_for(|asked| *asked) => return Ok(()),
             };
             let arrived = Instant::now();

@@ -134,6 +134,7 @@ impl Fixture {
         let agents: BTreeMap<String, Secret> =
             agents.map(|(id, secret)| (id.to_owned(), Secret::from(secret))).into();
         let keys = KeyRing::load(&database, &secrets, &agents).unwrap();
+        let identities = crate::identities::Identities::load(&database, false, now()).unwrap();
         let config = Config::default();
         let rules = config.rules(Arc::new(IndicatorSet::new(Vec::new())), Vec::new());
         let engine = Engine::start(database, rules, settings).unwrap();
@@ -142,6 +143,7 @@ impl Fixture {
             engine,
             secrets,
             keys,
+            identities,
             operator_secret: Some(Secret::from(OPERATOR_SECRET)),
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),

@@ -1,8 +1,8 @@
 //! A host that has an enrolled agent takes no orders through the open door.
 
 use super::fixture::{Fixture, HOST};
-use crate::keys::KeyKind;
 use ringwall_event::{CommandState, Source};
+use ringwall_signing::SigningKey;
 
 #[tokio::test]
 async fn a_kill_goes_through_the_enrolled_agent_that_sees_the_process() {
@@ -33,11 +33,7 @@ async fn enrolling_a_host_withdraws_what_waits_at_the_open_door() {
     let fixture = Fixture::new();
     fixture.report(&[(4242, "evil.sh")]).await;
     let server = fixture.server();
-    server
-        .keys
-        .create(&server.engine, &server.secrets, KeyKind::HostAgent, HOST, None, |_| Ok(()))
-        .await
-        .unwrap();
+    server.identities.add(&server.engine, HOST, SigningKey::from_seed(&[1; 32]).public_key()).await;
     assert!(fixture.poll().await.is_empty());
     let command = &fixture.commands().await[0];
     assert_eq!(command.state, CommandState::Withdrawn);

@@ -1,7 +1,8 @@
 use crate::config::Config;
 use crate::engine::{Engine, IntakeBatch, now};
+use crate::identities::Identities;
 use crate::indicators;
-use crate::keys::{KeyKind, KeyRing};
+use crate::keys::KeyRing;
 use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::server::Server;
@@ -12,6 +13,7 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
 use ringwall_detection::{Indicator, IndicatorKind, IndicatorOrigin, IndicatorSet, IndicatorValue};
 use ringwall_event::{Activity, Command, Event, EventId, Process, Severity, Source, Timestamp};
+use ringwall_signing::SigningKey;
 use ringwall_store::{CommandFilter, Database, StateStore};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -86,10 +88,11 @@ impl Fixture {
         let database = Arc::new(Database::open(&self.folder.join("ringwall.db")).unwrap());
         let secrets = Secrets::load(&self.folder.join("master.key")).unwrap();
         let keys = KeyRing::load(&database, &secrets, &BTreeMap::new()).unwrap();
+        let identities = Identities::load(&database, false, now()).unwrap();
         let listed = indicators::load(&database).unwrap();
         let config = self.config.clone();
         let rules = Rules {
-            enrolled: keys.enrolled(),
+            enrolled: identities.enrolled(),
             ..config.rules(Arc::new(IndicatorSet::new(listed)), Vec::new())
         };
         let engine = Engine::start(database, rules, &config.engine_settings()).unwrap();
@@ -98,6 +101,7 @@ impl Fixture {
             engine,
             secrets,
             keys,
+            identities,
             operator_secret: None,
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),
@@ -199,11 +203,9 @@ impl Fixture {
         let batch =
             IntakeBatch { source: Some(source), events: vec![event], ..IntakeBatch::default() };
         let server = self.server();
-        if !server.keys.knows(KeyKind::HostAgent, hostname) {
-            let (engine, secrets) = (&server.engine, &server.secrets);
-            let key =
-                server.keys.create(engine, secrets, KeyKind::HostAgent, hostname, None, |_| Ok(()));
-            key.await.unwrap();
+        if !server.identities.enrolled().contains(hostname) {
+            let key = SigningKey::from_seed(&[1; 32]).public_key();
+            server.identities.add(&server.engine, hostname, key).await;
         }
         server.engine.take(batch).await.unwrap();
     }
