@@ -194,6 +194,7 @@ for (const size of SIZES) {
           };
           await dialog("/access?tab=keys", "Create a key", "key-dialog");
           await dialog("/access?tab=tokens", "Create a token", "token-dialog");
+          await dialog(`/hosts/${host}`, "Order a command", "order-dialog");
           await visit(page, "/storage");
           await page.getByRole("button", { name: "Add a hold" }).click();
           await check("hold-dialog", false);

@@ -1,6 +1,6 @@
 /** What can be ordered of a host: what it is called, what it does, and how careful one has to be. */
 
-import type { CommandAction, CommandRow, CommandTarget } from "./api-types";
+import { COMMAND_ACTIONS, type CommandAction, type CommandRow, type CommandTarget } from "./api-types";
 import type { Permission } from "./roles";
 
 /** What a command is aimed at. */
@@ -160,9 +160,6 @@ export function blockEnds(command: CommandRow): number | null {
 
 /** What hosts of this dialect can be told. Watcher clients know one thing; SysScore agents, nothing. */
 export function actionsOf(dialect: string): readonly CommandAction[] {
-  if (dialect === "host-agent") return OFFERED;
+  if (dialect === "host-agent") return COMMAND_ACTIONS;
   return dialect === "watcher" ? ["kill_process"] : [];
 }
-
-/** What the server takes. */
-const OFFERED: readonly CommandAction[] = ["kill_process"];
