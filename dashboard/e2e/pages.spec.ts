@@ -103,6 +103,8 @@ for (const size of SIZES) {
           ["query", "/query"],
           ["indicators", "/indicators"],
           ["host-agent", `/hosts/${host}?tab=agent`],
+          ["identities", "/hosts?tab=identities"],
+          ["enrolments", "/hosts?tab=enrolments"],
           ["tokens", "/access?tab=tokens"],
           ["keys", "/access?tab=keys"],
           ["roles", "/access?tab=roles"],
@@ -194,6 +196,7 @@ for (const size of SIZES) {
           };
           await dialog("/access?tab=keys", "Create a key", "key-dialog");
           await dialog("/access?tab=tokens", "Create a token", "token-dialog");
+          await dialog("/hosts", "Enrol a host", "enrol-dialog");
           await dialog(`/hosts/${host}`, "Order a command", "order-dialog");
           await visit(page, "/storage");
           await page.getByRole("button", { name: "Add a hold" }).click();

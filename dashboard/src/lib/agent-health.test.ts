@@ -24,7 +24,7 @@ describe("a host agent", () => {
     name: string,
     health: Partial<HostHealth> | null,
     expected: RegExp[],
-    host: Partial<Pick<Host, "online" | "identity">> = {},
+    host: Partial<Pick<Host, "online" | "identity" | "events_lost">> = {},
   ) =>
     it(name, () => {
       const found = findingsOf({
@@ -39,14 +39,16 @@ describe("a host agent", () => {
     });
   check("that is well has nothing said of it", {}, []);
   check("that never told has nothing said of it", null, []);
-  check("that dropped events lost them", { dropped: 1 }, [/^bad: It dropped 1 event /]);
+  check("that dropped events lost them", { dropped: 1 }, [/^bad: 1 event of this host is lost/]);
+  check("that never told may have lost some all the same", null, [/^bad: 7 events/], { events_lost: 7 });
+  check("is not counted twice", { dropped: 5 }, [/^bad: 7 events/], { events_lost: 7 });
   check("with a full spool is about to drop", { spool_bytes: 60 * 1024 * 1024 }, [/^warn: .*94 % full/]);
   check("with half a spool is fine while it is there", { spool_bytes: 32 * 1024 * 1024, spool_events: 9 }, []);
   check("that is silent has what waited", { spool_events: 1200 }, [/^warn: 1,200 events/], { online: false });
   check("that looks misses what is short", { process_changes: "scan" }, [/^warn: .*looking/]);
   check("that sees no connections says so", { connections: "none" }, [/^warn: It sees no/]);
   check("that is throttled says so", { throttled: true }, [/^warn: It slowed/]);
-  check("that is suspended comes first", { dropped: 3 }, [/^bad: .*two machines/, /^bad: It dropped/], {
+  check("that is suspended comes first", { dropped: 3 }, [/^bad: .*two machines/, /^bad: 3 events of this host are lost/], {
     identity: { ...ACTIVE, state: "suspended" },
   });
   check("that is revoked is shut out", {}, [/^bad: .*revoked/], { identity: { ...ACTIVE, state: "revoked" } });

@@ -18,8 +18,13 @@ export function spoolShare(health: Pick<HostHealth, "spool_bytes" | "spool_bytes
   return Math.min(1, Math.max(0, health.spool_bytes / health.spool_bytes_max));
 }
 
+/** How many events of a host will never arrive: as the server counted, or as the agent last told. */
+export function lostOf(host: Pick<Host, "events_lost" | "health">): number {
+  return Math.max(host.events_lost ?? 0, host.health?.dropped ?? 0);
+}
+
 /** What to know of the agent of `host`, the worst first. */
-export function findingsOf(host: Pick<Host, "online" | "identity" | "health">): Finding[] {
+export function findingsOf(host: Pick<Host, "online" | "identity" | "health" | "events_lost">): Finding[] {
   const found: Finding[] = [];
   const bad = (text: string) => found.push({ level: "bad", text });
   const warn = (text: string) => found.push({ level: "warn", text });
@@ -30,10 +35,11 @@ export function findingsOf(host: Pick<Host, "online" | "identity" | "health">): 
   if (identity?.state === "revoked") {
     bad("Its identity is revoked: nothing it sends is taken, and it gets no commands.");
   }
-  if (health === null) return found;
-  if (health.dropped > 0) {
-    bad(`It dropped ${plural(health.dropped, "event")} for want of room; they are counted among its events as lost.`);
+  const lost = lostOf(host);
+  if (lost > 0) {
+    bad(`${plural(lost, "event")} of this host ${lost === 1 ? "is" : "are"} lost: there was no room for ${lost === 1 ? "it" : "them"}, or ${lost === 1 ? "it was" : "they were"} refused.`);
   }
+  if (health === null) return found;
   const share = spoolShare(health);
   if (share >= SPOOL_FULL) {
     warn(`Its spool is ${Math.round(share * 100)} % full: when there is no room left, events are dropped.`);

@@ -39,6 +39,7 @@ export const EVENT_KINDS = [
   "sign_in",
   "inventory",
   "agent_health",
+  "events_lost",
 ] as const;
 
 export const INDICATOR_KINDS = ["process", "path", "hash", "address", "domain"] as const;
@@ -86,6 +87,8 @@ export interface Host {
   risk_max: number | null;
   system: SystemInfo | null;
   events: number;
+  /** How many of its events will never arrive: dropped for want of room, or refused for good. */
+  events_lost?: number;
   /** Of its host agent, where it has one that enrolled. */
   identity?: HostIdentity | null;
   /** How its host agent is doing; null where it never told. */
@@ -367,7 +370,6 @@ export interface CreatedKey {
   kind: string;
   id: string;
   secret: string;
-  server_public_key?: string | null;
 }
 
 export interface Token {
