@@ -32,6 +32,7 @@ pub struct Setup {
     agent_keys: BTreeMap<String, String>,
     before: Option<String>,
     data: Option<PathBuf>,
+    configured_ports: bool,
 }
 
 /// A running server. Dropping it kills it.
@@ -89,6 +90,7 @@ impl Setup {
             agent_keys: BTreeMap::new(),
             before: None,
             data: None,
+            configured_ports: false,
         })
     }
 
@@ -127,6 +129,13 @@ impl Setup {
         self
     }
 
+    /// On the addresses and ports of its configuration, in place of free ports of loopback.
+    #[must_use]
+    pub fn on_configured_ports(mut self) -> Self {
+        self.configured_ports = true;
+        self
+    }
+
     /// With this configuration file.
     ///
     /// # Errors
@@ -159,7 +168,7 @@ impl Setup {
     pub fn tool(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env("RINGWALL_DATA_DIR", self.data()).stdin(Stdio::null());
-        command.env_remove("RINGWALL_URL").env_remove("RINGWALL_TOKEN");
+        command.env_remove("RINGWALL_URL").env_remove("RINGWALL_TOKEN").env_remove("RINGWALL_CA");
         // A host agent of a test keeps nothing where that of this machine has its own.
         command.env("RINGWALL_AGENT_STATE_DIR", self.folder.path().join("agent-state"));
         command
@@ -218,7 +227,10 @@ impl Setup {
             }
         };
         command.arg("up").arg("--data-dir").arg(self.data());
-        command.arg("--ready-file").arg(&ready_file).arg("--ephemeral-ports");
+        command.arg("--ready-file").arg(&ready_file);
+        if !self.configured_ports {
+            command.arg("--ephemeral-ports");
+        }
         if !self.host_agent {
             command.arg("--no-host-agent");
         }

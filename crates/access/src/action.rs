@@ -120,6 +120,37 @@ pub enum Change {
         /// The token's id.
         token: String,
     },
+    /// Let somebody sign in.
+    CreateUser {
+        /// Their name.
+        name: String,
+        /// What they may do.
+        grants: PermissionSet,
+    },
+    /// Change somebody's role, or whether they may sign in.
+    ChangeUser {
+        /// Their name.
+        name: String,
+        /// What they may do then.
+        grants: PermissionSet,
+    },
+    /// Let somebody sign in no more.
+    DeleteUser {
+        /// Their name.
+        name: String,
+    },
+    /// Give somebody else another password: whoever does could sign in as them.
+    SetPassword {
+        /// Their name.
+        name: String,
+        /// What they may do.
+        grants: PermissionSet,
+    },
+    /// End sessions of somebody else.
+    EndSessions {
+        /// Their name.
+        user: String,
+    },
     /// Have something kept, whatever its age.
     AddHold {
         /// The hold's name.
@@ -151,6 +182,11 @@ impl Action for Change {
             Self::ForgetIdentity { .. } => "forget_identity",
             Self::CreateToken { .. } => "create_token",
             Self::DeleteToken { .. } => "delete_token",
+            Self::CreateUser { .. } => "create_user",
+            Self::ChangeUser { .. } => "change_user",
+            Self::DeleteUser { .. } => "delete_user",
+            Self::SetPassword { .. } => "set_password",
+            Self::EndSessions { .. } => "end_sessions",
             Self::AddHold { .. } => "add_hold",
             Self::RemoveHold { .. } => "remove_hold",
         }
@@ -172,6 +208,11 @@ impl Action for Change {
             | Self::ReinstateIdentity { .. }
             | Self::ForgetIdentity { .. } => Permission::ChangeKeys,
             Self::CreateToken { .. } | Self::DeleteToken { .. } => Permission::ChangeTokens,
+            Self::CreateUser { .. }
+            | Self::ChangeUser { .. }
+            | Self::DeleteUser { .. }
+            | Self::SetPassword { .. }
+            | Self::EndSessions { .. } => Permission::ChangeUsers,
             Self::AddHold { .. } | Self::RemoveHold { .. } => Permission::ChangeHolds,
         }
     }
@@ -182,7 +223,10 @@ impl Action for Change {
             Self::AddIndicator { kills: true, .. } | Self::ImportIndicators { kills: true, .. } => {
                 [Permission::OrderCommands].into_iter().collect()
             }
-            Self::CreateToken { grants, .. } => *grants,
+            Self::CreateToken { grants, .. }
+            | Self::CreateUser { grants, .. }
+            | Self::ChangeUser { grants, .. }
+            | Self::SetPassword { grants, .. } => *grants,
             _ => PermissionSet::default(),
         }
     }
@@ -206,6 +250,11 @@ impl Action for Change {
             | Self::ForgetIdentity { name } => format!("host-agent:{name}"),
             Self::CreateToken { name, .. } => format!("token {name}"),
             Self::DeleteToken { token } => format!("token {token}"),
+            Self::CreateUser { name, .. }
+            | Self::ChangeUser { name, .. }
+            | Self::DeleteUser { name }
+            | Self::SetPassword { name, .. }
+            | Self::EndSessions { user: name } => format!("user {name}"),
             Self::AddHold { name } | Self::RemoveHold { name } => format!("hold {name}"),
         }
     }

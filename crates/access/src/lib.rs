@@ -34,6 +34,7 @@ mod authorise;
 mod cursor;
 mod enrolment;
 mod enrolment_failures;
+mod failed_sign_ins;
 mod identity;
 mod order_command;
 mod password;
@@ -56,18 +57,24 @@ pub use authorise::{Decision, Permit, Refusal, RefusalReason, authorise};
 pub use cursor::{CURSOR_BYTES_MAX, CursorError, open_cursor, seal_cursor};
 pub use enrolment::{EnrolmentRecord, EnrolmentTerms, NewEnrolment, PresentedEnrolment};
 pub use enrolment_failures::EnrolmentFailures;
+pub use failed_sign_ins::{FailedSignIns, FoldedFailures};
 pub use identity::{
     Admission, EnrolmentClaim, EnrolmentRefusal, IdentityRecord, IdentityState, KeyStanding, admit,
     enrolment_name,
 };
 pub use order_command::OrderCommand;
-pub use password::{PASSWORD_BYTES_MAX, PasswordError, hash_password, verify_password};
+pub use password::{
+    PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, check_new_password, hash_password,
+    needs_rehash, verify_password,
+};
 pub use permission::{Permission, PermissionSet};
 pub use replay_window::{Freshness, ReplayError, ReplayWindow, SKEW_MAX_SECONDS};
 pub use role::Role;
 pub use rules::Rules;
 pub use run_watch::RunWatch;
-pub use session::{NewSession, Session, SessionError, Sessions, csrf_value, verify_csrf};
+pub use session::{
+    NewSession, Session, SessionError, SessionTimes, Sessions, csrf_value, verify_csrf,
+};
 pub use sign_in_limit::{SignInLimit, TooManyFailures};
 pub use subject::Subject;
 pub use token::{NewToken, PresentedToken, TokenError, TokenRecord};

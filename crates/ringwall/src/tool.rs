@@ -27,6 +27,7 @@ mod store_failure;
 mod store_work;
 mod timeline;
 mod tokens;
+mod users;
 
 use crate::discovery::{self, Connect, Found};
 use crate::output::Output;
@@ -49,6 +50,7 @@ pub(crate) enum Part {
     Indicators(indicators::Arguments),
     Keys(keys::Arguments),
     Tokens(tokens::Arguments),
+    Users(users::Arguments),
     Holds(holds::Arguments),
     Audit(audit::Arguments),
     Ca(ca::Arguments),
@@ -111,6 +113,7 @@ async fn ask(part: Part) -> Result<Exit> {
         }
         Part::Keys(arguments) => keys::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Tokens(arguments) => tokens::run(&Asking::new(&arguments.connect)?, arguments).await,
+        Part::Users(arguments) => users::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Holds(arguments) => holds::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Audit(arguments) => audit::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Ca(arguments) => ca::run(&Asking::new(&arguments.connect)?).await,

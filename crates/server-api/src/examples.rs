@@ -282,6 +282,30 @@ pub(crate) fn token() -> TokenRow {
     }
 }
 
+pub(crate) fn user() -> UserRow {
+    UserRow {
+        name: "ada".into(),
+        role: Role::Responder,
+        disabled: false,
+        created: seconds_ago(86_400 * 30),
+        password_changed: Some(seconds_ago(86_400)),
+        last_sign_in: Some(seconds_ago(3600)),
+        sessions: 1,
+    }
+}
+
+pub(crate) fn open_session() -> SessionRow {
+    SessionRow {
+        id: "5f2c9d1e0a7b4c33".into(),
+        user: "ada".into(),
+        created: seconds_ago(3600),
+        last_used: seconds_ago(60),
+        expires: seconds_ago(-12 * 3600),
+        address: "192.0.2.7".into(),
+        current: true,
+    }
+}
+
 pub(crate) fn hold() -> HoldRow {
     HoldRow {
         name: "case-7".into(),

@@ -42,6 +42,7 @@ mod store;
 mod stream;
 mod timeline;
 mod tokens;
+mod users;
 
 mod examples;
 mod openapi;
@@ -87,6 +88,10 @@ pub use store::{STORE_DAYS_MAX, StoreArchive, StoreDay, StoreIntake, StoreStats}
 pub use stream::{EventsRow, Lagged, StreamEvent, StreamQuery, Tick, Topic};
 pub use timeline::{TIMELINE_SERIES_MAX, Timeline, TimelineGroup, TimelineQuery, TimelineSeries};
 pub use tokens::{TokenCreated, TokenRequest, TokenRow};
+pub use users::{
+    OwnPasswordRequest, PasswordAnswer, PasswordRequest, SessionQuery, SessionRow, UserChange,
+    UserRequest, UserRow,
+};
 
 pub use openapi::openapi;
 
@@ -109,6 +114,8 @@ mod tests {
         check(examples::key_created());
         check(examples::token());
         check(examples::audit());
+        check(examples::user());
+        check(examples::open_session());
         check(examples::overview());
         check(examples::session());
         check(examples::store());

@@ -2,6 +2,7 @@
 
 mod operation;
 mod operations;
+mod people;
 
 use operation::Described;
 use utoipa::openapi::path::Paths;
@@ -96,7 +97,7 @@ const TAGS: [(&str, &str); 9] = [
     ("alerts", "What was concluded, and what people do about it"),
     ("commands", "What was ordered, and what became of it"),
     ("indicators", "The list of known bad things"),
-    ("access", "Sessions, tokens and the keys of agents"),
+    ("access", "People, sessions, tokens and the keys of agents"),
     ("stream", "What happens from now on"),
     ("host agents", "What our own host agents say and hear"),
 ];

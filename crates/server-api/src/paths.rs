@@ -5,6 +5,12 @@ pub const PREFIX: &str = "/api/v1";
 
 /// Signing in and out.
 pub const SESSION: &str = "/api/v1/session";
+/// One's own password.
+pub const SESSION_PASSWORD: &str = "/api/v1/session/password";
+/// Who is signed in, and where.
+pub const SESSIONS: &str = "/api/v1/sessions";
+/// One open session.
+pub const SESSION_OPEN: &str = "/api/v1/sessions/{id}";
 /// Whether the server lives.
 pub const HEALTH: &str = "/api/v1/health";
 /// The description of all this.
@@ -67,6 +73,12 @@ pub const KEY: &str = "/api/v1/keys/{kind}/{name}";
 pub const TOKENS: &str = "/api/v1/tokens";
 /// One token.
 pub const TOKEN: &str = "/api/v1/tokens/{id}";
+/// The people who may sign in.
+pub const USERS: &str = "/api/v1/users";
+/// One of them.
+pub const USER: &str = "/api/v1/users/{name}";
+/// Their password.
+pub const USER_PASSWORD: &str = "/api/v1/users/{name}/password";
 /// Who did what, and whether it was permitted.
 pub const AUDIT: &str = "/api/v1/audit";
 /// Legal holds: what must be kept.

@@ -9,8 +9,10 @@ use ringwall_server_api::{
     EnrolmentRequest, EnrolmentRow, EventQuery, EventRow, Health, HoldRequest, HoldRow,
     HostProcess, HostRow, IdentityReason, IdentityRow, IndicatorImport, IndicatorImportAnswer,
     IndicatorRequest, IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest,
-    NoteRequest, Overview, Page, PageQuery, QueryFormat, QueryRequest, ScoreQuery, ScoreRow,
-    StoreStats, StreamQuery, Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow, paths,
+    NoteRequest, Overview, Page, PageQuery, PasswordAnswer, PasswordRequest, QueryFormat,
+    QueryRequest, ScoreQuery, ScoreRow, SessionQuery, SessionRow, StoreStats, StreamQuery,
+    Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow, UserChange, UserRequest,
+    UserRow, paths,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -380,6 +382,71 @@ impl Client {
     /// Where there is no answer, or no such token.
     pub async fn delete_token(&self, id: &str) -> Result<(), ClientError> {
         self.delete(&paths::fill(paths::TOKEN, id)).await
+    }
+
+    /// The people who may sign in, by name.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn users(&self) -> Result<Vec<UserRow>, ClientError> {
+        self.list(paths::USERS).await
+    }
+
+    /// Lets somebody sign in.
+    ///
+    /// # Errors
+    /// Where there is no answer, or there is one of that name.
+    pub async fn create_user(&self, request: &UserRequest) -> Result<PasswordAnswer, ClientError> {
+        self.post(paths::USERS, request).await
+    }
+
+    /// Changes what somebody may do.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it is about the last administrator.
+    pub async fn change_user(
+        &self,
+        name: &str,
+        change: &UserChange,
+    ) -> Result<UserRow, ClientError> {
+        let path = paths::fill(paths::USER, name);
+        self.send(Method::PATCH, &path, to_body(change)?).await?.json()
+    }
+
+    /// Lets somebody sign in no more.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it is about the last administrator.
+    pub async fn delete_user(&self, name: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::USER, name)).await
+    }
+
+    /// Gives somebody another password.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the password is not good enough.
+    pub async fn set_password(
+        &self,
+        name: &str,
+        request: &PasswordRequest,
+    ) -> Result<PasswordAnswer, ClientError> {
+        self.post(&paths::fill(paths::USER_PASSWORD, name), request).await
+    }
+
+    /// Who is signed in, and where.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionRow>, ClientError> {
+        self.list(&with_query(paths::SESSIONS, query)?).await
+    }
+
+    /// Ends all sessions of a user.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn end_sessions(&self, query: &SessionQuery) -> Result<(), ClientError> {
+        self.delete(&with_query(paths::SESSIONS, query)?).await
     }
 
     /// Legal holds, by name.

@@ -9,6 +9,7 @@ mod collected;
 mod decide;
 mod guard;
 mod page;
+mod password;
 mod problem;
 mod query;
 mod refusals;
@@ -34,21 +35,24 @@ mod keys;
 mod overview;
 mod scores;
 mod session;
+mod sessions;
 mod sql;
 mod store;
 mod stream;
 mod timeline;
 mod tokens;
+mod users;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use caller::token_subject;
+pub(crate) use session::{write_failed_sign_ins, write_rest_of_failed_sign_ins};
 pub(crate) use sign_in_state::SignInState;
 
 use crate::server::Server;
 use axum::Router;
-use axum::routing::{MethodRouter, any, delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post};
 use caller::Who;
 use ringwall_access::Permission as May;
 use ringwall_server_api::paths;
@@ -59,7 +63,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     // Who acts, in the routes of `changes`, is only signed in here: whether they may is decided by
     // `authorise`, which leaves an audit entry either way.
     let changes = Who::SignedIn;
-    let routes: [(&str, Who, MethodRouter<Arc<Server>>); 57] = [
+    let routes: [(&str, Who, MethodRouter<Arc<Server>>); _] = [
         (paths::HEALTH, Who::Anybody, get(health::show)),
         (paths::OPENAPI, Who::Anybody, get(docs::openapi)),
         (paths::DOCS, Who::Anybody, get(docs::page)),
@@ -67,6 +71,10 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::SESSION, Who::Anybody, post(session::sign_in)),
         (paths::SESSION, Who::SignedIn, get(session::show)),
         (paths::SESSION, Who::SignedIn, delete(session::sign_out)),
+        (paths::SESSION_PASSWORD, Who::SignedIn, post(session::change_password)),
+        (paths::SESSIONS, Who::SignedIn, get(sessions::list)),
+        (paths::SESSIONS, Who::SignedIn, delete(sessions::end_all)),
+        (paths::SESSION_OPEN, Who::SignedIn, delete(sessions::end)),
         (paths::OVERVIEW, Who::May(May::ReadHosts), get(overview::show)),
         (paths::STORE, Who::May(May::ReadEvents), get(store::show)),
         (paths::HOSTS, Who::May(May::ReadHosts), get(hosts::list)),
@@ -106,6 +114,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::TOKENS, Who::May(May::ReadTokens), get(tokens::list)),
         (paths::TOKENS, changes, post(tokens::create)),
         (paths::TOKEN, changes, delete(tokens::remove)),
+        (paths::USERS, Who::May(May::ReadUsers), get(users::list)),
+        (paths::USERS, changes, post(users::create)),
+        (paths::USER, changes, patch(users::change)),
+        (paths::USER, changes, delete(users::remove)),
+        (paths::USER_PASSWORD, changes, post(users::set_password)),
         (paths::HOLDS, Who::May(May::ReadHolds), get(holds::list)),
         (paths::HOLDS, changes, post(holds::add)),
         (paths::HOLD, changes, delete(holds::remove)),

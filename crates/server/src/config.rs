@@ -5,7 +5,7 @@
 use crate::engine::EngineSettings;
 use crate::rules::Rules;
 use crate::tls::{TlsSection, TlsUse};
-use ringwall_access::Rules as AccessRules;
+use ringwall_access::{Rules as AccessRules, SessionTimes};
 use ringwall_detection::{DetectionRules, IndicatorSet};
 use ringwall_event::Network;
 use ringwall_lifecycle::config::{ConfigError, Explained, Loaded, Section, explain, load};
@@ -24,6 +24,8 @@ pub struct Config {
     pub server: ServerSection,
     /// Encryption of what goes to and from the listeners.
     pub tls: TlsSection,
+    /// People who sign in.
+    pub sign_in: SignInSection,
     /// What existing clients connect to.
     pub dialects: DialectsSection,
     /// What is concluded, and what follows from it.
@@ -72,6 +74,16 @@ config_section! {
         /// How often derived state (scores, host pictures, counts) is written down, in seconds. A
         /// start replays what came after.
         pub checkpoint_seconds: i64 = 60,
+    }
+}
+
+config_section! {
+    /// People who sign in.
+    pub struct SignInSection in "sign_in" {
+        /// After how many seconds without use a session ends.
+        pub session_idle_seconds: i64 = 12 * 3600,
+        /// After how many seconds a session ends, used or not.
+        pub session_seconds: i64 = 7 * 86_400,
     }
 }
 
@@ -246,6 +258,8 @@ const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
+/// Browsers forget cookies after 400 days.
+const SESSION_SECONDS_MAX: i64 = 400 * 86_400;
 /// Host agents take no command that is good for longer than a day.
 const COMMAND_SECONDS_MAX: i64 = 86_400;
 
@@ -341,6 +355,8 @@ impl Config {
         let (limits, query) = (&config.limits, &config.query);
         for (field, value, min) in [
             ("server.checkpoint_seconds", config.server.checkpoint_seconds, 1),
+            ("sign_in.session_idle_seconds", config.sign_in.session_idle_seconds, 60),
+            ("sign_in.session_seconds", config.sign_in.session_seconds, 60),
             ("detection.command_seconds", config.detection.command_seconds, 1),
             ("detection.watcher_lease_seconds", config.detection.watcher_lease_seconds, 1),
             ("commands.block_seconds_max", saturated(commands.block_seconds_max), 1),
@@ -363,6 +379,9 @@ impl Config {
             if value < min {
                 return refuse(field, &format!("less than {min}"));
             }
+        }
+        if config.sign_in.session_seconds > SESSION_SECONDS_MAX {
+            return refuse("sign_in.session_seconds", &format!("more than {SESSION_SECONDS_MAX}"));
         }
         if config.detection.command_seconds > COMMAND_SECONDS_MAX {
             return refuse(
@@ -395,6 +414,7 @@ impl Config {
         let mut all = Vec::new();
         add(&mut all, loaded, &config.server)?;
         add(&mut all, loaded, &config.tls)?;
+        add(&mut all, loaded, &config.sign_in)?;
         add(&mut all, loaded, &config.dialects.sysscore)?;
         add(&mut all, loaded, &config.dialects.watcher)?;
         add(&mut all, loaded, &config.detection)?;
@@ -429,6 +449,14 @@ impl Config {
             ("sysscore", sysscore.listen_if_enabled(), sysscore.tls),
             ("watcher", watcher.listen_if_enabled(), watcher.tls),
         ]
+    }
+
+    /// How long sessions last.
+    pub fn session_times(&self) -> SessionTimes {
+        SessionTimes {
+            idle_seconds: self.sign_in.session_idle_seconds,
+            age_seconds: self.sign_in.session_seconds,
+        }
     }
 
     /// Whether a listener on this address speaks TLS; `own` is what its dialect says.

@@ -1,6 +1,6 @@
 //! The life of the server: open, bind, say so, serve, drain, write down.
 
-use crate::accounts::FirstCredentials;
+use crate::accounts::{FirstCredentials, FirstPassword};
 use crate::collected::{self, Collected};
 use crate::config::Config;
 use crate::engine::{Engine, now};
@@ -45,6 +45,7 @@ pub struct RunOptions {
     pub shutdown: watch::Receiver<bool>,
 }
 
+const FIRST_CREDENTIALS: &str = "first-credentials.json";
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,7 +71,7 @@ pub async fn run(
     let listeners = Listeners::bind(&config, &options).await?;
     let database = Arc::new(Database::open(&data_dir.join("ringwall.db"))?);
     let secrets = Secrets::load(&data_dir.join("master.key"))?;
-    let credentials = FirstCredentials::load(&database, &data_dir.join("first-credentials.json"))?;
+    let credentials = FirstCredentials::load(&database, &data_dir.join(FIRST_CREDENTIALS))?;
     let keys = KeyRing::load(&database, &secrets, &environment.agent_keys)?;
     let bound = listeners.tls_addresses()?;
     let tls = if bound.is_empty() {
@@ -90,8 +91,12 @@ pub async fn run(
         .context("cannot start the engine")?;
     let server = Arc::new(Server {
         main_address: listeners.main.socket.local_addr()?,
-        sign_in: api::SignInState::default(),
+        sign_in: api::SignInState::new(config.session_times()),
         tls: tls.clone(),
+        first_password: FirstPassword {
+            credentials: Some(data_dir.join(FIRST_CREDENTIALS)),
+            ready_files: ready_files.clone(),
+        },
         upkeep: UpkeepState::default(),
         operator_secret: environment.operator_secret,
         started: now(),
@@ -144,6 +149,7 @@ pub async fn run(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a listener ended in a panic")?;
     }
+    api::write_rest_of_failed_sign_ins(&server).await;
     server.engine.checkpoint().await.context("the last state could not be written down")?;
     tracing::info!("stopped");
     Ok(())
@@ -223,6 +229,7 @@ async fn sweep(server: Arc<Server>, mut shutdown: watch::Receiver<bool>) {
             () = tokio::time::sleep(SWEEP_EVERY) => {}
             () = asked_to_stop(&mut shutdown) => return,
         }
+        api::write_failed_sign_ins(&server).await;
         if server.engine.derived().open_commands.is_empty() {
             continue;
         }

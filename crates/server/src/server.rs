@@ -30,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) collected: crate::collected::Collected,
     /// When it started.
     pub started: Timestamp,
+    /// Where the first password stands in the clear.
+    pub(crate) first_password: crate::accounts::FirstPassword,
     /// What the TLS listeners show; none where none speaks TLS.
     pub(crate) tls: Option<std::sync::Arc<crate::tls::Tls>>,
     /// Where the main listener is bound.

@@ -17,10 +17,21 @@ use serde_json::json;
 use utoipa::openapi::schema::Type;
 
 pub(super) fn all() -> Vec<Described> {
-    [server(), hosts(), events(), alerts(), commands(), indicators(), access(), stream(), agents()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        server(),
+        hosts(),
+        events(),
+        alerts(),
+        commands(),
+        indicators(),
+        access(),
+        super::people::all(),
+        stream(),
+        agents(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page as an example: one row, and where to go on.

@@ -214,18 +214,30 @@ pub(super) const fn cookie_name(is_https: bool) -> &'static str {
     if is_https { SESSION_COOKIE_HTTPS } else { SESSION_COOKIE }
 }
 
+/// The session of a request's cookie, whatever the request does.
+pub(super) fn session_of(
+    server: &Server,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Option<Session> {
+    find_session(server, headers, is_https(headers, extensions))
+}
+
+fn find_session(server: &Server, headers: &HeaderMap, is_https: bool) -> Option<Session> {
+    let now = server.now();
+    cookies(headers)
+        .filter(|(name, _)| *name == cookie_name(is_https))
+        .take(SESSION_COOKIES_MAX)
+        .find_map(|(_, value)| server.sign_in.session(value, now).ok())
+}
+
 fn by_cookie(
     server: &Server,
     method: &Method,
     headers: &HeaderMap,
     is_https: bool,
 ) -> Result<Caller, ApiError> {
-    let now = server.now();
-    let session = cookies(headers)
-        .filter(|(name, _)| *name == cookie_name(is_https))
-        .take(SESSION_COOKIES_MAX)
-        .find_map(|(_, value)| server.sign_in.session(value, now).ok())
-        .ok_or_else(Problem::unauthenticated)?;
+    let session = find_session(server, headers, is_https).ok_or_else(Problem::unauthenticated)?;
     // The browser sends the cookie with whatever page asks; only our page knows this value.
     if !method.is_safe() {
         let given = headers.get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Who is signed in, and who guesses passwords.
 
 use parking_lot::Mutex;
-use ringwall_access::{Session, SessionError, Sessions, SignInLimit};
+use ringwall_access::{FailedSignIns, Session, SessionError, SessionTimes, Sessions, SignInLimit};
 use ringwall_event::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 const SESSIONS_MAX: usize = 10_000;
 const GUESSERS_MAX: usize = 10_000;
@@ -21,22 +21,52 @@ pub(crate) struct SignInState {
     pub(super) tokens_used: Mutex<HashMap<String, Timestamp>>,
     pub(super) passwords: Arc<Semaphore>,
     pub(super) streams: Arc<Semaphore>,
+    /// What of the failed attempts is still to be written down.
+    pub(super) failed: Mutex<FailedSignIns>,
+    /// Changes whenever somebody is signed out: answers that are held open look then whether they may
+    /// go on.
+    signed_out: watch::Sender<u64>,
 }
 
 impl SignInState {
     pub(super) fn session(&self, cookie: &str, now: Timestamp) -> Result<Session, SessionError> {
         self.sessions.lock().find(cookie, now)
     }
+
+    /// Closes sessions, and has open streams look whether theirs is among them.
+    pub(super) fn close(&self, close: impl FnOnce(&mut Sessions)) {
+        close(&mut self.sessions.lock());
+        self.tell_signed_out();
+    }
+
+    /// Has open streams look whether they may go on.
+    pub(super) fn tell_signed_out(&self) {
+        self.signed_out.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    pub(super) fn watch_signed_out(&self) -> watch::Receiver<u64> {
+        self.signed_out.subscribe()
+    }
 }
 
-impl Default for SignInState {
-    fn default() -> Self {
+impl SignInState {
+    /// Nobody is signed in.
+    pub(crate) fn new(times: SessionTimes) -> Self {
         Self {
-            sessions: Mutex::new(Sessions::new(SESSIONS_MAX)),
+            sessions: Mutex::new(Sessions::new(SESSIONS_MAX, times)),
+            failed: Mutex::new(FailedSignIns::default()),
+            signed_out: watch::Sender::new(0),
             limit: Mutex::new(SignInLimit::new(GUESSERS_MAX)),
             tokens_used: Mutex::new(HashMap::new()),
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
+    }
+}
+
+#[cfg(test)]
+impl Default for SignInState {
+    fn default() -> Self {
+        Self::new(SessionTimes::default())
     }
 }

@@ -125,6 +125,7 @@ impl Reader {
         let mut last_heartbeat = Instant::now();
         let mut changed_hosts: HashSet<Source> = HashSet::new();
         let mut shutdown = self.server.shutdown.clone();
+        let mut signed_out = self.server.sign_in.watch_signed_out();
         // How soon to come back after the connection broke, in milliseconds.
         self.write("retry: 2000\n\n".to_owned()).await?;
         loop {
@@ -152,6 +153,11 @@ impl Reader {
                             return Err(Ended);
                         }
                         self.write(": still here\n\n".to_owned()).await?;
+                    }
+                }
+                _ = signed_out.changed() => {
+                    if !self.caller.is_still_valid(&self.server).await {
+                        return Err(Ended);
                     }
                 }
                 () = self.sender.closed() => return Err(Ended),

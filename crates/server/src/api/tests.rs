@@ -12,5 +12,6 @@ mod sign_in;
 mod store;
 mod stream;
 mod timeline;
+mod users;
 
 use fixture::{Answer, Fixture, Sender};

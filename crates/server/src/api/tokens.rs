@@ -105,5 +105,6 @@ pub(super) async fn remove(
             writing.session.delete_document(TOKENS, &id)
         })
         .await?;
+    server.sign_in.tell_signed_out();
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing) }
 }

@@ -58,6 +58,7 @@ impl Fixture {
             ),
             queries: Queries::new(None, folder.clone(), 1),
             tls: None,
+            first_password: crate::accounts::FirstPassword::default(),
             sign_in: crate::api::SignInState::default(),
             upkeep: UpkeepState::default(),
         });

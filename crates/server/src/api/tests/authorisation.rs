@@ -38,6 +38,20 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         post(paths::SESSION.into(), sign_in, Least::Nobody),
         get(paths::SESSION.into(), Least::ReadOnly),
         delete(paths::SESSION.into(), Least::ReadOnly),
+        post(
+            paths::SESSION_PASSWORD.into(),
+            json!({"current": "x", "new": "a new pass phrase"}),
+            Least::ReadOnly,
+        ),
+        get(paths::SESSIONS.into(), Least::ReadOnly),
+        delete(paths::SESSIONS.into(), Least::ReadOnly),
+        // One that is not there: whether it is one's own cannot be told.
+        delete(at(paths::SESSION_OPEN), Least::Admin),
+        get(paths::USERS.into(), Least::Admin),
+        post(paths::USERS.into(), json!({"name": "new", "role": "read_only"}), Least::Admin),
+        (Method::PATCH, at(paths::USER), json!({"disabled": true}), Least::Admin),
+        delete(at(paths::USER), Least::Admin),
+        post(at(paths::USER_PASSWORD), json!({}), Least::Admin),
         get(paths::OVERVIEW.into(), Least::ReadOnly),
         get(paths::STORE.into(), Least::ReadOnly),
         get(paths::HOSTS.into(), Least::ReadOnly),
@@ -178,6 +192,37 @@ async fn each_role_may_what_the_table_says() {
             }
         }
     }
+}
+
+/// A page of somebody else's can have the browser send the cookie, but not this header.
+#[tokio::test]
+async fn every_change_with_a_cookie_needs_the_csrf_value() {
+    let fixture = Fixture::new().await;
+    let body = json!({"user": "admin", "password": fixture.password});
+    let signed_in = fixture.ask(Method::POST, paths::SESSION).json(&body).send().await;
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
+    let mut tried = 0;
+    for operation in operations() {
+        let (method, path, _, least) = &operation;
+        if method.is_safe() || matches!(least, Least::Nobody | Least::HostAgent) {
+            continue;
+        }
+        for value in [None, Some("x"), Some("")] {
+            let mut request = request(&fixture, &operation).header("cookie", &cookie);
+            if let Some(value) = value {
+                request = request.header("x-ringwall-csrf", value);
+            }
+            let answer = request.send().await;
+            let what = format!("{method} {path} with {value:?}: {}", answer.text);
+            assert_eq!(answer.status.as_u16(), 403, "{what}");
+            assert_eq!(answer.json()["type"], "urn:ringwall:problem:csrf-missing", "{what}");
+        }
+        tried += 1;
+    }
+    assert!(tried > 20, "{tried} operations");
+    // Nothing of it signed anybody out.
+    let shown = fixture.ask(Method::GET, paths::SESSION).header("cookie", &cookie).send().await;
+    assert_eq!(shown.status.as_u16(), 200, "{}", shown.text);
 }
 
 #[tokio::test]

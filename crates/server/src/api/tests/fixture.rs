@@ -89,6 +89,7 @@ impl Fixture {
         let server = Arc::new(Server {
             main_address: HOST.parse().unwrap(),
             tls: None,
+            first_password: crate::accounts::FirstPassword::default(),
             sign_in: SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
             operator_secret: None,

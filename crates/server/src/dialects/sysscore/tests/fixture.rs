@@ -149,6 +149,7 @@ impl Fixture {
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: tokio::sync::watch::channel(false).1,
             tls: None,
+            first_password: crate::accounts::FirstPassword::default(),
             sign_in: crate::api::SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
             collected: crate::collected::Collected::of(
