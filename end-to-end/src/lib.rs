@@ -14,7 +14,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod chaos_counts;
 pub mod environment;
+pub mod faulty_network;
 pub mod folder;
 pub mod guide_client;
 pub mod host_agent;

@@ -63,10 +63,27 @@ fn subcommand(arguments: &[String]) -> Result<()> {
             [flag, kills] if flag == "--kills" => test::crash(&place, kills.parse()?),
             _ => bail!("`crash-test` takes --kills N, not `{}`", rest.join(" ")),
         },
+        "chaos" => {
+            let (minutes, seed) = chaos_arguments(rest)?;
+            test::chaos(&place, minutes, seed)
+        }
         "bench" => test::bench(&place, rest),
         "fuzz" => fuzz::run(&place, rest),
         other => bail!("unknown subcommand `{other}`; ./x help lists them"),
     }
+}
+
+/// How many minutes, and whose choices are repeated.
+fn chaos_arguments(arguments: &[String]) -> Result<(u32, Option<u64>)> {
+    let (mut minutes, mut seed) = (1, None);
+    for pair in arguments.chunks(2) {
+        match pair {
+            [flag, value] if flag == "--minutes" => minutes = value.parse()?,
+            [flag, value] if flag == "--seed" => seed = Some(value.parse()?),
+            _ => bail!("`chaos` takes --minutes N and --seed N, not `{}`", arguments.join(" ")),
+        }
+    }
+    Ok((minutes, seed))
 }
 
 fn none_left(name: &str, rest: &[String]) -> Result<()> {

@@ -82,6 +82,20 @@ pub(crate) fn crash(place: &Place, kills: u32) -> Result<()> {
     steps.summary()
 }
 
+/// `./x chaos --minutes N --seed N`.
+pub(crate) fn chaos(place: &Place, minutes: u32, seed: Option<u64>) -> Result<()> {
+    let mut steps = Steps::default();
+    set_up::for_end_to_end(place)?;
+    let ringwall = build::ringwall_for_tests(place)?;
+    steps.suite(&format!("chaos, {minutes} minutes"), || {
+        let mut environment = end_to_end(place, &ringwall);
+        environment.push(("RINGWALL_CHAOS_SECONDS".into(), (minutes * 60).to_string()));
+        environment.extend(seed.map(|seed| ("RINGWALL_SEED".into(), seed.to_string())));
+        runner_with(place, &["-p", "ringwall-end-to-end"], Some("chaos::"), environment)
+    })?;
+    steps.summary()
+}
+
 /// `./x demo-check`.
 pub(crate) fn demo_check(place: &Place, arguments: &[String]) -> Result<()> {
     set_up::for_end_to_end(place)?;

@@ -88,6 +88,10 @@ impl Spool for DiskSpool {
         self.queue.lock().append(items)
     }
 
+    async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
+        self.queue.lock().count_lost(count)
+    }
+
     async fn next_batch(
         &self,
         bounds: &BatchBounds,

@@ -22,6 +22,13 @@ impl Spool for LocalSpool {
         }
     }
 
+    async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
+        match self {
+            Self::Memory(spool) => spool.count_lost(count).await,
+            Self::Disk(spool) => spool.count_lost(count).await,
+        }
+    }
+
     async fn next_batch(
         &self,
         bounds: &BatchBounds,

@@ -68,6 +68,13 @@ impl Spool for MemorySpool {
         Ok(appended)
     }
 
+    async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
+        let counters = &mut self.inner.lock().counters;
+        counters.accepted += count;
+        counters.dropped += count;
+        Ok(())
+    }
+
     async fn next_batch(
         &self,
         bounds: &BatchBounds,

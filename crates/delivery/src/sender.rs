@@ -115,6 +115,14 @@ impl<S: Spool> Outbox<S> {
         Ok(appended)
     }
 
+    /// Counts items that could not be put in.
+    ///
+    /// # Errors
+    /// As [`Spool::count_lost`].
+    pub async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
+        self.spool.count_lost(count).await
+    }
+
     /// How things stand.
     pub fn status(&self) -> SenderStatus {
         let Progress { failures, trouble, delivered_ms } = self.shared.progress.lock().clone();

@@ -21,6 +21,12 @@ pub trait Spool: Send + Sync + 'static {
     fn append(&self, items: Vec<Item>)
     -> impl Future<Output = Result<Appended, SpoolError>> + Send;
 
+    /// Counts items as accepted and dropped that could not even be put in.
+    ///
+    /// # Errors
+    /// Where that cannot be written down.
+    fn count_lost(&self, count: u64) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
     /// The batch under way, or a new one of the oldest items; none where nothing waits. `label` is kept
     /// with a new batch, at most 512 bytes of it.
     ///

@@ -1,4 +1,4 @@
-use crate::{AgentHealth, Container, Timestamp};
+use crate::{AgentHealth, Container, EventsLost, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What happened, one variant per kind of observation.
@@ -37,6 +37,8 @@ pub enum Activity {
     SignIn(Box<SignIn>),
     /// A host agent tells how it is doing itself: OCSF application lifecycle 6002.
     AgentHealth(Box<AgentHealth>),
+    /// Events of the host will never arrive: OCSF application lifecycle 6002.
+    EventsLost(Box<EventsLost>),
 }
 
 impl Activity {
@@ -50,7 +52,10 @@ impl Activity {
             Self::ConnectionOpened(connection) | Self::ConnectionClosed(connection) => {
                 connection.pid
             }
-            Self::Inventory(_) | Self::HttpRequest(_) | Self::AgentHealth(_) => None,
+            Self::Inventory(_)
+            | Self::HttpRequest(_)
+            | Self::AgentHealth(_)
+            | Self::EventsLost(_) => None,
             Self::SignIn(sign_in) => sign_in.pid,
         }
     }
@@ -92,6 +97,7 @@ impl Activity {
                     shorten(text, NAME_BYTES_MAX);
                 }
             }
+            Self::EventsLost(lost) => shorten(&mut lost.spool_id, NAME_BYTES_MAX),
         }
     }
 
@@ -107,11 +113,12 @@ impl Activity {
             Self::HttpRequest(_) => "http_request",
             Self::SignIn(_) => "sign_in",
             Self::AgentHealth(_) => "agent_health",
+            Self::EventsLost(_) => "events_lost",
         }
     }
 
     /// Every name that [`Activity::kind`] gives.
-    pub const KINDS: [&'static str; 9] = [
+    pub const KINDS: [&'static str; 10] = [
         "process_started",
         "process_ended",
         "connection_opened",
@@ -121,6 +128,7 @@ impl Activity {
         "http_request",
         "sign_in",
         "agent_health",
+        "events_lost",
     ];
 }
 
@@ -470,6 +478,7 @@ mod tests {
             Activity::HttpRequest(Box::default()),
             Activity::SignIn(Box::default()),
             Activity::AgentHealth(Box::default()),
+            Activity::EventsLost(Box::default()),
         ];
         assert_eq!(one_of_each.map(|activity| activity.kind()), Activity::KINDS);
     }

@@ -26,6 +26,7 @@ mod alert;
 mod command;
 mod container;
 mod event_id;
+mod events_lost;
 pub mod form_1;
 mod network;
 mod ocsf;
@@ -43,6 +44,7 @@ pub use alert::{Alert, AlertState, Finding};
 pub use command::{CollectedFile, Command, CommandState};
 pub use container::Container;
 pub use event_id::{EventId, EventIdError};
+pub use events_lost::EventsLost;
 pub use network::{Network, NetworkError};
 pub use order::{
     BlockTarget, CommandAction, CommandId, CommandIdError, FileTarget, Order, ProcessTarget,

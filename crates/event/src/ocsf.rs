@@ -1,8 +1,8 @@
 //! The JSON face: OCSF 1.x class, activity and field names.
 
 use crate::{
-    Activity, AgentHealth, Connection, Container, Event, HttpRequest, Inventory, Process,
-    ProcessRef, SignIn,
+    Activity, AgentHealth, Connection, Container, Event, EventsLost, HttpRequest, Inventory,
+    Process, ProcessRef, SignIn,
 };
 use serde_json::{Map, Value, json};
 
@@ -59,6 +59,7 @@ fn class(activity: &Activity) -> (u32, &'static str, u32, u32, &'static str) {
         Activity::SignIn(_) => (3002, "Authentication", 3, 1, "Logon"),
         // OCSF has no class for a program that tells how it is doing: an activity of our own (99).
         Activity::AgentHealth(_) => (6002, "Application Lifecycle", 6, 99, "Health"),
+        Activity::EventsLost(_) => (6002, "Application Lifecycle", 6, 99, "Events Lost"),
     }
 }
 
@@ -93,6 +94,7 @@ fn add_activity(fields: &mut Map<String, Value>, activity: &Activity) {
         Activity::HttpRequest(request) => add_http_request(fields, request),
         Activity::SignIn(sign_in) => add_sign_in(fields, sign_in),
         Activity::AgentHealth(health) => add_agent_health(fields, health),
+        Activity::EventsLost(lost) => add_events_lost(fields, lost),
     }
 }
 
@@ -263,6 +265,12 @@ fn add_agent_health(fields: &mut Map<String, Value>, health: &AgentHealth) {
     fields.insert("unmapped".into(), json!({ "agent_health": health }));
 }
 
+fn add_events_lost(fields: &mut Map<String, Value>, lost: &EventsLost) {
+    fields.insert("app".into(), json!({ "name": "ringwall-host-agent" }));
+    fields.insert("count".into(), json!(lost.count));
+    fields.insert("unmapped".into(), json!({ "events_lost": lost }));
+}
+
 fn add_inventory(fields: &mut Map<String, Value>, inventory: &Inventory) {
     fields.insert(
         "observables_count".into(),
@@ -388,6 +396,23 @@ mod tests {
             "unmapped": { "agent_health": health },
         });
         check(Activity::AgentHealth(Box::new(health)), &face);
+    }
+
+    #[test]
+    fn lost_events_are_of_class_6002() {
+        let lost = EventsLost { spool_id: "5f".into(), count: 3, total: 10 };
+        let face = json!({
+            "class_uid": 6002,
+            "class_name": "Application Lifecycle",
+            "category_uid": 6,
+            "activity_id": 99,
+            "activity_name": "Events Lost",
+            "type_uid": 600_299,
+            "app": { "name": "ringwall-host-agent" },
+            "count": 3,
+            "unmapped": { "events_lost": { "spool_id": "5f", "count": 3, "total": 10 } },
+        });
+        check(Activity::EventsLost(Box::new(lost)), &face);
     }
 
     #[test]

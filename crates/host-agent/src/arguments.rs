@@ -101,7 +101,13 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u64).range(0..=60))]
     pub grace: u64,
 
-    /// MiB of events held while the server cannot be reached
+    /// Bytes that events may take on the disk while the server cannot be reached; beyond it pictures are
+    /// dropped first, then the oldest events
+    #[arg(long, value_name = "BYTES", global = true, default_value_t = 256 << 20,
+          value_parser = clap::value_parser!(u64).range(65_536..))]
+    pub spool_bytes_max: u64,
+
+    /// MiB of events held in memory where the state directory cannot be written
     #[arg(long, value_name = "MIB", global = true, default_value_t = 8,
           value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub buffer: u64,
@@ -265,7 +271,8 @@ impl Arguments {
         let mut host = HostSettings {
             collection_interval: Duration::from_secs(self.collection_interval),
             patience: Patience { grace: Duration::from_secs(self.grace), ..Patience::default() },
-            buffer_bytes_max: usize::try_from(self.buffer << 20).unwrap_or(usize::MAX),
+            spool_bytes_max: self.spool_bytes_max,
+            buffer_bytes_max: self.buffer << 20,
             collect_bytes_max: self.collect_max << 20,
             process_connector: !self.no_process_connector,
             sock_diag: !self.no_sock_diag,

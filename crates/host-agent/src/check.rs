@@ -253,7 +253,7 @@ impl Server {
             Self::Ringwall(ringwall) => {
                 let agent =
                     ringwall.agent.as_ref().ok_or_else(|| Not::Possible(NO_KEY.to_owned()))?;
-                let body = check_report(picture).map_err(failed)?;
+                let body = check_report(picture).await.map_err(failed)?;
                 let bytes = body.len();
                 let answer = agent.report(body).await.map_err(failed)?;
                 Ok(format!("{} event of {bytes} bytes stored", answer.accepted))

@@ -1,7 +1,7 @@
 //! The host agent: watches a host, reports what it sees, and carries out signed commands.
 //!
 //! Probes see changes as they happen and take a full picture now and then; what is seen waits in a
-//! buffer bounded in bytes until the server has it. Commands come over a request that the server holds
+//! spool on the disk, bounded in bytes, until the server has it. Commands come over a request that the server holds
 //! open, so that an order is there within moments; each is checked (signed by the server that this
 //! agent was enrolled at, for this host, not expired, not seen before) before the hands pin the one
 //! process that is meant and end it.
@@ -36,7 +36,6 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod buffer;
 mod check;
 mod command_memory;
 mod commands;
@@ -52,6 +51,7 @@ mod own_limits;
 mod parent;
 mod refusals;
 mod report;
+pub mod reporting;
 mod rotation;
 mod settings;
 mod single_use;

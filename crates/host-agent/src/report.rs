@@ -1,12 +1,11 @@
 //! What goes to a Ringwall server, as JSON.
 
-use crate::buffer::Batch;
 use bytes::Bytes;
+use ringwall_delivery::Batch;
 use ringwall_event::{Activity, Inventory};
 use ringwall_host_probes::Observation;
 use ringwall_server_api::AgentEvent;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 /// A single event of more than this many bytes is cut down.
 pub(crate) const EVENT_BYTES_MAX: usize = 2 << 20;
@@ -16,14 +15,14 @@ pub(crate) const REPORT_BYTES_MAX: usize = 1 << 20;
 pub(crate) const REPORT_EVENTS_MAX: usize = 2000;
 
 /// An observation as JSON; none where it cannot be written.
-pub(crate) fn event(observation: Observation) -> Option<Box<RawValue>> {
+pub(crate) fn event(observation: Observation) -> Option<Bytes> {
     let mut event =
         AgentEvent { time: observation.time, severity: None, activity: observation.activity };
     // A host may run ten thousand processes with arguments of pages each: first their ends go, then
     // the arguments, then what is still too much.
     for characters in [1000, 100, 0] {
         let text = write(&event)?;
-        if text.get().len() <= EVENT_BYTES_MAX {
+        if text.len() <= EVENT_BYTES_MAX {
             return Some(text);
         }
         if let Activity::Inventory(inventory) = &mut event.activity {
@@ -32,7 +31,7 @@ pub(crate) fn event(observation: Observation) -> Option<Box<RawValue>> {
     }
     loop {
         let text = write(&event)?;
-        if text.get().len() <= EVENT_BYTES_MAX {
+        if text.len() <= EVENT_BYTES_MAX {
             return Some(text);
         }
         let Activity::Inventory(inventory) = &mut event.activity else {
@@ -58,33 +57,51 @@ fn cut_command_lines(inventory: &mut Inventory, characters: usize) {
     }
 }
 
-fn write(event: &AgentEvent) -> Option<Box<RawValue>> {
-    let text = serde_json::to_string(event).and_then(RawValue::from_string);
-    text.inspect_err(|error| tracing::error!(%error, "an event cannot be written")).ok()
-}
-
-/// The body of a report.
-pub(crate) fn body(run: &str, sequence: u64, hostname: &str, batch: &Batch) -> Option<Bytes> {
-    /// [`ringwall_server_api::AgentReport`] over events that are written already.
-    #[derive(Serialize)]
-    struct Report<'a> {
-        boot_id: &'a str,
-        sequence: u64,
-        hostname: &'a str,
-        dropped: u64,
-        events: &'a [Box<RawValue>],
-    }
-    let report =
-        Report { boot_id: run, sequence, hostname, dropped: batch.dropped, events: &batch.events };
-    let body = serde_json::to_vec(&report);
-    body.inspect_err(|error| tracing::error!(%error, "a report cannot be written"))
+fn write(event: &AgentEvent) -> Option<Bytes> {
+    let text = serde_json::to_vec(event);
+    text.inspect_err(|error| tracing::error!(%error, "an event cannot be written"))
         .ok()
         .map(Bytes::from)
+}
+
+/// The body of a report: [`ringwall_server_api::AgentReport`] over events that are written already. The
+/// same for the same batch, whatever this host is called by now: its label has the name.
+pub(crate) fn body(batch: &Batch) -> Option<Bytes> {
+    /// All of it but the events.
+    #[derive(Serialize)]
+    struct Head<'a> {
+        spool_id: String,
+        sequence: u64,
+        hostname: &'a str,
+        dropped_total: u64,
+    }
+    let head = Head {
+        spool_id: batch.id.spool.to_string(),
+        sequence: batch.id.ordinal,
+        hostname: std::str::from_utf8(&batch.label).ok()?,
+        dropped_total: batch.lost_total,
+    };
+    let head = serde_json::to_vec(&head)
+        .inspect_err(|error| tracing::error!(%error, "a report cannot be written"))
+        .ok()?;
+    let events: usize = batch.items.iter().map(|event| event.len() + 1).sum();
+    let mut body = Vec::with_capacity(head.len() + events + 16);
+    body.extend_from_slice(head.strip_suffix(b"}")?);
+    body.extend_from_slice(b",\"events\":[");
+    for (position, event) in batch.items.iter().enumerate() {
+        if position > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(event);
+    }
+    body.extend_from_slice(b"]}");
+    Some(body.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringwall_delivery::{BatchBounds, Item, MemorySpool, Spool};
     use ringwall_event::{Process, Timestamp};
     use ringwall_server_api::AgentReport;
 
@@ -103,13 +120,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_report_is_what_the_server_reads() {
+    #[tokio::test]
+    async fn a_report_is_what_the_server_reads() {
         let event = event(picture(2, "x \u{1b}[31m é \u{0}")).unwrap();
-        let batch = Batch { events: vec![event.clone(), event], dropped: 3 };
-        let body = body("run", 9, "host", &batch).unwrap();
-        let report: AgentReport = serde_json::from_slice(&body).unwrap();
-        assert_eq!((report.sequence, report.dropped, report.events.len()), (9, 3, 2));
+        let spool = MemorySpool::new(1 << 20).unwrap();
+        spool.count_lost(3).await.unwrap();
+        let items = vec![Item::new(event.clone()), Item::new(event)];
+        spool.append(items).await.unwrap();
+        let batch = spool.next_batch(&BatchBounds::default(), b"h\"ost").await.unwrap().unwrap();
+        let report: AgentReport = serde_json::from_slice(&body(&batch).unwrap()).unwrap();
+        assert_eq!((report.sequence, report.dropped_total, report.events.len()), (1, 3, 2));
+        assert_eq!((report.spool_id, &*report.hostname), (batch.id.spool.to_string(), "h\"ost"));
         assert_eq!(report.events[0].activity.kind(), "inventory");
     }
 
@@ -131,7 +152,7 @@ mod tests {
             process.start_time = Some(Timestamp::from_micros(second * 1_000_000));
         }
         let text = event(observation).unwrap();
-        let event: AgentEvent = serde_json::from_str(text.get()).unwrap();
+        let event: AgentEvent = serde_json::from_slice(&text).unwrap();
         let Activity::Inventory(found) = event.activity else { panic!("no picture") };
         let kept = found.processes.len() as i64;
         let oldest = found.processes.iter().filter_map(|process| process.start_time).min();
@@ -141,8 +162,8 @@ mod tests {
     #[track_caller]
     fn check(processes: usize, line: &str, expected: usize, characters: usize) {
         let text = event(picture(processes, line)).unwrap();
-        assert!(text.get().len() <= EVENT_BYTES_MAX);
-        let event: AgentEvent = serde_json::from_str(text.get()).unwrap();
+        assert!(text.len() <= EVENT_BYTES_MAX);
+        let event: AgentEvent = serde_json::from_slice(&text).unwrap();
         let Activity::Inventory(found) = event.activity else { panic!("no picture") };
         assert_eq!(found.processes.len(), expected);
         let line = found.processes[0].command_line.as_ref().unwrap();

@@ -1,3 +1,4 @@
+use crate::reporting::SpoolSettings;
 use ringwall_host_probes::ProbeSettings;
 use ringwall_host_probes::hands::{Patience, Protected};
 use ringwall_server_client::Trust;
@@ -28,6 +29,17 @@ pub struct Settings {
     pub rotate_key_every: Duration,
 }
 
+impl Settings {
+    /// Where events wait.
+    pub(crate) fn spool(&self) -> SpoolSettings {
+        SpoolSettings {
+            folder: self.state_dir.join("spool"),
+            bytes_max: self.host.spool_bytes_max,
+            memory_bytes_max: self.host.buffer_bytes_max,
+        }
+    }
+}
+
 /// How a host is watched and acted on, whoever the server is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostSettings {
@@ -37,8 +49,11 @@ pub struct HostSettings {
     pub protected: Protected,
     /// How long a process may take to end after SIGTERM.
     pub patience: Patience,
-    /// What is held while the server cannot be reached, in bytes; beyond it the oldest is dropped.
-    pub buffer_bytes_max: usize,
+    /// What waits on the disk while the server cannot be reached, in bytes; beyond it pictures are dropped
+    /// first, then the oldest events.
+    pub spool_bytes_max: u64,
+    /// The same in memory, where the disk cannot be used.
+    pub buffer_bytes_max: u64,
     /// No larger file is collected for the server, in bytes.
     pub collect_bytes_max: u64,
     /// Whether to use the kernel's process connector where it is permitted.
@@ -60,6 +75,7 @@ impl Default for HostSettings {
                 ..Protected::default()
             },
             patience: Patience::default(),
+            spool_bytes_max: 256 << 20,
             buffer_bytes_max: 8 << 20,
             collect_bytes_max: 16 << 20,
             process_connector: true,

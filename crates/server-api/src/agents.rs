@@ -15,16 +15,19 @@ pub mod header {
 /// What a host agent saw since its report before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentReport {
-    /// Drawn at the start of the agent: with `sequence` and the body's digest it makes a report
-    /// the same as an earlier one.
-    pub boot_id: String,
-    /// Counts the reports since the start, from 1.
+    /// Names the spool that the events waited in: drawn when it was made, kept across restarts of the
+    /// agent. With `sequence` and the body's digest it makes a report the same as an earlier one.
+    #[serde(alias = "boot_id")]
+    pub spool_id: String,
+    /// The number of this report in that spool, from 1. Numbers rise, but may be left out.
     pub sequence: u64,
     /// The name the host gives itself.
     pub hostname: String,
-    /// How many events the agent had to drop since its report before, as its buffer was full.
+    /// How many events of that spool were lost for good when this report was made: dropped for want of
+    /// room, or refused. It never falls; what it rose since the reports before is stored as an event of
+    /// its own, once.
     #[serde(default)]
-    pub dropped: u64,
+    pub dropped_total: u64,
     /// The events, oldest first; at most 65,536.
     #[schema(max_items = 65_536)]
     pub events: Vec<AgentEvent>,

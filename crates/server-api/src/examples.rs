@@ -110,6 +110,7 @@ pub(crate) fn host() -> HostRow {
             agent_version: Some("0.1.0".into()),
         },
         events: 48_211,
+        events_lost: 0,
         identity: Some(HostIdentity {
             state: IdentityState::Active,
             key_id: "56475aa75463474c".into(),
@@ -389,10 +390,10 @@ pub(crate) fn timeline() -> Timeline {
 
 pub(crate) fn agent_report() -> AgentReport {
     AgentReport {
-        boot_id: "0d3f7a52c1e94b0a8f6e2d1c0b9a8877".into(),
+        spool_id: "0d3f7a52c1e94b0a8f6e2d1c0b9a8877".into(),
         sequence: 42,
         hostname: "web-1.example.net".into(),
-        dropped: 0,
+        dropped_total: 0,
         events: vec![AgentEvent {
             time: seconds_ago(3),
             severity: None,

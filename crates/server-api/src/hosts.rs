@@ -39,6 +39,9 @@ pub struct HostRow {
     pub system: SystemInfo,
     /// How many of its events are stored.
     pub events: u64,
+    /// How many of its events will never arrive: its host agent dropped them for want of room, or they
+    /// were refused for good.
+    pub events_lost: u64,
     /// The identity of its agent, where it is a host agent of ours that enrolled.
     #[serde(default)]
     pub identity: Option<HostIdentity>,

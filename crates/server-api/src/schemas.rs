@@ -290,6 +290,19 @@ pub(crate) struct AgentHealth {
     dropped: u64,
 }
 
+/// Events of a host that will never arrive: dropped for want of room, or refused for good.
+#[derive(ToSchema)]
+pub(crate) struct EventsLost {
+    /// Names the spool of the agent that they were lost from.
+    spool_id: String,
+    /// How many were lost since the count before.
+    #[schema(minimum = 0)]
+    count: u64,
+    /// How many were lost since the spool was made.
+    #[schema(minimum = 0)]
+    total: u64,
+}
+
 /// A request to a web server or application, and its answer.
 #[derive(ToSchema)]
 pub(crate) struct HttpRequest {
@@ -391,6 +404,8 @@ pub(crate) enum Activity {
     SignIn(SignIn),
     /// A host agent tells how it is doing itself.
     AgentHealth(AgentHealth),
+    /// Events of the host will never arrive.
+    EventsLost(EventsLost),
 }
 
 #[cfg(test)]
@@ -410,6 +425,7 @@ mod tests {
         check::<super::SignIn, _>(&event::SignIn::default());
         check::<super::Container, _>(&event::Container::default());
         check::<super::AgentHealth, _>(&event::AgentHealth::default());
+        check::<super::EventsLost, _>(&event::EventsLost::default());
         let path = event::AbsolutePath::parse("/x").unwrap();
         let address = "192.0.2.7".parse().unwrap();
         let quarantine_id = event::CommandId::parse("cmd_1").unwrap();
@@ -477,6 +493,7 @@ mod tests {
             event::Activity::HttpRequest(Box::default()),
             event::Activity::SignIn(Box::default()),
             event::Activity::AgentHealth(Box::default()),
+            event::Activity::EventsLost(Box::default()),
         ];
         assert_eq!(real.len(), event::Activity::KINDS.len());
         let real: Vec<String> =

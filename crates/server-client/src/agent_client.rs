@@ -3,7 +3,7 @@ use crate::{ClientError, HttpAnswer, HttpClient, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use parking_lot::RwLock;
 use ringwall_server_api::{
@@ -112,6 +112,20 @@ impl AgentClient {
         self.send(Method::POST, paths::AGENT_REPORTS, body, TIMEOUT).await?.json()
     }
 
+    /// The same with a body that is packed as `Content-Encoding` says; it is signed as it goes.
+    ///
+    /// # Errors
+    /// As [`AgentClient::report`].
+    pub async fn report_packed(
+        &self,
+        body: Bytes,
+        encoding: Option<&'static str>,
+    ) -> Result<AgentReportAnswer, ClientError> {
+        let path = paths::AGENT_REPORTS;
+        let header = encoding.map(|encoding| (CONTENT_ENCODING, encoding));
+        self.send_as(Method::POST, path, body, header, TIMEOUT).await?.json()
+    }
+
     /// Fetches commands; the server holds the request open up to `wait` until there are some. Without
     /// presence, as by a check beside the running agent, nothing is concluded from who asks.
     ///
@@ -156,7 +170,7 @@ impl AgentClient {
         body: Bytes,
     ) -> Result<FilePartAnswer, ClientError> {
         let path = with_query(&paths::fill(paths::AGENT_COMMAND_FILE, id), part)?;
-        let bytes = Some("application/octet-stream");
+        let bytes = Some((CONTENT_TYPE, "application/octet-stream"));
         self.send_as(Method::POST, &path, body, bytes, TIMEOUT).await?.json()
     }
 
@@ -193,14 +207,14 @@ impl AgentClient {
         method: Method,
         path: &str,
         body: Bytes,
-        media_type: Option<&'static str>,
+        header: Option<(HeaderName, &'static str)>,
         timeout: Duration,
     ) -> Result<HttpAnswer, ClientError> {
         let send = || async {
             let key = Arc::clone(&self.key.read());
             let mut headers = signature(&key, &self.name, &method, path, &body)?;
-            if let Some(media_type) = media_type {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            if let Some((name, value)) = &header {
+                headers.insert(name, HeaderValue::from_static(value));
             }
             self.http.send_within(timeout, method.clone(), path, headers, body.clone()).await
         };

@@ -10,6 +10,7 @@ mod collecting;
 mod conclude;
 mod derived;
 mod item_window;
+mod losses;
 mod minutes;
 mod ordering;
 mod pending_rollups;
@@ -22,6 +23,7 @@ pub(crate) use collecting::judged_result;
 pub(crate) use conclude::route;
 pub use derived::Derived;
 pub(crate) use derived::{HostState, ProcessScore};
+pub use losses::LossCount;
 pub(crate) use ordering::{NewCommand, OrderError};
 
 use crate::rules::Rules;
@@ -31,7 +33,7 @@ use checkpoint::Checkpointer;
 use parking_lot::{RwLock, RwLockReadGuard};
 use ringwall_detection::IndicatorSet;
 use ringwall_dialects::sysscore::IdentityHasher;
-use ringwall_event::{Alert, Command, Event, EventId, Source, Timestamp};
+use ringwall_event::{Activity, Alert, Command, Event, EventId, Severity, Source, Timestamp};
 use ringwall_store::{
     CommitError, Database, EncodedBatch, EventStore, GroupCommit, GroupCommitOptions, Mark,
     Session, StateStore, StoreError,
@@ -109,6 +111,8 @@ pub struct IntakeBatch {
     pub items: Vec<Option<u128>>,
     /// The size of the request body, for the bound on memory.
     pub bytes: usize,
+    /// What the sender says that it lost. What is new in it is stored as one more event of this batch.
+    pub losses: Option<LossCount>,
 }
 
 /// What became of a batch.
@@ -275,7 +279,7 @@ impl Engine {
     /// # Errors
     /// Where there is no room or the disk refuses; then nothing is stored.
     pub async fn take(&self, batch: IntakeBatch) -> Result<Taken, TakeError> {
-        if batch.events.len() > EventId::BATCH_MAX {
+        if batch.events.len() + usize::from(batch.losses.is_some()) > EventId::BATCH_MAX {
             return Err(TakeError::TooManyEvents);
         }
         let place = self.reserve(batch.bytes)?;
@@ -466,8 +470,8 @@ pub(crate) fn now() -> Timestamp {
 
 fn intake(
     writing: &mut Writing<'_>,
-    batch: IntakeBatch,
-    encoded: EncodedBatch,
+    mut batch: IntakeBatch,
+    mut encoded: EncodedBatch,
 ) -> Result<Taken, StoreError> {
     if let Some(mark) = &batch.mark
         && let Some(mark) = writing.session.mark(mark)?
@@ -476,15 +480,16 @@ fn intake(
     }
     let source = batch.source.unwrap_or_else(|| Source::new("unknown", "unknown"));
     let received = writing.now;
+    if let Some(event) =
+        batch.losses.and_then(|count| lost(writing.derived, &source, count, received))
+    {
+        batch.events.push(event);
+        encoded = encode(&batch.events)?;
+    }
     let base = writing.derived.next_base(received);
     let (answer, events, kept_all) =
         number(writing.derived, base, received, batch.events, &batch.items);
-    let encoded = if kept_all {
-        encoded
-    } else {
-        EncodedBatch::encode(&events, |_| true)
-            .map_err(|error| StoreError::Unreadable { what: "batch", why: error.to_string() })?
-    };
+    let encoded = if kept_all { encoded } else { encode(&events)? };
     if !encoded.is_empty() {
         let seq = writing.session.append_batch(&source, base, received, &encoded)?;
         let proposals = writing.derived.absorb(seq, &source, received, &events, writing.rules);
@@ -498,6 +503,30 @@ fn intake(
         writing.publish(StreamItem::Events(Arc::new(events)));
     }
     Ok(answer.first_time())
+}
+
+fn encode(events: &[Event]) -> Result<EncodedBatch, StoreError> {
+    EncodedBatch::encode(events, |_| true)
+        .map_err(|error| StoreError::Unreadable { what: "batch", why: error.to_string() })
+}
+
+/// The event that tells what is new in a count of losses.
+fn lost(derived: &Derived, source: &Source, count: LossCount, now: Timestamp) -> Option<Event> {
+    let lost = match derived.hosts.get(source) {
+        Some(host) => host.losses.new_in(&count),
+        None => losses::Losses::default().new_in(&count),
+    }?;
+    tracing::warn!(%source, events = lost.count, total = lost.total, "a host agent lost events");
+    Some(Event {
+        id: EventId::default(),
+        time: now,
+        received: now,
+        source: source.clone(),
+        host: count.host,
+        severity: Severity::Low,
+        activity: Activity::EventsLost(Box::new(lost)),
+        original: None,
+    })
 }
 
 /// Gives ids to the events that are new, in order, and drops those that were there before.

@@ -23,6 +23,7 @@ mod run;
 mod secrets;
 mod server;
 mod tls;
+mod unpack;
 mod upkeep;
 
 pub use config::Config;

@@ -6,6 +6,7 @@
 )]
 
 mod backup;
+mod chaos;
 mod crash;
 mod damaged_files;
 mod disk_full;

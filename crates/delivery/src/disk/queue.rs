@@ -95,6 +95,12 @@ impl Queue {
         Ok(appended)
     }
 
+    pub(super) fn count_lost(&mut self, count: u64) -> Result<(), SpoolError> {
+        // Numbers without records: that is how losses are counted.
+        self.state.next += count;
+        self.save()
+    }
+
     /// Writes records by one write, or counts them as dropped.
     fn write(&mut self, chunk: Chunk, appended: &mut Appended) -> Result<(), SpoolError> {
         match self.try_write(&chunk) {

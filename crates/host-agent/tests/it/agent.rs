@@ -23,6 +23,11 @@ impl Agent {
         self.child.id().unwrap()
     }
 
+    /// Kills it at once, and waits for its end.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Asks it to stop, and waits for its end.
     pub(crate) async fn stop(mut self) -> ExitStatus {
         let pid = self.child.id().unwrap();

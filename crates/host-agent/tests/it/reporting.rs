@@ -246,7 +246,9 @@ async fn what_is_too_large_comes_in_halves_and_what_is_refused_is_counted() {
     server.until("the refusal", |seen| seen.refusals.is_empty().then_some(())).await;
     drop(lost);
     server
-        .until("a count", |seen| seen.reports.iter().find(|report| report.dropped > 0).map(|_| ()))
+        .until("a count", |seen| {
+            seen.reports.iter().find(|report| report.dropped_total > 0).map(|_| ())
+        })
         .await;
     assert!(agent.stop().await.success());
 }
@@ -271,7 +273,54 @@ async fn nothing_is_lost_while_the_server_is_away() {
     server.seen(|seen| {
         let sequences: Vec<_> = seen.reports.iter().map(|report| report.sequence).collect();
         assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "{sequences:?}");
-        assert_eq!(seen.reports.iter().map(|report| report.dropped).sum::<u64>(), 0);
+        assert_eq!(seen.reports.iter().map(|report| report.dropped_total).sum::<u64>(), 0);
+    });
+}
+
+#[tokio::test]
+async fn what_was_seen_before_a_kill_is_sent_after_it_and_once() {
+    // An address where nobody listens yet.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let away = RingwallServer::start().await;
+    let url = format!("http://{address}");
+    let state_dir = away.state_dir();
+    let arguments = ["--server", &url, "--state-dir", state_dir.to_str().unwrap()];
+    let agent = Agent::start(&arguments);
+    let spooled = || {
+        let files = std::fs::read_dir(state_dir.join("spool")).into_iter().flatten();
+        let all: Vec<u8> = files
+            .filter_map(|file| std::fs::read(file.unwrap().path()).ok())
+            .collect::<Vec<_>>()
+            .concat();
+        String::from_utf8_lossy(&all).into_owned()
+    };
+    let suspect = Suspect::named("before-kill");
+    let pid = suspect.pid();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !spooled().contains("before-kill") {
+        assert!(Instant::now() < deadline, "it was not seen, or not written down");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    agent.kill().await;
+    drop(suspect);
+
+    let server = RingwallServer::start_on(TcpListener::bind(address).await.unwrap());
+    // Taken, and the answer is lost: the next agent must bring the same report.
+    server.seen(|seen| seen.refusals.push_back((StatusCode::SERVICE_UNAVAILABLE, "30")));
+    let agent = Agent::start(&arguments);
+    server.until("a report", |seen| seen.bodies.first().map(|_| ())).await;
+    agent.kill().await;
+    let _agent = Agent::start(&arguments);
+    server.until_started(pid, "before-kill").await;
+    server.seen(|seen| {
+        assert_eq!(seen.bodies[0], seen.bodies[1]);
+        let starts = activities(&seen.reports).filter(|activity| {
+            matches!(activity, Activity::ProcessStarted(process) if &*process.name == "before-kill")
+        });
+        assert_eq!(starts.count(), 1);
+        assert!(seen.reports.windows(2).all(|pair| pair[0].spool_id == pair[1].spool_id));
     });
 }
 
@@ -296,12 +345,11 @@ async fn pictures_come_at_the_interval_and_secrets_stay_here() {
         .await;
     teller.kill().await.unwrap();
     server.seen(|seen| {
-        let all: Vec<u8> = seen.bodies.concat();
-        let all = String::from_utf8(all).unwrap();
+        let all = serde_json::to_string(&seen.reports).unwrap();
         assert!(all.contains("PASSWORD=***"));
         assert!(!all.contains("hunter2-secret"));
         let reports: &Vec<AgentReport> = &seen.reports;
-        assert!(reports.windows(2).all(|pair| pair[0].boot_id == pair[1].boot_id));
+        assert!(reports.windows(2).all(|pair| pair[0].spool_id == pair[1].spool_id));
     });
 }
 

@@ -232,6 +232,13 @@ async fn report(
     if let Some((status, retry_after)) = seen.refusals.pop_front() {
         return refuse(status, retry_after);
     }
+    let body = match headers.get("content-encoding") {
+        Some(encoding) => {
+            assert_eq!(encoding, "zstd");
+            zstd::bulk::decompress(&body, 4 << 20).unwrap()
+        }
+        None => body.to_vec(),
+    };
     let report: AgentReport = serde_json::from_slice(&body).unwrap();
     let accepted = report.events.len();
     seen.reports.push(report);

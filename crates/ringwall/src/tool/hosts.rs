@@ -147,6 +147,7 @@ fn in_full(row: &HostRow, out: &Output, now: Timestamp) -> String {
         Some(available) => format!("{}, {} available", bytes(total), bytes(available)),
         None => bytes(total),
     });
+    let lost = if row.events_lost == 0 { Style::Plain } else { Style::Bad };
     let fields = Fields::default()
         .with("id", row.id.to_string())
         .with("hostname", &row.hostname)
@@ -158,6 +159,7 @@ fn in_full(row: &HostRow, out: &Output, now: Timestamp) -> String {
         .with("processes", count(row.processes))
         .with("connections", count(row.connections))
         .with("events", count(row.events))
+        .styled("events lost", count(row.events_lost), lost)
         .with("open alerts", count(row.open_alerts))
         .maybe("highest risk", row.risk_max.map(|risk| format!("{risk:.0}")))
         .maybe("system", system.os.as_ref().or(system.platform.as_ref()))

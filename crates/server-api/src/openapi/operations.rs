@@ -545,7 +545,7 @@ fn agents() -> Vec<Described> {
             .tag("host agents")
             .about(
                 "All or nothing: an answer of 200 means that every event is on disk. The same body \
-                 under the same `boot_id` and `sequence` is stored once, however often it is sent.",
+                 under the same `spool_id` and `sequence` is stored once, however often it is sent.",
             )
             .for_agents()
             .takes::<AgentReport>(true, json!(examples::agent_report()))

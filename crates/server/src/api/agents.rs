@@ -1,16 +1,17 @@
 //! What host agents ask: to be rid of their events, and for commands. Every request is signed.
 
 use super::agent_signature::{not_accepted, signed};
-use super::body::{Json, must_be_json, parse};
+use super::body::{Json, must_be_json, must_be_json_maybe_packed, parse};
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found};
-use crate::engine::{IntakeBatch, judged_result};
+use crate::engine::{IntakeBatch, LossCount, judged_result};
 use crate::server::Server;
+use crate::unpack::unpack;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringwall_event::{Command, CommandState, Event, EventId, Source};
+use ringwall_event::{Activity, Command, CommandState, Event, EventId, Source};
 use ringwall_server_api::{
     AgentReport, AgentReportAnswer, CommandOutcome, CommandPayload, CommandResult, Problem,
     SignedCommand, SignedCommands, WAIT_SECONDS_MAX,
@@ -25,31 +26,39 @@ use tokio::time::Instant;
 /// A command that was handed out is handed out again after this long, if no result came: the agent
 /// may have been stopped in between, and knows a command by its id.
 const LEASE_SECONDS: i64 = 30;
-/// `boot_id` and `hostname` are names, not essays.
+/// `spool_id` and `hostname` are names, not essays.
 const NAME_BYTES_MAX: usize = 255;
 const RESULT_CHARS_MAX: usize = 2000;
 
-/// `POST /agent/reports`.
+/// `POST /agent/reports`. The signature is over the body as it came, packed or not.
 pub(super) async fn report(
     State(server): State<Arc<Server>>,
     request: Request,
 ) -> Result<Json<AgentReportAnswer>, ApiError> {
     let (parts, body) = signed(&server, request).await?;
-    must_be_json(&parts.headers)?;
+    must_be_json_maybe_packed(&parts.headers)?;
+    let body = unpack(&parts.headers, body, server.config.limits.body_bytes_max)?;
     let report: AgentReport = parse(&body)?;
-    for (field, text) in [("boot_id", &report.boot_id), ("hostname", &report.hostname)] {
+    for (field, text) in [("spool_id", &report.spool_id), ("hostname", &report.hostname)] {
         if text.is_empty() || text.len() > NAME_BYTES_MAX {
             let detail = format!("must have 1 to {NAME_BYTES_MAX} bytes");
             return Err(Problem::invalid_field(field, detail).into());
         }
     }
-    if report.dropped > 0 {
-        tracing::warn!(agent = %parts.agent, dropped = report.dropped, "a host agent's buffer was full");
+    if report.events.iter().any(|event| matches!(event.activity, Activity::EventsLost(_))) {
+        let detail = "what was lost is concluded from `dropped_total`";
+        return Err(Problem::invalid_field("events", detail).into());
     }
     let source = Source::new(Source::HOST_AGENT, &parts.agent);
     let mark = mark(&parts.agent, &report, &body);
     let received = server.now();
     let host: Box<str> = report.hostname.as_str().into();
+    let losses = (report.dropped_total > 0).then(|| LossCount {
+        spool_id: report.spool_id.as_str().into(),
+        total: report.dropped_total,
+        host: host.clone(),
+    });
+    let sent = report.events.len();
     let events = report
         .events
         .into_iter()
@@ -74,22 +83,24 @@ pub(super) async fn report(
         events,
         items: Vec::new(),
         bytes: body.len(),
+        losses,
     };
     let taken = server.engine.take(batch).await?;
-    let total = u64::try_from(taken.outcomes.len()).unwrap_or(u64::MAX);
+    let total = u64::try_from(sent).unwrap_or(u64::MAX);
     let duplicates = if taken.replayed {
         total
     } else {
-        let count = taken.outcomes.iter().filter(|outcome| outcome.duplicate).count();
+        let count = taken.outcomes.iter().take(sent).filter(|outcome| outcome.duplicate).count();
         u64::try_from(count).unwrap_or(u64::MAX)
     };
     Ok(Json(AgentReportAnswer { accepted: total - duplicates, duplicates }))
 }
 
-/// What makes a report the same as an earlier one: sender, start, number and content.
+/// What makes a report the same as an earlier one: sender, spool, number and content as it was before it
+/// was packed.
 fn mark(agent: &str, report: &AgentReport, body: &[u8]) -> [u8; 32] {
     let mut parts = b"ringwall-agent-report-v1".to_vec();
-    for part in [agent.as_bytes(), report.boot_id.as_bytes()] {
+    for part in [agent.as_bytes(), report.spool_id.as_bytes()] {
         parts.push(0);
         parts.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         parts.extend(part);

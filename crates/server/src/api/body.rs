@@ -72,18 +72,24 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ApiError> {
 }
 
 pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let refuse = |detail: &str| Err(ApiError::new(ProblemKind::UnsupportedMediaType, detail));
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return refuse("the body must be `application/json`");
-    }
+    must_be_json_maybe_packed(headers)?;
     let is_packed = headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
         .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if is_packed {
-        return refuse("the body must not be packed");
+    if is_packed { Err(unsupported("the body must not be packed")) } else { Ok(()) }
+}
+
+/// The same where [`crate::unpack`] sees to the packing.
+pub(super) fn must_be_json_maybe_packed(headers: &HeaderMap) -> Result<(), ApiError> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
     }
-    Ok(())
+    Err(unsupported("the body must be `application/json`"))
+}
+
+fn unsupported(detail: &str) -> ApiError {
+    ApiError::new(ProblemKind::UnsupportedMediaType, detail)
 }

@@ -108,6 +108,10 @@ fn summary(activity: &Activity) -> String {
         Activity::HttpRequest(request) => requested(request),
         Activity::SignIn(sign_in) => signed_in(sign_in),
         Activity::AgentHealth(health) => told_health(health),
+        Activity::EventsLost(lost) => format!(
+            "{} events will never arrive: dropped or refused, {} in all",
+            lost.count, lost.total
+        ),
         other => other.kind().replace('_', " "),
     };
     text.chars()

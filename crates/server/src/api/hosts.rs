@@ -123,6 +123,7 @@ pub(super) fn row(
         risk_max: live_scores(host, now).max_by(f64::total_cmp),
         system: host.detection.table.system().clone(),
         events: host.events,
+        events_lost: host.losses.events,
         health: host
             .detection
             .table

@@ -3,6 +3,7 @@
 use crate::body::BodyError;
 use crate::engine::{OrderError, TakeError};
 use crate::keys::KeyError;
+use crate::unpack::UnpackError;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -152,6 +153,17 @@ impl From<BodyError> for ApiError {
             BodyError::TooLarge(_) => ProblemKind::BodyTooLarge,
             BodyError::TooSlow | BodyError::BrokeOff => ProblemKind::InvalidRequest,
             BodyError::NoRoom => return Self::new(ProblemKind::Busy, error.to_string()).after(1),
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<UnpackError> for ApiError {
+    fn from(error: UnpackError) -> Self {
+        let kind = match error {
+            UnpackError::TooLarge(_) => ProblemKind::BodyTooLarge,
+            UnpackError::UnknownEncoding => ProblemKind::UnsupportedMediaType,
+            UnpackError::Damaged(_) => ProblemKind::InvalidRequest,
         };
         Self::new(kind, error.to_string())
     }

@@ -1,6 +1,7 @@
 //! Derived state on disk: a start begins at the last checkpoint and replays what came after.
 
 use super::derived::{Derived, HostState, ProcessScore, Totals};
+use super::losses::Losses;
 use super::pending_rollups::{PendingRollups, catch_up};
 use super::{EngineSettings, now};
 use crate::rules::Rules;
@@ -193,6 +194,7 @@ impl From<HostState1> for HostState {
             events: host.events,
             detection: host.detection.into(),
             scores: host.scores,
+            losses: Losses::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::EngineSettings;
 use super::item_window::ItemWindow;
+use super::losses::Losses;
 use super::minutes::Minutes;
 use super::pending_rollups::PendingRollups;
 use crate::rules::Rules;
@@ -54,6 +55,8 @@ pub(crate) struct HostState {
     pub(crate) detection: ringwall_detection::HostState,
     /// Scores of processes whose system calls are reported, by pid.
     pub(crate) scores: BTreeMap<i64, ProcessScore>,
+    /// What its agent dropped, or was refused for good.
+    pub(crate) losses: Losses,
 }
 
 /// The score of one process, and as much of the process as its system calls tell.
@@ -188,6 +191,7 @@ impl HostState {
             events: 0,
             detection: ringwall_detection::HostState::default(),
             scores: BTreeMap::new(),
+            losses: Losses::default(),
         }
     }
 
@@ -212,6 +216,7 @@ impl HostState {
             &rules.detection,
         );
         for (position, event) in events.iter().enumerate() {
+            self.losses.absorb(&event.activity);
             proposals.extend(self.score(source, position, event, rules));
         }
         proposals

@@ -293,3 +293,41 @@ async fn a_flood_of_alerts_is_counted_under_one() {
     assert!(alerts.len() <= 121, "{}", alerts.len());
     assert_eq!(alerts.iter().map(|alert| alert.count).sum::<u64>(), 400, "none is lost");
 }
+
+/// What an agent lost is an event like any other: stored once, in the order of the batches, and the same
+/// after a start from the stored batches alone.
+#[tokio::test]
+async fn losses_are_stored_once_and_survive_a_kill() {
+    let mut fixture = Fixture::new();
+    let source = Source::new(Source::HOST_AGENT, "web-1");
+    for (mark, total, stored) in [(1, 3, 2), (2, 3, 1), (2, 3, 2), (3, 10, 2), (4, 7, 1)] {
+        let started = Activity::ProcessStarted(process(mark, "x"));
+        let batch = IntakeBatch {
+            source: Some(source.clone()),
+            mark: Some([u8::try_from(mark).unwrap(); 32]),
+            events: vec![event(&source, started)],
+            losses: Some(LossCount { spool_id: "a".into(), total, host: "web-1".into() }),
+            ..IntakeBatch::default()
+        };
+        let before = fixture.engine().derived().totals.events;
+        let taken = fixture.engine().take(batch).await.unwrap();
+        let new = fixture.engine().derived().totals.events - before;
+        assert_eq!(new, if taken.replayed { 0 } else { stored }, "batch {mark}");
+    }
+    for _ in 0..2 {
+        let losses = fixture.engine().derived().hosts[&source].losses.clone();
+        assert_eq!(losses.events, 10);
+        fixture.start();
+    }
+    let filter = EventFilter { kind: Some("events_lost".into()), ..EventFilter::default() };
+    let told =
+        fixture.engine().read(move |session| session.events(&filter, None, 10)).await.unwrap();
+    let counts: Vec<u64> = told
+        .iter()
+        .map(|event| match &event.activity {
+            Activity::EventsLost(lost) => lost.count,
+            other => panic!("a {}", other.kind()),
+        })
+        .collect();
+    assert_eq!(counts, [7, 3]);
+}

@@ -125,6 +125,7 @@ impl<'a> Rows<'a> {
                 anomaly_score: self.float(Column::AnomalyScore, row),
             },
             "inventory" => Activity::Inventory(Box::new(self.read_attrs(row)?)),
+            "events_lost" => Activity::EventsLost(Box::new(self.read_attrs(row)?)),
             "agent_health" => Activity::AgentHealth(Box::new(self.read_attrs(row)?)),
             "http_request" => Activity::HttpRequest(Box::new(self.http_request(row)?)),
             "sign_in" => Activity::SignIn(Box::new(self.sign_in(row)?)),

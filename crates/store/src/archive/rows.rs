@@ -138,6 +138,7 @@ impl BatchBuilder {
             }
             Activity::Inventory(inventory) => self.attrs(inventory)?,
             Activity::AgentHealth(health) => self.attrs(health)?,
+            Activity::EventsLost(lost) => self.attrs(lost)?,
             Activity::HttpRequest(request) => {
                 self.text(Column::HttpMethod, &request.method);
                 self.text(Column::UrlPath, &request.path);

@@ -4,7 +4,7 @@ use crate::StoreError;
 use ringwall_event::{Activity, Severity};
 
 /// The place of a name is its number on the disk: names are added at the end and never moved.
-pub(super) const KINDS: [&str; 10] = [
+pub(super) const KINDS: [&str; 11] = [
     // Kinds that have no number yet.
     "unknown",
     "process_started",
@@ -16,6 +16,7 @@ pub(super) const KINDS: [&str; 10] = [
     "http_request",
     "sign_in",
     "agent_health",
+    "events_lost",
 ];
 
 pub(super) const SEVERITIES: usize = Severity::ALL.len();
@@ -34,6 +35,7 @@ const fn kind_number(activity: &Activity) -> u8 {
         Activity::HttpRequest(_) => 7,
         Activity::SignIn(_) => 8,
         Activity::AgentHealth(_) => 9,
+        Activity::EventsLost(_) => 10,
         _ => 0,
     }
 }
@@ -93,6 +95,7 @@ mod tests {
             Activity::HttpRequest(Box::default()),
             Activity::SignIn(Box::default()),
             Activity::AgentHealth(Box::default()),
+            Activity::EventsLost(Box::default()),
         ];
         let mut codes = BTreeSet::new();
         for activity in &activities {

@@ -3,8 +3,8 @@
 use proptest::option;
 use proptest::prelude::*;
 use ringwall_event::{
-    Activity, AgentHealth, Connection, Container, Event, EventId, HttpRequest, Inventory, Process,
-    ProcessRef, Severity, SignIn, Source, SystemInfo, Timestamp,
+    Activity, AgentHealth, Connection, Container, Event, EventId, EventsLost, HttpRequest,
+    Inventory, Process, ProcessRef, Severity, SignIn, Source, SystemInfo, Timestamp,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -170,6 +170,10 @@ fn activity() -> impl Strategy<Value = Activity> {
             }),
         http_request().prop_map(|request| Activity::HttpRequest(Box::new(request))),
         sign_in().prop_map(|sign_in| Activity::SignIn(Box::new(sign_in))),
+        ("[0-9a-f]{0,32}", any::<u64>(), any::<u64>()).prop_map(|(spool_id, count, total)| {
+            let spool_id = spool_id.into();
+            Activity::EventsLost(Box::new(EventsLost { spool_id, count, total }))
+        }),
         agent_health().prop_map(|health| Activity::AgentHealth(Box::new(health))),
     ]
 }

@@ -160,7 +160,7 @@ pub(crate) async fn host_agent(target: Target, agent: HostAgent, mut random: Ran
             events.push(json!({"time": time, "activity": Activity::ProcessStarted(process)}));
         }
         let report = json!({
-            "boot_id": boot, "sequence": sequence, "hostname": HOST_AGENT, "dropped": 0,
+            "spool_id": boot, "sequence": sequence, "hostname": HOST_AGENT, "dropped_total": 0,
             "events": events,
         });
         let body = report.to_string().into_bytes();

@@ -80,7 +80,7 @@ async fn protected_processes_are_not_ordered_away() -> Result<()> {
     let agent = HostAgent::enrol(&server, "web-1").await?;
     let process = json!({"ProcessStarted": {"pid": 4242, "name": "systemd"}});
     let report = json!({
-        "boot_id": "boot-1", "sequence": 1, "hostname": "web-1", "dropped": 0,
+        "spool_id": "boot-1", "sequence": 1, "hostname": "web-1", "dropped_total": 0,
         "events": [{"time": "2026-01-15T10:00:00.000000Z", "activity": process}],
     });
     let http = Http::new(&server.ready().main);

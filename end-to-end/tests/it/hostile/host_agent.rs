@@ -29,7 +29,7 @@ fn report(sequence: u64, pids: &[i64]) -> Vec<u8> {
         })
         .collect();
     let report = json!({
-        "boot_id": "boot-1", "sequence": sequence, "hostname": "web-1", "dropped": 0,
+        "spool_id": "boot-1", "sequence": sequence, "hostname": "web-1", "dropped_total": 0,
         "events": events,
     });
     report.to_string().into_bytes()
@@ -96,7 +96,7 @@ async fn a_report_sent_again_is_counted_once() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_nonsense_is_a_problem() -> Result<()> {
     let (server, http, agent) = start().await?;
-    for body in ["{", "", "[]", "{}", r#"{"boot_id": 1}"#, &deep(100_000)] {
+    for body in ["{", "", "[]", "{}", r#"{"spool_id": 1}"#, &deep(100_000)] {
         let answer = agent.send(&http, Method::POST, REPORTS, body.as_bytes()).await?;
         assert!([400, 422].contains(&answer.status), "{body:.40}: {}", answer.text());
         is_problem(&answer, answer.status);

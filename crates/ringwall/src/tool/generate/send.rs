@@ -103,7 +103,7 @@ async fn send(
         });
         queues.push(queue);
     }
-    let boot_id = format!("generate-{}", now().as_micros());
+    let spool_id = format!("generate-{}", now().as_micros());
     let pace = Pace { started: Instant::now(), rate: way.rate };
     let mut dispatched = 0;
     for (number, batch) in generator.batches().enumerate() {
@@ -113,7 +113,7 @@ async fn send(
         }
         dispatched += batch.events.len() as u64;
         let Some(agent) = agents.get_mut(&batch.source.name) else { continue };
-        let report = agent.report(batch, &boot_id)?;
+        let report = agent.report(batch, &spool_id)?;
         // Whichever lane is free; in turn, where all are busy.
         let mut report = Some(report);
         for queue in &queues {
@@ -165,13 +165,13 @@ struct Counts {
 }
 
 impl Agent {
-    fn report(&mut self, batch: Batch, boot_id: &str) -> Result<Report> {
+    fn report(&mut self, batch: Batch, spool_id: &str) -> Result<Report> {
         self.sequence += 1;
         let report = AgentReport {
-            boot_id: boot_id.to_owned(),
+            spool_id: spool_id.to_owned(),
             sequence: self.sequence,
             hostname: batch.source.name.to_string(),
-            dropped: 0,
+            dropped_total: 0,
             events: batch
                 .events
                 .into_iter()

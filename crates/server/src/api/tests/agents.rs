@@ -118,7 +118,7 @@ async fn whatever_is_wrong_with_a_signature_looks_the_same() {
 async fn signed_nonsense_is_refused_and_nothing_of_it_kept() {
     let fixture = Fixture::new().await;
     let good = json!({
-        "boot_id": "b", "sequence": 1, "hostname": "web-1", "dropped": 0, "events": [],
+        "spool_id": "b", "sequence": 1, "hostname": "web-1", "dropped_total": 0, "events": [],
     });
     let with = |field: &str, value: Value| {
         let mut body = good.clone();
@@ -131,7 +131,7 @@ async fn signed_nonsense_is_refused_and_nothing_of_it_kept() {
         Value::Null,
         json!({}),
         with("sequence", json!(-1)),
-        with("boot_id", json!("")),
+        with("spool_id", json!("")),
         with("hostname", json!("h".repeat(256))),
         with("events", json!({})),
         with("events", json!([{"time": "2026-01-15T10:00:00Z"}])),
@@ -141,7 +141,11 @@ async fn signed_nonsense_is_refused_and_nothing_of_it_kept() {
         let request = fixture.ask(Method::POST, paths::AGENT_REPORTS).json(&body).signed();
         request.send().await.is_problem(400, "invalid-request");
     }
-    let large = format!("{{\"boot_id\":\"{}\"}}", "x".repeat(17 << 20));
+    let lost = json!({"EventsLost": {"spool_id": "b", "count": 1, "total": 1}});
+    let lost = json!([{"time": "2026-01-15T10:00:00Z", "activity": lost}]);
+    let request = fixture.ask(Method::POST, paths::AGENT_REPORTS).json(&with("events", lost));
+    request.signed().send().await.is_problem(400, "invalid-request");
+    let large = format!("{{\"spool_id\":\"{}\"}}", "x".repeat(17 << 20));
     let request = fixture.ask(Method::POST, paths::AGENT_REPORTS);
     let request = request.header("content-type", "application/json").bytes(large.as_bytes());
     request.signed().send().await.is_problem(413, "body-too-large");
@@ -247,4 +251,46 @@ async fn a_held_request_ends_when_the_server_stops() {
     let both = async { tokio::join!(held.send(), stop) };
     let (answer, ()) = tokio::time::timeout(Duration::from_secs(5), both).await.unwrap();
     assert_eq!(answer.json(), json!({"commands": []}));
+}
+
+#[tokio::test]
+async fn a_packed_report_is_the_same_report_and_its_losses_count_once() {
+    let fixture = Fixture::new().await;
+    let report = |sequence: u64, dropped_total: u64| {
+        let process = json!({"ProcessStarted": {"pid": 7, "name": "x".repeat(2000)}});
+        let body = json!({
+            "spool_id": "5f", "sequence": sequence, "hostname": AGENT,
+            "dropped_total": dropped_total,
+            "events": [{"time": "2026-01-15T10:00:00Z", "activity": process}],
+        });
+        serde_json::to_vec(&body).unwrap()
+    };
+    let send = async |body: &[u8], encoding: Option<&str>| {
+        let mut request = fixture
+            .ask(Method::POST, paths::AGENT_REPORTS)
+            .header("content-type", "application/json")
+            .bytes(body);
+        if let Some(encoding) = encoding {
+            request = request.header("content-encoding", encoding);
+        }
+        request.signed().send().await
+    };
+    let plain = report(1, 5);
+    let packed = zstd::bulk::compress(&plain, 1).unwrap();
+    let first = send(&packed, Some("zstd")).await;
+    assert_eq!(first.json()["accepted"], 1, "{}", first.text);
+    // An agent that was updated in between may pack differently, or not at all.
+    let again = send(&plain, None).await;
+    assert_eq!((&again.json()["accepted"], &again.json()["duplicates"]), (&json!(0), &json!(1)));
+    assert_eq!(send(&report(2, 5), None).await.status.as_u16(), 200);
+    assert_eq!(send(&report(3, 8), None).await.status.as_u16(), 200);
+    let hosts = fixture.get(paths::HOSTS).await;
+    assert_eq!(hosts["data"][0]["events_lost"], 8, "{hosts}");
+    let told = fixture.get(&format!("{}?kind=events_lost", paths::EVENTS)).await;
+    assert_eq!(told["data"].as_array().unwrap().len(), 2, "{told}");
+
+    send(&packed, Some("gzip")).await.is_problem(415, "unsupported-media-type");
+    send(&plain, Some("zstd")).await.is_problem(400, "invalid-request");
+    let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 19).unwrap();
+    send(&bomb, Some("zstd")).await.is_problem(413, "body-too-large");
 }

@@ -159,10 +159,10 @@ impl Fixture {
     /// The same, to be sent.
     pub(super) fn report_as(&self, sequence: u64, events: Vec<AgentEvent>) -> Sender<'_> {
         let report = AgentReport {
-            boot_id: "boot-1".into(),
+            spool_id: "boot-1".into(),
             sequence,
             hostname: AGENT.into(),
-            dropped: 0,
+            dropped_total: 0,
             events,
         };
         self.ask(Method::POST, paths::AGENT_REPORTS)

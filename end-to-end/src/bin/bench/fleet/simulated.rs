@@ -214,10 +214,10 @@ impl Agent {
         let time = now();
         let event = |activity| AgentEvent { time, severity: None, activity };
         let report = AgentReport {
-            boot_id: "1".to_owned(),
+            spool_id: "1".to_owned(),
             sequence,
             hostname: self.name.clone(),
-            dropped: 0,
+            dropped_total: 0,
             events: activities.into_iter().map(event).collect(),
         };
         let body = Bytes::from(serde_json::to_vec(&report)?);
