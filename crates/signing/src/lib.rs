@@ -1,4 +1,4 @@
-//! Request MACs, Ed25519 keys, canonical JSON, and secrets that never print.
+//! Request MACs and signatures, Ed25519 keys, canonical JSON, and secrets that never print.
 //!
 //! Pure functions over bytes: no clock, no randomness, no I/O. Whoever needs a fresh key or nonce
 //! draws it elsewhere and hands it in.
@@ -17,7 +17,6 @@ mod canonical_json;
 mod digest;
 mod ed25519;
 mod mac;
-pub mod request_mac;
 pub mod request_signature;
 mod secret;
 

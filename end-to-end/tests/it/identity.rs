@@ -153,23 +153,31 @@ async fn a_recorded_request_altered_in_any_byte_is_refused() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_request_is_refused_after_a_restart_too() -> Result<()> {
     let (server, http, agent) = start().await?;
-    // By clocks that are right, behind and ahead.
+    // Of agents whose clocks are right, behind and ahead.
+    let (slow, fast) =
+        (HostAgent::enrol(&server, "slow").await?, HostAgent::enrol(&server, "fast").await?);
     let mut recorded = Vec::new();
-    for skew in [0, -200, 200] {
+    for (agent, skew) in [(&agent, 0), (&slow, -1), (&fast, 200)] {
         let stamp = Stamp::in_seconds(skew)?;
         let path = format!("{COMMANDS}?wait=0");
         let answer = agent.send_stamped(&http, Method::GET, &path, &stamp, b"").await?;
-        ensure!(answer.status == 200, "{skew} s: {}", answer.text());
-        recorded.push((path, stamp));
+        // The slow one signs for before the start.
+        ensure!([200, 401].contains(&answer.status), "{skew} s: {}", answer.text());
+        recorded.push((agent, path, stamp));
     }
     let server = server.kill().await?.start().await?;
     let http = Http::new(&server.ready().main);
-    for (path, stamp) in recorded {
+    for (agent, path, stamp) in recorded {
         let answer = agent.send_stamped(&http, Method::GET, &path, &stamp, b"").await?;
-        ensure!(answer.status == 401, "{stamp:?}: {}", answer.text());
+        ensure!(answer.status == 401, "{}: {stamp:?}: {}", agent.name, answer.text());
     }
-    // The agent itself goes on after a second.
-    settle(&agent, &http).await
+    // The agent itself goes on after a second; so does the one that is ahead, by its own clock.
+    settle(&agent, &http).await?;
+    let later = Stamp::in_seconds(210)?;
+    let path = format!("{COMMANDS}?wait=0");
+    let answer = fast.send_stamped(&http, Method::GET, &path, &later, b"").await?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    Ok(())
 }
 
 /// `ringwall hosts enrol`, and the token in what it prints.
