@@ -105,7 +105,9 @@ for (const size of SIZES) {
           ["host-agent", `/hosts/${host}?tab=agent`],
           ["identities", "/hosts?tab=identities"],
           ["enrolments", "/hosts?tab=enrolments"],
+          ["people", "/access"],
           ["tokens", "/access?tab=tokens"],
+          ["you", "/access?tab=you"],
           ["keys", "/access?tab=keys"],
           ["roles", "/access?tab=roles"],
           ["audit", "/audit"],
@@ -196,6 +198,7 @@ for (const size of SIZES) {
           };
           await dialog("/access?tab=keys", "Create a key", "key-dialog");
           await dialog("/access?tab=tokens", "Create a token", "token-dialog");
+          await dialog("/access", "Add a person", "person-dialog");
           await dialog("/hosts", "Enrol a host", "enrol-dialog");
           await dialog(`/hosts/${host}`, "Order a command", "order-dialog");
           await visit(page, "/storage");

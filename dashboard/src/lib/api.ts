@@ -211,6 +211,8 @@ export const api = {
     /** Those of `user`, of everybody where that is `*`, one's own where it is null. */
     list: (user: string | null, signal?: AbortSignal) =>
       request<Page<OpenSession>>("/sessions", { query: { user }, signal }),
+    /** All of one's own but the one that asks. */
+    endOthers: () => request<void>("/sessions", { method: "DELETE" }),
     end: (session: string) => request<void>(`/sessions/${id(session)}`, { method: "DELETE" }),
   },
   users: {
