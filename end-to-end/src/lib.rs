@@ -36,3 +36,4 @@ pub mod suspect;
 pub mod sysscore;
 pub mod tour;
 pub mod watcher_agent;
+pub mod webhook_receiver;

@@ -161,6 +161,41 @@ pub enum Change {
         /// The hold's name.
         name: String,
     },
+    /// Have alerts told to somebody.
+    AddWebhook {
+        /// The webhook's name.
+        name: String,
+    },
+    /// Change what a webhook is told, where it leads, or whether it is.
+    ChangeWebhook {
+        /// The webhook's id.
+        webhook: String,
+    },
+    /// Give a webhook a new secret.
+    RotateWebhookSecret {
+        /// The webhook's id.
+        webhook: String,
+    },
+    /// Send something to a webhook to see whether it works.
+    TestWebhook {
+        /// The webhook's id.
+        webhook: String,
+    },
+    /// Tell somebody nothing any more.
+    RemoveWebhook {
+        /// The webhook's id.
+        webhook: String,
+    },
+    /// Have one delivery sent again.
+    ReplayDelivery {
+        /// The delivery's id.
+        delivery: String,
+    },
+    /// Have all of a webhook's dead letters sent again.
+    ReplayDeadLetters {
+        /// The webhook's id.
+        webhook: String,
+    },
 }
 
 impl Action for Change {
@@ -189,6 +224,13 @@ impl Action for Change {
             Self::EndSessions { .. } => "end_sessions",
             Self::AddHold { .. } => "add_hold",
             Self::RemoveHold { .. } => "remove_hold",
+            Self::AddWebhook { .. } => "add_webhook",
+            Self::ChangeWebhook { .. } => "change_webhook",
+            Self::RotateWebhookSecret { .. } => "rotate_webhook_secret",
+            Self::TestWebhook { .. } => "test_webhook",
+            Self::RemoveWebhook { .. } => "remove_webhook",
+            Self::ReplayDelivery { .. } => "replay_delivery",
+            Self::ReplayDeadLetters { .. } => "replay_dead_letters",
         }
     }
 
@@ -214,6 +256,14 @@ impl Action for Change {
             | Self::SetPassword { .. }
             | Self::EndSessions { .. } => Permission::ChangeUsers,
             Self::AddHold { .. } | Self::RemoveHold { .. } => Permission::ChangeHolds,
+            Self::AddWebhook { .. }
+            | Self::ChangeWebhook { .. }
+            | Self::RotateWebhookSecret { .. }
+            | Self::TestWebhook { .. }
+            | Self::RemoveWebhook { .. } => Permission::ChangeWebhooks,
+            Self::ReplayDelivery { .. } | Self::ReplayDeadLetters { .. } => {
+                Permission::ReplayDeliveries
+            }
         }
     }
 
@@ -256,6 +306,13 @@ impl Action for Change {
             | Self::SetPassword { name, .. }
             | Self::EndSessions { user: name } => format!("user {name}"),
             Self::AddHold { name } | Self::RemoveHold { name } => format!("hold {name}"),
+            Self::AddWebhook { name } => format!("webhook {name}"),
+            Self::ChangeWebhook { webhook }
+            | Self::RotateWebhookSecret { webhook }
+            | Self::TestWebhook { webhook }
+            | Self::RemoveWebhook { webhook }
+            | Self::ReplayDeadLetters { webhook } => format!("webhook {webhook}"),
+            Self::ReplayDelivery { delivery } => format!("delivery {delivery}"),
         }
     }
 

@@ -52,6 +52,8 @@ permissions! {
     ReadAudit = "read_audit" for Analyst;
     /// See legal holds.
     ReadHolds = "read_holds" for Analyst;
+    /// See webhooks and their deliveries; never their secrets.
+    ReadWebhooks = "read_webhooks" for Analyst;
     /// See which keys there are; never their secrets.
     ReadKeys = "read_keys" for Admin;
     /// See which tokens there are; never their secrets.
@@ -66,12 +68,16 @@ permissions! {
     OrderCommands = "order_commands" for Responder;
     /// Have hosts bring copies of their files, and read these.
     CollectFiles = "collect_files" for Responder;
+    /// Have deliveries to webhooks sent again.
+    ReplayDeliveries = "replay_deliveries" for Responder;
     /// Create and delete the keys of agents.
     ChangeKeys = "change_keys" for Admin;
     /// Create and delete tokens.
     ChangeTokens = "change_tokens" for Admin;
     /// Put legal holds into force and lift them.
     ChangeHolds = "change_holds" for Admin;
+    /// Add, change, try and remove webhooks.
+    ChangeWebhooks = "change_webhooks" for Admin;
     /// Add, change and remove the people who may sign in, and end their sessions.
     ChangeUsers = "change_users" for Admin;
 }

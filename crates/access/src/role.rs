@@ -76,10 +76,12 @@ mod tests {
             P::ReadScores,
             P::ReadIndicators,
         ];
-        let analyst = [P::ReadAudit, P::ReadHolds, P::HandleAlerts, P::ChangeIndicators];
+        let analyst =
+            [P::ReadAudit, P::ReadHolds, P::ReadWebhooks, P::HandleAlerts, P::ChangeIndicators];
+        let responder = [P::OrderCommands, P::CollectFiles, P::ReplayDeliveries];
         check(Role::ReadOnly, &[&read_only[..]]);
         check(Role::Analyst, &[&read_only[..], &analyst]);
-        check(Role::Responder, &[&read_only[..], &analyst, &[P::OrderCommands, P::CollectFiles]]);
+        check(Role::Responder, &[&read_only[..], &analyst, &responder]);
         check(Role::Admin, &[P::ALL]);
     }
 

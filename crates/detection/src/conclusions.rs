@@ -86,6 +86,17 @@ pub struct Proposal {
     pub sightings: u64,
     /// The position of its first event in the batch; none where no event led to it.
     pub event: Option<usize>,
+    /// How far the risk rose, where that is what was found.
+    pub rise: Option<RiskRise>,
+}
+
+/// That the risk of a process rose to its threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RiskRise {
+    /// The score, 0 to 100.
+    pub score: f64,
+    /// The threshold that it reached.
+    pub threshold: f64,
 }
 
 /// How many alerts one batch raises; what goes beyond is folded into one alert an indicator.
@@ -226,6 +237,7 @@ impl Judge<'_> {
             kill,
             sightings: 1,
             event: None,
+            rise: None,
         })
     }
 
@@ -254,6 +266,7 @@ impl Judge<'_> {
             kill,
             sightings: 1,
             event: None,
+            rise: None,
         })
     }
 
@@ -273,6 +286,7 @@ impl Judge<'_> {
             process: Some(process),
             sightings: 1,
             event: None,
+            rise: None,
         }
     }
 

@@ -35,7 +35,9 @@ mod indicator_import;
 mod indicator_set;
 mod new_process;
 
-pub use conclusions::{DetectionRules, HostState, Kill, Proposal, conclude, conclude_known};
+pub use conclusions::{
+    DetectionRules, HostState, Kill, Proposal, RiskRise, conclude, conclude_known,
+};
 pub use default_indicators::{DUAL_USE_NAMES, WATCHER_NAMES, default_indicators};
 pub use host_table::{
     CONNECTIONS_MAX, Change, HostConnection, HostProcess, HostTable, PROCESSES_MAX, ReportedHealth,

@@ -16,6 +16,7 @@
 //! ```
 
 mod agent;
+mod agent_webhook;
 mod answer;
 mod batch;
 mod correlation_id;
@@ -28,6 +29,7 @@ mod problem;
 mod rows;
 
 pub use agent::{Agent, AgentRegistration};
+pub use agent_webhook::AgentWebhook;
 pub use answer::{ItemResult, write_answer, write_replay};
 pub use batch::Batch;
 pub use correlation_id::{CORRELATION_ID_BYTES_MAX, accept_correlation_id};

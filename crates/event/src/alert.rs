@@ -62,6 +62,10 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// The names of all kinds.
+    pub const KINDS: [&str; 5] =
+        ["indicator_match", "new_process", "risk_threshold", "command_refused", "cloned_identity"];
+
     /// The lower-case name of the kind.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -28,6 +28,7 @@ mod store_work;
 mod timeline;
 mod tokens;
 mod users;
+mod webhooks;
 
 use crate::discovery::{self, Connect, Found};
 use crate::output::Output;
@@ -52,6 +53,7 @@ pub(crate) enum Part {
     Tokens(tokens::Arguments),
     Users(users::Arguments),
     Holds(holds::Arguments),
+    Webhooks(webhooks::Arguments),
     Audit(audit::Arguments),
     Ca(ca::Arguments),
 }
@@ -115,6 +117,9 @@ async fn ask(part: Part) -> Result<Exit> {
         Part::Tokens(arguments) => tokens::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Users(arguments) => users::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Holds(arguments) => holds::run(&Asking::new(&arguments.connect)?, arguments).await,
+        Part::Webhooks(arguments) => {
+            webhooks::run(&Asking::new(&arguments.connect)?, arguments).await
+        }
         Part::Audit(arguments) => audit::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Ca(arguments) => ca::run(&Asking::new(&arguments.connect)?).await,
     }

@@ -43,6 +43,7 @@ mod stream;
 mod timeline;
 mod tokens;
 mod users;
+mod webhooks;
 
 mod examples;
 mod openapi;
@@ -92,6 +93,11 @@ pub use users::{
     OwnPasswordRequest, PasswordAnswer, PasswordRequest, SessionQuery, SessionRow, UserChange,
     UserRequest, UserRow,
 };
+pub use webhooks::{
+    AttemptRow, DeliveryCounts, DeliveryDetail, DeliveryQuery, DeliveryRow, DeliveryState,
+    ReplayAnswer, WebhookChange, WebhookCreated, WebhookFormat, WebhookRequest, WebhookRow,
+    WebhookSecret,
+};
 
 pub use openapi::openapi;
 
@@ -113,6 +119,9 @@ mod tests {
         check(examples::key());
         check(examples::key_created());
         check(examples::token());
+        check(examples::webhook());
+        check(examples::delivery());
+        check(examples::delivery_detail());
         check(examples::audit());
         check(examples::user());
         check(examples::open_session());

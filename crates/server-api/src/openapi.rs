@@ -3,6 +3,7 @@
 mod operation;
 mod operations;
 mod people;
+mod webhooks;
 
 use operation::Described;
 use utoipa::openapi::path::Paths;
@@ -90,13 +91,14 @@ Observe, conclude, act, prove: everything the dashboard and the command line do 
 * Ids of hosts hold a colon (`host-agent:web-1`), which may be percent-encoded in a path.
 * Names, command lines and titles hold text that whoever attacks a host may have chosen. Show it, never run it.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("overview", "The server and everything at a glance"),
     ("hosts", "Who reports, and what runs there"),
     ("events", "What was observed"),
     ("alerts", "What was concluded, and what people do about it"),
     ("commands", "What was ordered, and what became of it"),
     ("indicators", "The list of known bad things"),
+    ("webhooks", "Where alerts are told, and what arrived there"),
     ("access", "People, sessions, tokens and the keys of agents"),
     ("stream", "What happens from now on"),
     ("host agents", "What our own host agents say and hear"),

@@ -85,6 +85,22 @@ pub const AUDIT: &str = "/api/v1/audit";
 pub const HOLDS: &str = "/api/v1/holds";
 /// One legal hold.
 pub const HOLD: &str = "/api/v1/holds/{name}";
+/// Where alerts are told.
+pub const WEBHOOKS: &str = "/api/v1/webhooks";
+/// One webhook.
+pub const WEBHOOK: &str = "/api/v1/webhooks/{id}";
+/// Tries a webhook.
+pub const WEBHOOK_TEST: &str = "/api/v1/webhooks/{id}/test";
+/// Sends a webhook's dead letters again.
+pub const WEBHOOK_REPLAY: &str = "/api/v1/webhooks/{id}/replay";
+/// Gives a webhook a new secret.
+pub const WEBHOOK_ROTATE_SECRET: &str = "/api/v1/webhooks/{id}/rotate-secret";
+/// What was told to webhooks, or is to be.
+pub const DELIVERIES: &str = "/api/v1/deliveries";
+/// One message to one receiver.
+pub const DELIVERY: &str = "/api/v1/deliveries/{id}";
+/// Sends a delivery again.
+pub const DELIVERY_REPLAY: &str = "/api/v1/deliveries/{id}/replay";
 /// What happens from now on.
 pub const STREAM: &str = "/api/v1/stream";
 /// Leave for host agents to enrol.

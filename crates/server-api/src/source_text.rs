@@ -41,3 +41,43 @@ pub(crate) mod option {
         Option::<String>::deserialize(deserializer)?.map(|text| parse(&text)).transpose()
     }
 }
+
+/// A list of them.
+pub(crate) mod list {
+    use super::{Deserialize, Deserializer, Serializer, Source, parse};
+
+    pub(crate) fn serialize<S: Serializer>(
+        sources: &[Source],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(sources.iter().map(ToString::to_string))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Source>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| parse(text)).collect()
+    }
+}
+
+/// A list of them that may be missing.
+pub(crate) mod optional_list {
+    use super::{Deserializer, Serializer, Source, list};
+
+    pub(crate) fn serialize<S: Serializer>(
+        sources: &Option<Vec<Source>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match sources {
+            Some(sources) => list::serialize(sources, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<Source>>, D::Error> {
+        list::deserialize(deserializer).map(Some)
+    }
+}

@@ -5,14 +5,15 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use ringwall_event::{Connection, EventId, Source};
 use ringwall_server_api::{
-    AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, EnrolmentCreated,
-    EnrolmentRequest, EnrolmentRow, EventQuery, EventRow, Health, HoldRequest, HoldRow,
-    HostProcess, HostRow, IdentityReason, IdentityRow, IndicatorImport, IndicatorImportAnswer,
-    IndicatorRequest, IndicatorRow, KeyCreated, KeyKind, KeyRequest, KeyRow, KillRequest,
-    NoteRequest, Overview, Page, PageQuery, PasswordAnswer, PasswordRequest, QueryFormat,
-    QueryRequest, ScoreQuery, ScoreRow, SessionQuery, SessionRow, StoreStats, StreamQuery,
-    Timeline, TimelineQuery, TokenCreated, TokenRequest, TokenRow, UserChange, UserRequest,
-    UserRow, paths,
+    AlertQuery, AlertRow, AuditRow, CommandQuery, CommandRequest, CommandRow, DeliveryDetail,
+    DeliveryQuery, DeliveryRow, EnrolmentCreated, EnrolmentRequest, EnrolmentRow, EventQuery,
+    EventRow, Health, HoldRequest, HoldRow, HostProcess, HostRow, IdentityReason, IdentityRow,
+    IndicatorImport, IndicatorImportAnswer, IndicatorRequest, IndicatorRow, KeyCreated, KeyKind,
+    KeyRequest, KeyRow, KillRequest, NoteRequest, Overview, Page, PageQuery, PasswordAnswer,
+    PasswordRequest, QueryFormat, QueryRequest, ReplayAnswer, ScoreQuery, ScoreRow, SessionQuery,
+    SessionRow, StoreStats, StreamQuery, Timeline, TimelineQuery, TokenCreated, TokenRequest,
+    TokenRow, UserChange, UserRequest, UserRow, WebhookChange, WebhookCreated, WebhookRequest,
+    WebhookRow, WebhookSecret, paths,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -473,6 +474,99 @@ impl Client {
         self.delete(&paths::fill(paths::HOLD, name)).await
     }
 
+    /// Where alerts are told, by name.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn webhooks(&self) -> Result<Vec<WebhookRow>, ClientError> {
+        self.list(paths::WEBHOOKS).await
+    }
+
+    /// One webhook.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such webhook.
+    pub async fn webhook(&self, id: &str) -> Result<WebhookRow, ClientError> {
+        self.get(&paths::fill(paths::WEBHOOK, id)).await
+    }
+
+    /// Has alerts told somewhere. The secret is told this once.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn create_webhook(
+        &self,
+        request: &WebhookRequest,
+    ) -> Result<WebhookCreated, ClientError> {
+        self.post(paths::WEBHOOKS, request).await
+    }
+
+    /// Changes, pauses or resumes a webhook.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the server refuses.
+    pub async fn change_webhook(
+        &self,
+        id: &str,
+        change: &WebhookChange,
+    ) -> Result<WebhookRow, ClientError> {
+        let path = paths::fill(paths::WEBHOOK, id);
+        self.send(Method::PATCH, &path, to_body(change)?).await?.json()
+    }
+
+    /// Removes a webhook.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such webhook.
+    pub async fn delete_webhook(&self, id: &str) -> Result<(), ClientError> {
+        self.delete(&paths::fill(paths::WEBHOOK, id)).await
+    }
+
+    /// Tries a webhook; the delivery tells what came of it.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the webhook is paused.
+    pub async fn test_webhook(&self, id: &str) -> Result<DeliveryRow, ClientError> {
+        self.post(&paths::fill(paths::WEBHOOK_TEST, id), &Nothing {}).await
+    }
+
+    /// Has a webhook's dead letters sent again.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such webhook.
+    pub async fn replay_webhook(&self, id: &str) -> Result<ReplayAnswer, ClientError> {
+        self.post(&paths::fill(paths::WEBHOOK_REPLAY, id), &Nothing {}).await
+    }
+
+    /// Gives a webhook a new secret, which is told this once.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such webhook.
+    pub async fn rotate_webhook_secret(&self, id: &str) -> Result<WebhookSecret, ClientError> {
+        self.post(&paths::fill(paths::WEBHOOK_ROTATE_SECRET, id), &Nothing {}).await
+    }
+
+    /// What was told to webhooks, or is to be, newest first.
+    pub fn deliveries(&self, query: DeliveryQuery) -> Rows<DeliveryQuery, DeliveryRow> {
+        Rows::new(self.clone(), paths::DELIVERIES, query)
+    }
+
+    /// One delivery, with its attempts.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such delivery.
+    pub async fn delivery(&self, id: &str) -> Result<DeliveryDetail, ClientError> {
+        self.get(&paths::fill(paths::DELIVERY, id)).await
+    }
+
+    /// Has a delivery sent again, under its id.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it waits anyway.
+    pub async fn replay_delivery(&self, id: &str) -> Result<DeliveryRow, ClientError> {
+        self.post(&paths::fill(paths::DELIVERY_REPLAY, id), &Nothing {}).await
+    }
+
     /// Who did what, newest first.
     pub fn audit(&self) -> Rows<PageQuery, AuditRow> {
         Rows::new(self.clone(), paths::AUDIT, PageQuery::default())
@@ -516,3 +610,7 @@ impl Client {
         self.http.send(method, path, self.headers.clone(), body).await
     }
 }
+
+/// The body of a request that has nothing to say: `{}`.
+#[derive(Serialize)]
+struct Nothing {}

@@ -23,6 +23,7 @@ mod alerts;
 mod audit;
 mod ca;
 mod commands;
+mod deliveries;
 mod docs;
 mod enrolments;
 mod events;
@@ -42,6 +43,7 @@ mod stream;
 mod timeline;
 mod tokens;
 mod users;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -122,6 +124,17 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::HOLDS, Who::May(May::ReadHolds), get(holds::list)),
         (paths::HOLDS, changes, post(holds::add)),
         (paths::HOLD, changes, delete(holds::remove)),
+        (paths::WEBHOOKS, Who::May(May::ReadWebhooks), get(webhooks::list)),
+        (paths::WEBHOOKS, changes, post(webhooks::create)),
+        (paths::WEBHOOK, Who::May(May::ReadWebhooks), get(webhooks::show)),
+        (paths::WEBHOOK, changes, patch(webhooks::change)),
+        (paths::WEBHOOK, changes, delete(webhooks::remove)),
+        (paths::WEBHOOK_TEST, changes, post(webhooks::test)),
+        (paths::WEBHOOK_REPLAY, changes, post(webhooks::replay)),
+        (paths::WEBHOOK_ROTATE_SECRET, changes, post(webhooks::rotate_secret)),
+        (paths::DELIVERIES, Who::May(May::ReadWebhooks), get(deliveries::list)),
+        (paths::DELIVERY, Who::May(May::ReadWebhooks), get(deliveries::show)),
+        (paths::DELIVERY_REPLAY, changes, post(deliveries::replay)),
         (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
         (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
         // Host agents sign their requests; the handlers check that before anything else.

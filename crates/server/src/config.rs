@@ -5,13 +5,15 @@
 use crate::engine::EngineSettings;
 use crate::rules::Rules;
 use crate::tls::{TlsSection, TlsUse};
+use crate::webhooks::Webhooks;
 use ringwall_access::{Rules as AccessRules, SessionTimes};
 use ringwall_detection::{DetectionRules, IndicatorSet};
-use ringwall_event::Network;
+use ringwall_event::{Network, Source};
 use ringwall_lifecycle::config::{ConfigError, Explained, Loaded, Section, explain, load};
 use ringwall_lifecycle::config_section;
 use ringwall_lifecycle::local_addresses;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// Queries in SQL.
     pub query: QuerySection,
+    /// Telling others what was concluded.
+    pub webhooks: WebhooksSection,
 }
 
 /// What existing clients connect to.
@@ -130,6 +134,9 @@ config_section! {
     pub struct DetectionSection in "detection" {
         /// The risk score, 0 to 100, from which a process raises an alert.
         pub risk_threshold: f64 = 85.0,
+        /// The same for single hosts, before what the registration of a SysScore agent says:
+        /// `risk_thresholds = { "sysscore:agent-1" = 50.0 }`.
+        pub risk_thresholds: BTreeMap<String, f64> = BTreeMap::new(),
         /// Whether indicators with the action `kill` order the kill by themselves; otherwise they
         /// offer it to people.
         pub order_kills: bool = true,
@@ -254,6 +261,43 @@ config_section! {
     }
 }
 
+config_section! {
+    /// Telling others what was concluded (`ringwall webhooks`). Webhooks in the SysScore form take their
+    /// times and their common secret from the environment instead: WEBHOOK_TIMEOUT,
+    /// WEBHOOK_MAX_RETRIES, WEBHOOK_BACKOFF_BASE and HMAC_SECRET_KEY.
+    pub struct WebhooksSection in "webhooks" {
+        /// Networks that are spoken to although they are not of the public internet: `10.1.0.0/16`,
+        /// `127.0.0.1`, `fd00::/8`. Without this nobody who names an address can have the server speak
+        /// to what stands beside it.
+        pub allow_networks: Vec<String> = Vec::new(),
+        /// A file of certificates (PEM) that receivers are trusted with, beside the system's.
+        pub ca_file: Option<PathBuf> = None,
+        /// Where people reach the dashboard, for the links in messages: `https://ringwall.example.com`.
+        /// Where it is not set, the address that the server listens on.
+        pub dashboard_url: Option<String> = None,
+        /// How long an attempt may take until the receiver's status is there, in seconds.
+        pub timeout_seconds: u64 = 15,
+        /// How many attempts a delivery gets before it is a dead letter.
+        pub attempts_max: u32 = 16,
+        /// The longest wait after the first attempt, in seconds. It doubles with each further one, and
+        /// each wait is drawn by chance from nothing to that.
+        pub retry_first_seconds: u64 = 10,
+        /// The longest wait after any attempt, in seconds.
+        pub retry_longest_seconds: u64 = 14_400,
+        /// How many deliveries are under way to one receiver at once, 1 to 4. Their order is not kept.
+        pub concurrent_max: usize = 2,
+        /// How many deliveries may wait for one receiver. Beyond it the oldest become dead letters.
+        pub waiting_max: u64 = 10_000,
+        /// How many days deliveries are kept after they arrived or were given up; dead letters can be
+        /// replayed as long.
+        pub history_days: u32 = 30,
+        /// How many of them are kept.
+        pub history_max: u64 = 100_000,
+        /// How many hours an old secret signs beside a new one.
+        pub rotation_hours: u32 = 24,
+    }
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
@@ -319,7 +363,7 @@ impl Config {
             return refuse("tls.authority", "belongs to a `certificate` of your own");
         }
         for network in &config.dialects.watcher.allow {
-            if parse_network(network).is_none() {
+            if network.parse::<Network>().is_err() {
                 return Err(loaded
                     .error("dialects.watcher.allow", format!("not a network: `{network}`"))
                     .hint("as in \"192.0.2.7\" or \"192.0.2.0/24\" or \"2001:db8::/32\""));
@@ -349,6 +393,17 @@ impl Config {
         if !(0.0..=100.0).contains(&config.detection.risk_threshold) {
             return refuse("detection.risk_threshold", "not within 0 and 100");
         }
+        for (source, threshold) in &config.detection.risk_thresholds {
+            if Source::parse(source).is_none() {
+                return Err(loaded
+                    .error("detection.risk_thresholds", format!("not a host: `{source}`"))
+                    .hint("as in \"sysscore:agent-1\""));
+            }
+            if !(0.0..=100.0).contains(threshold) {
+                return refuse("detection.risk_thresholds", "not within 0 and 100");
+            }
+        }
+        config.webhooks.check(loaded)?;
         if !(1..=19).contains(&config.archive.compression_level) {
             return refuse("archive.compression_level", "not within 1 and 19");
         }
@@ -424,6 +479,7 @@ impl Config {
         add(&mut all, loaded, &config.archive)?;
         add(&mut all, loaded, &config.limits)?;
         add(&mut all, loaded, &config.query)?;
+        add(&mut all, loaded, &config.webhooks)?;
         Ok(all)
     }
 
@@ -495,6 +551,14 @@ impl Config {
                 ..DetectionRules::default()
             },
             risk_threshold: self.detection.risk_threshold,
+            risk_thresholds: Arc::new(
+                self.detection
+                    .risk_thresholds
+                    .iter()
+                    .filter_map(|(source, threshold)| Some((Source::parse(source)?, *threshold)))
+                    .collect(),
+            ),
+            webhooks: Webhooks::new(self.webhooks.settings()),
             access: Arc::new(access),
             enrolled: crate::identities::Enrolled::default(),
             command_seconds: self.detection.command_seconds,
@@ -527,39 +591,12 @@ impl WatcherSection {
     pub fn admits(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
         client.is_loopback()
-            || self.allow.iter().filter_map(|text| parse_network(text)).any(
-                |(network, bits)| match (network, client) {
-                    (IpAddr::V4(network), IpAddr::V4(client)) => {
-                        prefix(u32::from(network).into(), 32, bits)
-                            == prefix(u32::from(client).into(), 32, bits)
-                    }
-                    (IpAddr::V6(network), IpAddr::V6(client)) => {
-                        prefix(network.into(), 128, bits) == prefix(client.into(), 128, bits)
-                    }
-                    _ => false,
-                },
-            )
+            || self
+                .allow
+                .iter()
+                .filter_map(|text| text.parse::<Network>().ok())
+                .any(|network| network.contains(client))
     }
-}
-
-/// An address and how many of its bits count.
-fn parse_network(text: &str) -> Option<(IpAddr, u32)> {
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    let all = if address.is_ipv4() { 32 } else { 128 };
-    let bits = match bits {
-        Some(bits) => bits.parse().ok().filter(|bits| *bits <= all)?,
-        None => all,
-    };
-    Some((address, bits))
-}
-
-/// The first `bits` of a number of `width` bits.
-fn prefix(number: u128, width: u32, bits: u32) -> u128 {
-    number.checked_shr(width.saturating_sub(bits)).unwrap_or(0)
 }
 
 fn saturated(number: u64) -> i64 {
@@ -674,6 +711,8 @@ mod tests {
     }
 
     fn leaves(value: &serde_json::Value) -> usize {
-        value.as_object().map_or(1, |fields| fields.values().map(leaves).sum())
+        // An empty table is a field whose keys people choose.
+        let fields = value.as_object().filter(|fields| !fields.is_empty());
+        fields.map_or(1, |fields| fields.values().map(leaves).sum())
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets and settings from the environment, under the names that SysScore's documents give them.
 
+use crate::webhooks::SysScoreSettings;
 use anyhow::{Context, bail};
 use ringwall_signing::Secret;
 use std::collections::BTreeMap;
@@ -10,6 +11,8 @@ pub(crate) struct Environment {
     pub(crate) agent_keys: BTreeMap<String, Secret>,
     /// `OAUTH2_SECRET_KEY`: signs HS256 operator tokens.
     pub(crate) operator_secret: Option<Secret>,
+    /// `HMAC_SECRET_KEY` and `WEBHOOK_*`: webhooks in the SysScore form.
+    pub(crate) webhooks: SysScoreSettings,
 }
 
 /// The original's public default, which opens every installation that kept it.
@@ -45,17 +48,13 @@ impl Environment {
             None | Some("" | "HS256") => {}
             Some(other) => bail!("OAUTH2_ALGORITHM: `{other}` is not supported, only HS256"),
         }
-        if env.keys().any(|name| name.starts_with("WEBHOOK_") || name == "HMAC_SECRET_KEY") {
-            tracing::warn!(
-                "WEBHOOK_* and HMAC_SECRET_KEY are accepted but without effect: webhooks are not sent yet"
-            );
-        }
         Ok(Self {
             agent_keys: agent_keys
                 .into_iter()
                 .map(|(id, secret)| (id, Secret::from(secret)))
                 .collect(),
             operator_secret,
+            webhooks: SysScoreSettings::read(env)?,
         })
     }
 }

@@ -25,6 +25,7 @@ mod server;
 mod tls;
 mod unpack;
 mod upkeep;
+mod webhooks;
 
 pub use config::Config;
 pub use rules::Rules;

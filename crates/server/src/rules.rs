@@ -1,8 +1,11 @@
 //! What is in force: indicators, thresholds, and what may be done.
 
 use crate::identities::Enrolled;
+use crate::webhooks::Webhooks;
 use ringwall_access::Rules as AccessRules;
 use ringwall_detection::{DetectionRules, IndicatorSet};
+use ringwall_event::Source;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Everything that conclusions are drawn with. Replaced whole, so that a batch sees one state of it.
@@ -14,6 +17,10 @@ pub struct Rules {
     pub detection: DetectionRules,
     /// The risk, 0 to 100, from which a process is worth an alert.
     pub risk_threshold: f64,
+    /// The same for single sources.
+    pub risk_thresholds: Arc<HashMap<Source, f64>>,
+    /// Where alerts are told.
+    pub(crate) webhooks: Webhooks,
     /// Who may do what.
     pub access: Arc<AccessRules>,
     /// Which host agents have an identity.
@@ -23,4 +30,13 @@ pub struct Rules {
     /// How long a client that cannot report results is given before a command is handed out
     /// again, in seconds: a little over one poll interval.
     pub lease_seconds: i64,
+}
+
+impl Rules {
+    /// The risk from which a process of this source is worth an alert: what the configuration says of
+    /// it, else what the registration of a SysScore agent asks for, else what holds for all.
+    pub(crate) fn risk_threshold_of(&self, source: &Source) -> f64 {
+        let configured = self.risk_thresholds.get(source).copied();
+        configured.or_else(|| self.webhooks.threshold(source)).unwrap_or(self.risk_threshold)
+    }
 }

@@ -14,6 +14,7 @@ use crate::secrets::Secrets;
 use crate::server::Server;
 use crate::tls::{self, Names, Tls};
 use crate::upkeep::{self, UpkeepState};
+use crate::webhooks::{self, Webhooks};
 use crate::{api, dashboard, dialects, indicators};
 use anyhow::{Context, bail};
 use axum::Router;
@@ -86,7 +87,13 @@ pub async fn run(
         Some(Arc::new(tls))
     };
     let identities = Identities::load(&database, config.host_agents.suspend_cloned, now())?;
-    let rules = Rules { enrolled: identities.enrolled(), ..first_rules(&config, &database)? };
+    let own_url = listeners.main.url()?;
+    let settings = config.webhooks.complete(environment.webhooks.clone(), &own_url)?;
+    let rules = Rules {
+        enrolled: identities.enrolled(),
+        webhooks: Webhooks::load(settings, &database, &secrets)?,
+        ..first_rules(&config, &database)?
+    };
     let engine = Engine::start(Arc::clone(&database), rules, &config.engine_settings())
         .context("cannot start the engine")?;
     let server = Arc::new(Server {
@@ -133,6 +140,7 @@ pub async fn run(
         tasks.spawn(tls::look_after(Arc::clone(&server), tls, bound, data_dir.clone()));
     }
     tasks.spawn(collected::sweep(Arc::clone(&server), options.shutdown.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(&server), options.shutdown.clone()));
     tasks.spawn(upkeep::run(Arc::clone(&server), database, options.shutdown.clone()));
     for path in &ready_files {
         ready.write(path).with_context(|| format!("cannot write {}", path.display()))?;

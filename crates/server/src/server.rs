@@ -6,6 +6,7 @@ use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::query::Queries;
 use crate::secrets::Secrets;
+use crate::webhooks::Webhooks;
 use ringwall_event::Timestamp;
 use ringwall_signing::Secret;
 use std::net::SocketAddr;
@@ -56,6 +57,11 @@ impl Server {
             names.push(crate::environment::hostname());
         }
         names
+    }
+
+    /// Where alerts are told.
+    pub(crate) fn webhooks(&self) -> Webhooks {
+        self.engine.rules().webhooks.clone()
     }
 
     /// The wall clock.

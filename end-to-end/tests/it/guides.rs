@@ -23,16 +23,27 @@ async fn connect_watcher() -> Result<()> {
     check("docs/connect-watcher.md").await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks() -> Result<()> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let setup = Setup::new()?.config("[webhooks]\nallow_networks = [\"127.0.0.1\"]\n")?;
+    check_with("docs/webhooks.md", setup, &[("PORT", port.to_string())]).await
+}
+
 async fn check(guide: &str) -> Result<()> {
+    check_with(guide, Setup::new()?, &[]).await
+}
+
+async fn check_with(guide: &str, setup: Setup, variables: &[(&str, String)]) -> Result<()> {
     let path = environment::root().join(guide);
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let blocks = tested_blocks(&text);
     ensure!(!blocks.is_empty(), "{guide} has no block that a test runs");
-    let server = Setup::new()?.start().await?;
+    let server = setup.start().await?;
     let folder = server.folder().join("guide");
     std::fs::create_dir_all(&folder)?;
     for block in blocks {
-        run(&server, &folder, &block)
+        run(&server, &folder, &block, variables)
             .await
             .with_context(|| format!("{guide}:{}: {} block", block.line, block.language))?;
     }
@@ -40,7 +51,12 @@ async fn check(guide: &str) -> Result<()> {
     Ok(())
 }
 
-async fn run(server: &Server, folder: &Path, block: &Block) -> Result<()> {
+async fn run(
+    server: &Server,
+    folder: &Path,
+    block: &Block,
+    variables: &[(&str, String)],
+) -> Result<()> {
     let code = with_our_ports(server, &block.code)?;
     let (file, script) = match block.language.as_str() {
         "bash" => (
@@ -69,6 +85,7 @@ async fn run(server: &Server, folder: &Path, block: &Block) -> Result<()> {
         .env("RINGWALL_TOKEN", &ready.admin_token)
         .env("SYSSCORE_URL", server.dialect("sysscore")?)
         .env("WATCHER_URL", server.dialect("watcher")?)
+        .envs(variables.iter().map(|(name, value)| (*name, value)))
         .stdin(Stdio::null())
         .output()
         .await?;

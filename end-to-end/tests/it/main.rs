@@ -24,3 +24,4 @@ mod stored;
 mod tls;
 mod torn_journal;
 mod watcher;
+mod webhooks;

@@ -1,4 +1,5 @@
 use ringwall_event::{AlertState, CommandState, Severity};
+use ringwall_server_api::DeliveryState;
 use std::io::IsTerminal;
 
 /// Whether colours are used.
@@ -94,6 +95,17 @@ impl From<CommandState> for Style {
             CommandState::Succeeded => Self::Good,
             CommandState::Failed => Self::Bad,
             CommandState::Expired | CommandState::Withdrawn => Self::Faint,
+        }
+    }
+}
+
+impl From<DeliveryState> for Style {
+    fn from(state: DeliveryState) -> Self {
+        match state {
+            DeliveryState::Pending => Self::Plain,
+            DeliveryState::Failed => Self::Warning,
+            DeliveryState::Success => Self::Good,
+            DeliveryState::DeadLetter => Self::Bad,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Asking;
 use anyhow::Result;
 use ringwall_event::{EventId, Source, Timestamp};
 use ringwall_lifecycle::{Failure, nearest};
-use ringwall_server_api::{AlertQuery, CommandQuery, HostRow};
+use ringwall_server_api::{AlertQuery, CommandQuery, DeliveryQuery, HostRow, WebhookRow};
 
 /// How far back the beginning of an id is looked for.
 const ROWS_MAX: usize = 2000;
@@ -70,14 +70,46 @@ pub(super) async fn command(asking: &Asking, text: &str) -> Result<String> {
     only("command", digits, ids)
 }
 
+/// A webhook by its id or its name.
+pub(super) async fn webhook(asking: &Asking, text: &str) -> Result<WebhookRow> {
+    let rows = asking.client.webhooks().await?;
+    let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+    match rows.into_iter().find(|row| row.id == text || row.name == text) {
+        Some(row) => Ok(row),
+        None => {
+            let failure = Failure::no(format!("there is no webhook `{text}`"));
+            Err(match nearest(text, names.iter().map(String::as_str)) {
+                Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+                None => failure.hint("`ringwall webhooks` lists them"),
+            }
+            .into())
+        }
+    }
+}
+
+/// A delivery by its id or the beginning of it, with or without `dlv_`.
+pub(super) async fn delivery(asking: &Asking, text: &str) -> Result<String> {
+    let digits = text.strip_prefix("dlv_").unwrap_or(text);
+    if digits.len() == 32 {
+        return Ok(format!("dlv_{digits}"));
+    }
+    check_beginning("delivery", digits)?;
+    let deliveries = asking.client.deliveries(DeliveryQuery::default()).take(ROWS_MAX).await?;
+    let ids = deliveries.into_iter().map(|delivery| {
+        (delivery.id.strip_prefix("dlv_").unwrap_or(&delivery.id).to_owned(), delivery.id)
+    });
+    only("delivery", digits, ids)
+}
+
 fn check_beginning(what: &str, text: &str) -> Result<(), Failure> {
     let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if text.len() >= BEGINNING_MIN && is_hexadecimal {
         return Ok(());
     }
-    Err(Failure::new(
-        format!("`{text}` is not the id of an {what}").replace("an command", "a command"),
-    )
+    Err(Failure::new(format!(
+        "`{text}` is not the id of {} {what}",
+        if what == "alert" { "an" } else { "a" }
+    ))
     .hint(format!(
         "an id has 32 hexadecimal digits, of which the first {BEGINNING_MIN} or more will do"
     )))

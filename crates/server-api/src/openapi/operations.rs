@@ -24,6 +24,7 @@ pub(super) fn all() -> Vec<Described> {
         alerts(),
         commands(),
         indicators(),
+        super::webhooks::all(),
         access(),
         super::people::all(),
         stream(),
@@ -35,7 +36,7 @@ pub(super) fn all() -> Vec<Described> {
 }
 
 /// A page as an example: one row, and where to go on.
-fn page<T>(row: T) -> Page<T> {
+pub(super) fn page<T>(row: T) -> Page<T> {
     Page { data: vec![row], next_cursor: Some("AAAAAWhN…".to_owned()) }
 }
 

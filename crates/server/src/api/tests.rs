@@ -7,11 +7,13 @@ mod fixture;
 mod holds;
 mod identities;
 mod lists;
+mod receiver;
 mod requests;
 mod sign_in;
 mod store;
 mod stream;
 mod timeline;
 mod users;
+mod webhooks;
 
 use fixture::{Answer, Fixture, Sender};

@@ -1,6 +1,7 @@
 //! From what was concluded to alerts and commands, in the transaction of the events.
 
 use super::{NewCommand, OrderError, StreamItem, Writing};
+use crate::webhooks::News;
 use ringwall_access::Subject;
 use ringwall_detection::{IndicatorSet, Kill, Proposal};
 use ringwall_event::{
@@ -46,6 +47,7 @@ impl Writing<'_> {
             kill: Kill::No,
             sightings: 1,
             event: None,
+            rise: None,
         };
         act_on(self, source, &[], vec![proposal])
     }
@@ -89,10 +91,10 @@ fn act_on(
 ) -> Result<(), StoreError> {
     for proposal in proposals {
         let known = writing.session.live_alert(&proposal.entity)?;
-        let (mut alert, entity, is_new) = match known {
+        let (mut alert, entity, news) = match known {
             Some(mut alert) => {
-                count_sighting(&mut alert, events, &proposal, writing.now);
-                (alert, proposal.entity.clone(), false)
+                let news = count_sighting(&mut alert, events, &proposal, writing.now);
+                (alert, proposal.entity.clone(), news)
             }
             None => raise(writing, source, events, &proposal)?,
         };
@@ -100,7 +102,9 @@ fn act_on(
             order(writing, source, &mut alert, &proposal)?;
         }
         writing.session.put_alert(&alert, &entity)?;
-        if is_new {
+        let rise = proposal.rise.filter(|_| is_told(writing, source, &proposal, &entity, news));
+        writing.tell_of_alert(&alert, news, rise)?;
+        if news == News::Raised {
             let now = writing.now;
             writing.derived.count_alerts(now, 1);
         }
@@ -109,22 +113,43 @@ fn act_on(
     Ok(())
 }
 
+/// Whether a risk that rose is told of: also where its alert is known already, as it fell in between.
+/// A sender that has it rise and fall by design is told of as often as it may raise alerts.
+fn is_told(
+    writing: &mut Writing<'_>,
+    source: &Source,
+    proposal: &Proposal,
+    entity: &str,
+    news: News,
+) -> bool {
+    match news {
+        News::Raised => true,
+        // Counted under a flood.
+        _ if entity != proposal.entity => false,
+        _ => {
+            let now = writing.now;
+            proposal.rise.is_some()
+                && writing.derived.alerts_this_minute(source, now) <= NEW_ALERTS_PER_MINUTE_MAX
+        }
+    }
+}
+
 /// A new alert, or the one under which a flood of a source's alerts is counted; its entity; and
-/// whether it is new.
+/// what is new about it.
 fn raise(
     writing: &mut Writing<'_>,
     source: &Source,
     events: &[Event],
     proposal: &Proposal,
-) -> Result<(Alert, String, bool), StoreError> {
+) -> Result<(Alert, String, News), StoreError> {
     let mut entity = proposal.entity.clone();
     let mut title = proposal.title.clone();
     let raised = writing.derived.alerts_this_minute(source, writing.now);
     if raised > NEW_ALERTS_PER_MINUTE_MAX {
         entity = format!("flood|{source}|{}", proposal.finding.kind());
         if let Some(mut flood) = writing.session.live_alert(&entity)? {
-            count_sighting(&mut flood, events, proposal, writing.now);
-            return Ok((flood, entity, false));
+            let news = count_sighting(&mut flood, events, proposal, writing.now);
+            return Ok((flood, entity, news));
         }
         title = format!("{} alerts come faster than can be told apart", proposal.finding.kind());
     }
@@ -151,7 +176,7 @@ fn raise(
         kill_offered: proposal.kill == Kill::Offer,
         note: None,
     };
-    Ok((alert, entity, true))
+    Ok((alert, entity, News::Raised))
 }
 
 fn count_sighting(
@@ -159,14 +184,16 @@ fn count_sighting(
     events: &[Event],
     proposal: &Proposal,
     now: ringwall_event::Timestamp,
-) {
+) -> News {
     alert.count = alert.count.saturating_add(proposal.sightings.max(1));
     alert.last_seen = now;
     if alert.events.len() < EVENTS_KEPT {
         let event = proposal.event.and_then(|position| events.get(position));
         alert.events.extend(event.map(|event| event.id));
     }
-    alert.severity = alert.severity.max(proposal.severity);
+    let before = alert.severity;
+    alert.severity = before.max(proposal.severity);
+    if alert.severity > before { News::Escalated(before) } else { News::Seen }
 }
 
 /// Orders the kill that a rule asks for, through whoever can be trusted with it.

@@ -4,7 +4,7 @@ use super::losses::Losses;
 use super::minutes::Minutes;
 use super::pending_rollups::PendingRollups;
 use crate::rules::Rules;
-use ringwall_detection::{Kill, Proposal};
+use ringwall_detection::{Kill, Proposal, RiskRise};
 use ringwall_event::{Activity, Event, EventId, Finding, ProcessRef, Severity, Source, Timestamp};
 use ringwall_risk::{Crossing, ScoreState};
 use serde::{Deserialize, Serialize};
@@ -215,9 +215,10 @@ impl HostState {
             &rules.indicators,
             &rules.detection,
         );
+        let threshold = rules.risk_threshold_of(source);
         for (position, event) in events.iter().enumerate() {
             self.losses.absorb(&event.activity);
-            proposals.extend(self.score(source, position, event, rules));
+            proposals.extend(self.score(source, position, event, threshold));
         }
         proposals
     }
@@ -227,7 +228,7 @@ impl HostState {
         source: &Source,
         position: usize,
         event: &Event,
-        rules: &Rules,
+        threshold: f64,
     ) -> Option<Proposal> {
         let Activity::SystemCall { process, name, anomaly_score, .. } = &event.activity else {
             return None;
@@ -255,9 +256,9 @@ impl HostState {
         if !process.name.is_empty() {
             entry.name = process.name.clone();
         }
-        let crossing = entry.state.crossed(rules.risk_threshold)?;
+        let crossing = entry.state.crossed(threshold)?;
         let process = ProcessRef { name: entry.name.clone(), ..process.clone() };
-        Some(risk_proposal(source, position, process, entry, crossing, rules.risk_threshold))
+        Some(risk_proposal(source, position, process, entry, crossing, threshold))
     }
 }
 
@@ -300,5 +301,6 @@ fn risk_proposal(
         kill: Kill::No,
         sightings: 1,
         event: Some(position),
+        rise: Some(RiskRise { score: crossing.score, threshold }),
     }
 }

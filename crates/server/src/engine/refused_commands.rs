@@ -1,6 +1,7 @@
 //! Alerts about commands that host agents did not believe.
 
 use super::{StreamItem, Writing};
+use crate::webhooks::News;
 use ringwall_event::{Alert, AlertState, Finding, Severity, Source};
 use ringwall_server_api::{CommandRefusal, RefusedBecause};
 use ringwall_store::{StateStore, StoreError};
@@ -18,16 +19,16 @@ impl Writing<'_> {
     ) -> Result<(), StoreError> {
         for refusal in refusals {
             let entity = format!("command_refused/{}/{source}", refusal.reason.name());
-            let mut alert = match self.session.live_alert(&entity)? {
+            let (mut alert, news) = match self.session.live_alert(&entity)? {
                 Some(mut alert) => {
                     alert.count = alert.count.saturating_add(refusal.count);
                     alert.last_seen = self.now;
-                    alert
+                    (alert, News::Seen)
                 }
                 None => {
                     let alert = self.first_refusal(source, refusal);
                     self.derived.count_alerts(self.now, 1);
-                    alert
+                    (alert, News::Raised)
                 }
             };
             let reason = one_line(refusal);
@@ -35,6 +36,7 @@ impl Writing<'_> {
                 alert.reasons.push(reason);
             }
             self.session.put_alert(&alert, &entity)?;
+            self.tell_of_alert(&alert, news, None)?;
             self.publish(StreamItem::Alert(Arc::new(alert)));
         }
         Ok(())

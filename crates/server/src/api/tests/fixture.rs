@@ -8,6 +8,7 @@ use crate::keys::KeyRing;
 use crate::rules::Rules;
 use crate::secrets::{Secrets, random_bytes};
 use crate::server::Server;
+use crate::webhooks::{SysScoreSettings, Webhooks};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -55,15 +56,18 @@ pub(super) struct Fixture {
 impl Fixture {
     /// A server with the default indicators and one enrolled host agent.
     pub(super) async fn new() -> Self {
-        Self::with(false).await
+        Self::with(Config::default(), SysScoreSettings::default()).await
     }
 
     /// The same, which suspends an identity that two machines use.
     pub(super) async fn with_suspended_clones() -> Self {
-        Self::with(true).await
+        let mut config = Config::default();
+        config.host_agents.suspend_cloned = true;
+        Self::with(config, SysScoreSettings::default()).await
     }
 
-    async fn with(suspends_clones: bool) -> Self {
+    /// The same, configured.
+    pub(super) async fn with(config: Config, sysscore: SysScoreSettings) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let folder = std::env::temp_dir().join(format!(
             "ringwall-api-{}-{}",
@@ -77,11 +81,14 @@ impl Fixture {
         let keys = KeyRing::load(&database, &secrets, &BTreeMap::new()).unwrap();
         // As if it had started long ago: what is signed in the second of a start is refused.
         let started = now().plus_seconds(-3600);
+        let suspends_clones = config.host_agents.suspend_cloned;
         let identities = Identities::load(&database, suspends_clones, started).unwrap();
-        let config = Config::default();
         let indicators = Arc::new(IndicatorSet::new(indicators::load(&database).unwrap()));
         let rules = Rules {
             enrolled: identities.enrolled(),
+            webhooks: Webhooks::new(
+                config.webhooks.complete(sysscore, &format!("http://{HOST}")).unwrap(),
+            ),
             ..config.rules(indicators, vec!["this-host".to_owned()])
         };
         let engine = Engine::start(database, rules, &EngineSettings::default()).unwrap();

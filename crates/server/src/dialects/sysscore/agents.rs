@@ -4,13 +4,14 @@ use super::refusal::Refusal;
 use super::{json, json_array, operator};
 use crate::body;
 use crate::server::Server;
+use crate::webhooks::{RegistrationError, can_be_posted_to, register_agent};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use ringwall_access::Permission;
-use ringwall_dialects::sysscore::{Agent, AgentRegistration, Problem};
+use ringwall_dialects::sysscore::{Agent, AgentRegistration, AgentWebhook, Problem};
 use ringwall_event::Source;
-use ringwall_store::StateStore;
+use ringwall_store::{StateStore, StoreError};
 use std::sync::Arc;
 
 /// The kind under which registered agents are kept, by their id.
@@ -22,10 +23,18 @@ pub(super) async fn register(
     State(server): State<Arc<Server>>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    operator::admit(&server, request.headers(), Permission::ChangeKeys).await?;
+    let headers = request.headers().clone();
+    operator::admit(&server, &headers, Permission::ChangeKeys).await?;
     let body = body::read(request.into_body(), BODY_BYTES_MAX).await?;
     let registration = AgentRegistration::read(&body)?;
     let id = registration.id.clone();
+    let webhook = AgentWebhook::read(&registration.metadata)?;
+    let mut by = String::new();
+    if let Some(webhook) = &webhook {
+        by = operator::admit(&server, &headers, Permission::ChangeWebhooks).await?;
+        can_be_posted_to(&webhook.url).map_err(|why| webhook.refusal(&why))?;
+    }
+    let sealing = Arc::clone(&server);
     let registered = server
         .engine
         .write(move |writing| {
@@ -38,6 +47,15 @@ pub(super) async fn register(
             }
             let agent = Agent::new(registration, writing.now);
             writing.session.put_document(REGISTERED, &agent.id, &agent)?;
+            if let Some(webhook) = webhook {
+                match register_agent(writing, &sealing.secrets, &agent.id, &webhook, &by) {
+                    Ok(()) => {}
+                    Err(RegistrationError::Store(error)) => return Err(error),
+                    Err(RegistrationError::Sealing(why)) => {
+                        return Err(StoreError::Unreadable { what: "webhook", why });
+                    }
+                }
+            }
             Ok(Ok(agent))
         })
         .await?;

@@ -8,18 +8,19 @@ use ringwall_access::Permission;
 use ringwall_dialects::sysscore::{Problem, verify_operator_token};
 
 /// Checks the bearer token of a request: a JSON Web Token under the configured secret, which may
-/// everything here as with the original, or a token of ours whose role has this permission.
+/// everything here as with the original, or a token of ours whose role has this permission. Returns who
+/// it is, as audit entries name them.
 pub(super) async fn admit(
     server: &Server,
     headers: &HeaderMap,
     permission: Permission,
-) -> Result<(), Refusal> {
+) -> Result<String, Refusal> {
     let token =
         bearer(headers).ok_or(Refusal::Plain(StatusCode::UNAUTHORIZED, "Not authenticated"))?;
     if token.starts_with(OUR_PREFIX) {
         return match token_subject(server, token).await? {
             None => Err(Problem::TOKEN_REFUSED.into()),
-            Some(subject) if subject.may(permission) => Ok(()),
+            Some(subject) if subject.may(permission) => Ok(subject.to_string()),
             Some(_) => Err(Problem::FORBIDDEN.into()),
         };
     }
@@ -29,8 +30,9 @@ pub(super) async fn admit(
     };
     verify_operator_token(token, secret, server.now()).map_err(|error| {
         tracing::debug!(%error, "operator token refused");
-        Problem::TOKEN_REFUSED.into()
-    })
+        Refusal::from(Problem::TOKEN_REFUSED)
+    })?;
+    Ok("sysscore:operator".to_owned())
 }
 
 /// No JSON Web Token begins so: theirs begin with the base64 of `{`.
