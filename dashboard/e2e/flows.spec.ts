@@ -219,6 +219,7 @@ test("the keyboard goes everywhere", async ({ page }) => {
     ["q", "Query"],
     ["i", "Indicators"],
     ["p", "People and access"],
+    ["w", "Webhooks"],
     ["l", "Audit log"],
     ["s", "Storage"],
     ["o", "Overview"],

@@ -110,6 +110,7 @@ for (const size of SIZES) {
           ["you", "/access?tab=you"],
           ["keys", "/access?tab=keys"],
           ["roles", "/access?tab=roles"],
+          ["webhooks", "/webhooks"],
           ["audit", "/audit"],
           ["storage", "/storage"],
           ["nothing", "/no/such/page"],
@@ -200,6 +201,7 @@ for (const size of SIZES) {
           await dialog("/access?tab=tokens", "Create a token", "token-dialog");
           await dialog("/access", "Add a person", "person-dialog");
           await dialog("/hosts", "Enrol a host", "enrol-dialog");
+          await dialog("/webhooks", "Add a webhook", "webhook-dialog");
           await dialog(`/hosts/${host}`, "Order a command", "order-dialog");
           await visit(page, "/storage");
           await page.getByRole("button", { name: "Add a hold" }).click();

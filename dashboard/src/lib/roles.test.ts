@@ -1,7 +1,22 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { allows, PERMISSION_NAMES, permissionsOf, ROLES, rolesThatMay, whyNot } from "./roles";
 
+/** The permissions as the server declares them, each with the least role that includes it. */
+const declared = [
+  ...readFileSync(new URL("../../../crates/access/src/permission.rs", import.meta.url), "utf8").matchAll(
+    /^ {4}\w+ = "(\w+)" for (\w+);$/gm,
+  ),
+].map(([, name = "", role = ""]) => [name, role === "ReadOnly" ? "read_only" : role.toLowerCase()] as const);
+
 describe("roles", () => {
+  it("are what the server says", () => {
+    expect(declared.length).toBeGreaterThan(15);
+    const shown = PERMISSION_NAMES.map((name) => [name, rolesThatMay(name)[0]] as const);
+    const byName = (a: readonly unknown[], b: readonly unknown[]) => String(a[0]).localeCompare(String(b[0]));
+    expect(shown.toSorted(byName)).toEqual(declared.toSorted(byName));
+  });
+
   it("each includes what the one below it includes", () => {
     for (let at = 1; at < ROLES.length; at += 1) {
       const [above, below] = [ROLES[at - 1] ?? "", ROLES[at] ?? ""];

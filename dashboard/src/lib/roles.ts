@@ -49,11 +49,10 @@ const ANALYST: readonly Permission[] = [
   "read_webhooks",
   "handle_alerts",
   "change_indicators",
-  "replay_deliveries",
 ];
 const ALLOWED: Record<Role, ReadonlySet<Permission>> = {
   admin: new Set(PERMISSION_NAMES),
-  responder: new Set([...ANALYST, "order_commands", "collect_files"]),
+  responder: new Set([...ANALYST, "order_commands", "collect_files", "replay_deliveries"]),
   analyst: new Set(ANALYST),
   read_only: new Set(READER),
 };
@@ -61,7 +60,7 @@ const ALLOWED: Record<Role, ReadonlySet<Permission>> = {
 /** What a role is for, in one line. */
 export const ROLE_TEXT: Record<Role, string> = {
   admin: "Everything, with the people, hosts, tokens and webhooks.",
-  responder: "Works on alerts and indicators, and orders commands to hosts.",
+  responder: "Works on alerts and indicators, orders commands to hosts, and sends deliveries again.",
   analyst: "Works on alerts and indicators; orders nothing.",
   read_only: "Sees hosts, events and alerts; changes nothing.",
 };
