@@ -61,14 +61,23 @@ enum Compression {
     Quick,
 }
 
-/// `./x package [--debug]`: the paths of the packages on stdout.
+/// `./x package [--debug | --programs FOLDER | --check FOLDER]`: the paths of the packages on stdout.
 pub(crate) fn run(place: &Place, arguments: &[String]) -> Result<()> {
-    let (profile, compression) = match arguments {
-        [] => (Profile::Release, Compression::Small),
-        [debug] if debug == "--debug" => (Profile::Dev, Compression::Quick),
-        _ => bail!("`package` takes nothing or --debug, not `{}`", arguments.join(" ")),
+    let in_folder = |folder: &String| -> Vec<PathBuf> {
+        PACKAGES.iter().map(|package| Path::new(folder).join(package.name)).collect()
     };
-    let programs = build::programs(place, profile)?;
+    let (programs, compression) = match arguments {
+        [] => (build::programs(place, Profile::Release)?, Compression::Small),
+        [debug] if debug == "--debug" => {
+            (build::programs(place, Profile::Dev)?, Compression::Quick)
+        }
+        [flag, folder] if flag == "--programs" => (in_folder(folder), Compression::Small),
+        [flag, folder] if flag == "--check" => return check(place, &in_folder(folder)),
+        _ => bail!(
+            "`package` takes nothing, --debug, --programs FOLDER or --check FOLDER, not `{}`",
+            arguments.join(" ")
+        ),
+    };
     let folder = place.cache.join("packages");
     for path in all(place, &programs, &folder, compression)? {
         answer(&path.display().to_string())?;

@@ -2,7 +2,7 @@ use crate::enrol::Enrolment;
 use crate::identity::Identity;
 use crate::own_limits::Limits;
 use crate::rotation::not_enrolled;
-use crate::settings::{HostSettings, Settings};
+use crate::settings::{CPU_PERCENT_MAX, HostSettings, Settings};
 use crate::trust::Authority;
 use crate::{machine, state_dir};
 use clap::ValueEnum;
@@ -114,7 +114,7 @@ pub struct Arguments {
 
     /// Percent of one core that the agent may use on average; beyond it, pictures, digests and
     /// connections come later, starts and ends of processes do not; 0: no limit
-    #[arg(long, value_name = "PERCENT", global = true, default_value_t = 5.0,
+    #[arg(long, value_name = "PERCENT", global = true, default_value_t = CPU_PERCENT_MAX,
           value_parser = percent)]
     pub cpu_max: f64,
 

@@ -81,7 +81,7 @@ impl Default for HostSettings {
             process_connector: true,
             sock_diag: true,
             executable_digests: true,
-            cpu_percent_max: Some(5.0),
+            cpu_percent_max: Some(CPU_PERCENT_MAX),
         }
     }
 }
@@ -99,6 +99,9 @@ impl HostSettings {
         }
     }
 }
+
+/// What an agent allows itself of one core where nothing else is said, in percent.
+pub(crate) const CPU_PERCENT_MAX: f64 = 5.0;
 
 /// Without these a host cannot be reached or does not work any more, or nobody watches it.
 const SYSTEM_PROGRAMS: [&str; 9] = [

@@ -39,8 +39,8 @@ pub struct LinuxProbe {
     users: UserNames,
     containers: Containers,
     digests: ExecutableDigests,
-    /// Processes that started and whose digest is still to be taken, by pid and start.
-    undigested: VecDeque<(u32, Option<Timestamp>)>,
+    /// Processes whose digest is still to be taken.
+    undigested: VecDeque<Undigested>,
     processes: ProcessTable,
     connections: ConnectionTable,
     connector: Option<ProcessConnector>,
@@ -67,6 +67,15 @@ pub struct LinuxProbe {
     due: Due,
     /// When the full picture before was taken.
     pictured: Option<Instant>,
+}
+
+/// A process whose digest could not be had at once.
+#[derive(Clone, Copy, Debug)]
+struct Undigested {
+    pid: u32,
+    start_time: Option<Timestamp>,
+    /// Whether its start was told without: then the digest is news. Otherwise the next picture has it.
+    is_news: bool,
 }
 
 /// When to do what next.

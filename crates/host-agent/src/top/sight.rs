@@ -33,6 +33,8 @@ pub(super) struct Sight {
 pub(super) struct AgentSeen {
     pub(super) pid: i64,
     pub(super) cpu_percent: Option<f64>,
+    /// What it was told to stay within; 0 where it was told that there is no limit.
+    pub(super) cpu_percent_max: f64,
     pub(super) rss_bytes: Option<u64>,
 }
 
@@ -88,6 +90,7 @@ impl Sight {
             .map(|process| AgentSeen {
                 pid: process.pid,
                 cpu_percent: process.cpu_percent,
+                cpu_percent_max: cpu_percent_max(process),
                 rss_bytes: rss_bytes(process, self.system.memory_total),
             })
             .collect();
@@ -106,6 +109,16 @@ fn is_agent(process: &Process) -> bool {
         }
         _ => false,
     }
+}
+
+/// What a host agent allows itself of a core: its command line tells.
+fn cpu_percent_max(process: &Process) -> f64 {
+    let line = process.command_line.as_deref().unwrap_or_default();
+    let given = line.split_once("--cpu-max").and_then(|(_, rest)| {
+        let number = rest.strip_prefix(['=', ' '])?.split(' ').next()?;
+        number.parse::<f64>().ok().filter(|number| number.is_finite())
+    });
+    given.unwrap_or(crate::settings::CPU_PERCENT_MAX)
 }
 
 /// The resident memory of a process, from its share.
@@ -132,6 +145,20 @@ mod tests {
         check("ringwall server", false);
         check("vi ringwall-host-agent", false);
         check("", false);
+    }
+
+    #[test]
+    fn the_budget_of_an_agent_is_on_its_command_line() {
+        for (line, expected) in [
+            ("ringwall-host-agent", 5.0),
+            ("ringwall-host-agent --cpu-max 12.5 --nice 3", 12.5),
+            ("ringwall host-agent --cpu-max=0", 0.0),
+            ("ringwall-host-agent --cpu-max", 5.0),
+            ("ringwall-host-agent --cpu-max inf", 5.0),
+        ] {
+            let process = Process { command_line: Some(line.into()), ..Process::default() };
+            assert_eq!(cpu_percent_max(&process), expected, "line {line:?}");
+        }
     }
 
     #[track_caller]

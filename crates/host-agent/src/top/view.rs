@@ -141,7 +141,11 @@ fn head(sight: &Sight) -> Vec<String> {
             .map(|agent| {
                 let load = agent.cpu_percent.unwrap_or_default();
                 let memory = agent.rss_bytes.map(mebibytes).unwrap_or_default();
-                format!("host agent {}: {load:.1} % of a core{memory}", agent.pid)
+                let most = match agent.cpu_percent_max {
+                    most if most > 0.0 => format!("{most} % are its budget"),
+                    _ => "no budget".to_owned(),
+                };
+                format!("host agent {}: {load:.1} % of a core, {most}{memory}", agent.pid)
             })
             .collect::<Vec<_>>()
             .join(" · "),

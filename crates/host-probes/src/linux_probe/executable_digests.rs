@@ -231,7 +231,15 @@ mod tests {
             std::fs::write(&file, program).unwrap();
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             std::fs::set_permissions(&file, mode).unwrap();
-            let child = std::process::Command::new(&file).arg("60").spawn().unwrap();
+            // It may still be open in a child that another test forked a moment ago.
+            let child = loop {
+                match std::process::Command::new(&file).arg("60").spawn() {
+                    Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                        std::thread::yield_now();
+                    }
+                    child => break child.unwrap(),
+                }
+            };
             let running = Self { child, file };
             let mut reader = ProcReader::open().unwrap();
             // Right after the fork the child still runs this test's own program.

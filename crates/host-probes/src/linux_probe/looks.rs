@@ -1,14 +1,14 @@
 //! Looks at all processes, and full pictures.
 
-use super::LinuxProbe;
 use super::changes::Start;
 use super::executable_digests::{Answer, Wanted};
 use super::process_reader::{Described, Sources, Vital, arguments_mark, describe, vital};
 use super::process_table::KnownProcess;
+use super::{LinuxProbe, Undigested};
 use crate::boot_clock::now;
 use crate::probe::ProbeError;
 use crate::procfs::memory;
-use ringwall_event::{Activity, Inventory, Process};
+use ringwall_event::{Activity, Inventory, Process, Timestamp};
 use std::time::Instant;
 
 /// Processes whose digest is still to be taken; of further ones it comes with a picture.
@@ -174,44 +174,60 @@ impl LinuxProbe {
         if !missing || !self.settings.executable_digests || self.pictured.is_none() {
             return None;
         }
+        let start_time = process.start_time;
         match self.digests.of_process(&mut self.reader, pid, Wanted::Sometime) {
-            Answer::Digest(digest) => Some(digest),
-            Answer::Later | Answer::Never => None,
+            Answer::Digest(digest) => return Some(digest),
+            Answer::Later => self.defer_digest(pid, start_time, false),
+            Answer::Never => {}
         }
+        None
     }
 
     /// Remembers that a process started whose digest could not be had at once.
     pub(super) fn want_digest(&mut self, process: &Process, pid: u32) {
         let missing = process.executable.is_some() && process.executable_sha256.is_none();
-        if missing && self.settings.executable_digests && self.undigested.len() < UNDIGESTED_MAX {
-            self.undigested.push_back((pid, process.start_time));
+        if missing && self.settings.executable_digests {
+            self.defer_digest(pid, process.start_time, true);
         }
     }
 
-    /// Goes on with the digests of processes that started: what is found out late is told as news of
-    /// the process, so that it is judged at once and not with the next picture.
+    fn defer_digest(&mut self, pid: u32, start_time: Option<Timestamp>, is_news: bool) {
+        let is_waiting =
+            self.undigested.iter().any(|it| (it.pid, it.start_time) == (pid, start_time));
+        if !is_waiting && self.undigested.len() < UNDIGESTED_MAX {
+            self.undigested.push_back(Undigested { pid, start_time, is_news });
+        }
+    }
+
+    /// Goes on with a digest that is wanted; what takes longer lets the others have their turns. A digest
+    /// that follows a start is told as news of the process, so that it is judged at once and not with the
+    /// next picture.
     pub(super) fn look_at_undigested(&mut self) {
-        let Some(&(pid, start_time)) = self.undigested.front() else {
+        let Some(next) = self.undigested.pop_front() else {
             return;
         };
-        let known = self.processes.get(pid).filter(|known| known.process.start_time == start_time);
-        let wanted = known.is_some_and(|known| known.process.executable_sha256.is_none());
-        let answer = match wanted {
-            true => self.digests.of_process(&mut self.reader, pid, Wanted::Later),
-            false => Answer::Never,
-        };
-        match answer {
-            Answer::Later => return,
+        let known = self.processes.get(next.pid);
+        let wanted = known.is_some_and(|known| {
+            let process = &known.process;
+            process.start_time == next.start_time && process.executable_sha256.is_none()
+        });
+        if !wanted {
+            return;
+        }
+        let urgency = if next.is_news { Wanted::Later } else { Wanted::Sometime };
+        match self.digests.of_process(&mut self.reader, next.pid, urgency) {
+            Answer::Later => self.undigested.push_back(next),
             Answer::Never => {}
             Answer::Digest(digest) => {
-                if let Some(known) = self.processes.get_mut(pid) {
+                if let Some(known) = self.processes.get_mut(next.pid) {
                     known.process.executable_sha256 = Some(digest);
                     let process = known.process.clone();
-                    self.observe(Activity::ProcessStarted(process), None);
+                    if next.is_news {
+                        self.observe(Activity::ProcessStarted(process), None);
+                    }
                 }
             }
         }
-        self.undigested.pop_front();
     }
 
     pub(super) fn look_at_memory(&mut self) {

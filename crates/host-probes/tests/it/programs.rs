@@ -27,6 +27,17 @@ impl Program {
         Self::spawn(command, folder, name)
     }
 
+    /// A copy of `sleep` under this file name, grown to so many bytes.
+    pub(crate) fn grown(name: &str, bytes: u64) -> Self {
+        let folder = folder();
+        let path = folder.join(name);
+        std::fs::copy("/bin/sleep", &path).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(bytes).unwrap();
+        let mut command = Command::new(&path);
+        command.arg("1000");
+        Self::spawn(command, folder, name)
+    }
+
     /// A shell that ignores SIGTERM. Returns when it does so.
     pub(crate) fn deaf(name: &str) -> Self {
         let folder = folder();

@@ -265,3 +265,44 @@ fn a_burst_of_processes_is_told_whole() {
         watch.until_ended(pid);
     }
 }
+
+#[test]
+fn the_digest_of_a_large_program_follows_its_start() {
+    const LARGE: u64 = 20 << 20;
+    let mut watch = Watch::start(ProbeSettings {
+        // No picture comes meanwhile.
+        collection_interval: Duration::from_secs(600),
+        ..ProbeSettings::default()
+    });
+    let program = Program::grown("grown", LARGE);
+    let first = watch.until_started(program.pid(), "grown");
+    assert_eq!(first.executable_sha256, None);
+    let (digest, call) = watch.until("its digest", |seen| match &seen.activity {
+        Activity::ProcessStarted(process) if process.pid == i64::from(program.pid()) => {
+            Some((process.executable_sha256.clone()?, seen.system_call))
+        }
+        _ => None,
+    });
+    assert_eq!((digest.len(), call), (64, None));
+}
+
+#[test]
+fn over_its_budget_the_probe_still_tells_of_starts() {
+    let mut watch = Watch::start(ProbeSettings {
+        collection_interval: Duration::from_secs(1),
+        cpu_percent_max: Some(0.1),
+        ..ProbeSettings::default()
+    });
+    // More than twenty seconds at that rate.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(200) {
+        std::hint::black_box(identity(std::process::id()));
+    }
+    let mut batch = Batch::default();
+    wait_for("the probe slows itself", || {
+        watch.probe.next_batch(Duration::from_millis(50), &mut batch).unwrap();
+        batch.throttled
+    });
+    let program = Program::sleep_named("unhindered");
+    watch.until_started(program.pid(), "unhindered");
+}
