@@ -147,7 +147,9 @@ fn too_slow() -> io::Error {
 async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
     const WAIT: Duration = Duration::from_millis(500);
     let mut request = [0; 4096];
-    stream.read(&mut request).await?;
+    if stream.read(&mut request).await? == 0 {
+        return Ok(());
+    }
     stream.write_all(SPEAK_TLS).await?;
     stream.shutdown().await?;
     let rest = async {

@@ -37,7 +37,8 @@ fn a_wrong_configuration_is_told_with_its_place() {
         format!("error: {file}:2:1: unknown field `lisen`\nhint: did you mean `listen`?\n");
     assert_eq!((said(&output), output.status.code()), (expected, Some(2)));
 
-    std::fs::write(file, "[server]\n\nlisten = \"0.0.0.0:7400\"\n").unwrap();
+    let text = "[tls]\nenabled = \"never\"\n[server]\nlisten = \"0.0.0.0:7400\"\n";
+    std::fs::write(file, text).unwrap();
     for arguments in [
         &["config", "check", "--config", file][..],
         &["server", "--check", "--config", file],
@@ -45,9 +46,14 @@ fn a_wrong_configuration_is_told_with_its_place() {
     ] {
         let output = ringwall(arguments);
         let said = said(&output);
-        let place = format!("error: {file}:3: server.listen: 0.0.0.0:7400 is reached by other");
+        let place = format!("error: {file}:4: server.listen: 0.0.0.0:7400 is reached by other");
         assert!(said.starts_with(&place), "{arguments:?}: {said}");
-        assert!(said.contains("\nhint: listen on 127.0.0.1 and put a reverse proxy"), "{said}");
+        assert!(
+            said.contains(
+                "\nhint: leave `enabled` under [tls] at \"auto\", or listen on 127.0.0.1"
+            ),
+            "{said}"
+        );
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 
