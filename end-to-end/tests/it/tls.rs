@@ -91,8 +91,9 @@ async fn curl_python_and_openssl_reach_it_over_tls_only() -> Result<()> {
         ];
         let output = run("openssl", &arguments).await?;
         let words = printed(&output);
-        ensure!(words.contains("Verify return code: 0 (ok)") == expected, "{version}: {words}");
         ensure!(words.contains("ALPN protocol: http/1.1") == expected, "{version}: {words}");
+        // Without a connection there is nothing to verify, and openssl calls that ok.
+        ensure!(words.contains("Verify return code: 0 (ok)"), "{version}: {words}");
     }
     let output = run("openssl", &["x509", "-in", ca, "-noout", "-text"]).await?;
     let words = printed(&output);
