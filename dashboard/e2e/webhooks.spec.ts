@@ -37,8 +37,9 @@ class Receiver {
     return receiver;
   }
 
+  /** By name: where a name leads is looked at with each attempt, an address when it is written down. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/told`;
+    return `http://localhost:${(this.#server.address() as AddressInfo).port}/told`;
   }
 
   async stop(): Promise<void> {
@@ -82,7 +83,7 @@ test("a webhook is added, tried, and what it could not deliver is seen", async (
     await expect(first).toContainText(/delivered|dead letter|tried again/, { timeout: 20_000 });
     await first.click();
     await expect(list.getByRole("region", { name: "What is sent" })).toContainText('"type": "test"');
-    await expect(list).toContainText("1 attempt");
+    await expect(list).toContainText(/\d attempt/);
     if (receiver.received.length > 0) {
       // The configuration allows loopback: it arrived, and the secret is the one that was told.
       await expect(first).toContainText("delivered");
@@ -92,7 +93,7 @@ test("a webhook is added, tried, and what it could not deliver is seen", async (
       await expect(list.locator("[data-list-item]").first()).toContainText("503", { timeout: 20_000 });
     } else {
       // By itself the server posts to no address that is not of the public internet.
-      await expect(first).toContainText(/refused|not allowed|private|loopback/);
+      await expect(first).toContainText("not allowed by webhooks.allow_networks");
     }
 
     await page.getByRole("button", { name: "Pause" }).click();
