@@ -28,12 +28,15 @@ const PYTHON_VENV: Need = Need {
 };
 const CURL: Need = Need { package: "curl", is_there: || is_in_path("curl") };
 const PRLIMIT: Need = Need { package: "util-linux", is_there: || is_in_path("prlimit") };
+/// Host agents block addresses with it; without it their tests of that are skipped.
+const NFTABLES: Need =
+    Need { package: "nftables", is_there: || Path::new("/usr/sbin/nft").exists() };
 const CXX: Need = Need { package: "g++", is_there: || is_in_path("c++") };
 
 /// What the end-to-end tests drive: clients in Python, the examples of the guides in curl, and
 /// limits on files.
 pub(crate) fn for_end_to_end(place: &Place) -> Result<()> {
-    packages(&[PYTHON, PYTHON_VENV, CURL, PRLIMIT])?;
+    packages(&[PYTHON, PYTHON_VENV, CURL, PRLIMIT, NFTABLES])?;
     python(place)
 }
 

@@ -197,6 +197,31 @@ pub enum Action {
     },
     /// Replace the key that this agent signs with; one that runs goes on with the new key
     RotateKey,
+    /// Look at quarantined files, and put them back without the server
+    Quarantine {
+        /// What to do with them
+        #[command(subcommand)]
+        action: QuarantineAction,
+    },
+    /// End all blocks of addresses at once: takes the table `inet ringwall` out of the packet filter
+    UnblockAll,
+}
+
+/// What to do with quarantined files.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum QuarantineAction {
+    /// List them: id, when, size, SHA-256, where it was
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put one back where it was, as it was; nothing is overwritten
+    Restore {
+        /// Its id: that of the command that quarantined it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
 }
 
 /// What `top` shows, and how.

@@ -8,6 +8,7 @@ mod processes;
 use crate::kill::{Hands, Place};
 use crate::verified_command::VerifiedCommand;
 use files::FileHands;
+pub(crate) use files::QUARANTINE;
 use ringwall_event::{CommandId, Order};
 use ringwall_host_probes::firewall::Firewall;
 use ringwall_server_api::{CommandOutcome, CommandResult};

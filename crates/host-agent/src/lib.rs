@@ -52,6 +52,7 @@ mod parent;
 mod refusals;
 mod report;
 pub mod reporting;
+mod reversal;
 mod rotation;
 mod settings;
 mod single_use;
@@ -62,7 +63,7 @@ mod trust;
 mod verified_command;
 mod watching;
 
-pub use arguments::{Action, Arguments, Dialect, TopArguments};
+pub use arguments::{Action, Arguments, Dialect, QuarantineAction, TopArguments};
 pub use enrol::Enrolment;
 pub use identity::{Identity, KeySeed};
 pub use output::tell;
@@ -126,6 +127,14 @@ async fn run_async(arguments: Arguments) -> anyhow::Result<Exit> {
             let client = AgentClient::trusting(url, name, settings.key, &settings.trust)?;
             let identity = rotation::prepare(&client, &settings.state_dir).await?;
             output::identity("replaced the key", &identity, false)?;
+            Ok(Exit::Yes)
+        }
+        Some(Action::Quarantine { action }) => {
+            reversal::run(&arguments.state_dir()?, action)?;
+            Ok(Exit::Yes)
+        }
+        Some(Action::UnblockAll) => {
+            reversal::unblock_all()?;
             Ok(Exit::Yes)
         }
     }

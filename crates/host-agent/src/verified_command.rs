@@ -160,6 +160,7 @@ impl VerifiedCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use ringwall_event::ProcessTarget;
     use ringwall_signing::{SigningKey, canonical_json};
 
@@ -226,6 +227,36 @@ mod tests {
         let signature = server().sign_command(b"[]");
         let command = SignedCommand { payload: STANDARD.encode("[]"), signature };
         assert!(matches!(verify(&command), Err(VerifyError::Unreadable(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_none_are_believed(payload: String, signature: String, bytes: Vec<u8>) {
+            for payload in [payload, STANDARD.encode(&bytes)] {
+                let command = SignedCommand { payload, signature: signature.clone() };
+                prop_assert!(verify(&command).is_err());
+                drop(claimed_id(&command));
+            }
+        }
+
+        /// What the server signed is read to its end without a panic, whatever it is.
+        #[test]
+        fn no_signed_bytes_panic(bytes: Vec<u8>) {
+            let signature = server().sign_command(&bytes);
+            let command = SignedCommand { payload: STANDARD.encode(&bytes), signature };
+            prop_assert!(matches!(verify(&command), Err(VerifyError::Unreadable(_))));
+        }
+
+        #[test]
+        fn every_change_of_a_byte_is_seen(place: prop::sample::Index, change in 1u8..) {
+            let mut command = signed(&payload(), &server());
+            let mut bytes = STANDARD.decode(&command.payload).unwrap();
+            let place = place.index(bytes.len());
+            bytes[place] ^= change;
+            command.payload = STANDARD.encode(&bytes);
+            let refused = verify(&command).unwrap_err();
+            prop_assert_eq!(refused.because(), RefusedBecause::Altered);
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ export const QUERY_TABLES: readonly QueryTable[] = [
       ["state", "text", "open, acknowledged or resolved."],
       ["severity", "text", "informational to critical, in words."],
       ["severity_id", "integer", "1 informational to 5 critical."],
-      ["finding", "text", "indicator_match, new_process or risk_threshold."],
+      ["finding", "text", "indicator_match, new_process, risk_threshold or command_refused."],
       ["title", "text", "One line for people."],
       ["source", "text", "Whose events led to it: dialect:name."],
       ["host", "text", "The host that it is about."],

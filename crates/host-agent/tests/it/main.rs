@@ -4,6 +4,7 @@
 
 mod agent;
 mod checking;
+mod commanding;
 mod help;
 mod reporting;
 mod ringwall_server;

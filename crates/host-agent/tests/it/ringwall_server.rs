@@ -3,7 +3,7 @@
 use crate::suspect::Folder;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -11,13 +11,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringwall_event::{Activity, Order, ProcessTarget, Timestamp};
 use ringwall_server_api::{
-    AgentReport, CommandPayload, CommandResult, SignedCommand, SignedCommands,
+    AgentReport, CommandPayload, CommandRefusal, CommandRefusals, CommandResult, FilePart,
+    FilePartAnswer, RefusedBecause, SignedCommand, SignedCommands,
 };
 use ringwall_signing::request_signature::{
     CONTENT_DIGEST_HEADER, Claim, INPUT_HEADER, Message, SIGNATURE_HEADER,
 };
 use ringwall_signing::{SigningKey, canonical_json};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -58,6 +59,11 @@ pub(crate) struct Seen {
     pub(crate) repeats_commands: bool,
     /// How often commands were asked for.
     pub(crate) polls: usize,
+    /// What was brought of files, by their commands.
+    pub(crate) files: HashMap<String, Vec<u8>>,
+    /// So many parts are taken without an answer that says so.
+    pub(crate) lost_parts: usize,
+    pub(crate) refused_commands: Vec<CommandRefusal>,
     nonces: HashSet<String>,
     pub(crate) bad_signatures: usize,
 }
@@ -79,6 +85,8 @@ impl RingwallServer {
             .route("/api/v1/agent/reports", post(report))
             .route("/api/v1/agent/commands", get(commands))
             .route("/api/v1/agent/commands/{id}/result", post(result))
+            .route("/api/v1/agent/commands/{id}/file", post(file_part))
+            .route("/api/v1/agent/refusals", post(refusals))
             .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state, folder: Arc::new(Folder::new()) }
@@ -155,12 +163,79 @@ pub(crate) fn activities(reports: &[AgentReport]) -> impl Iterator<Item = &Activ
     reports.iter().flat_map(|report| &report.events).map(|event| &event.activity)
 }
 
+impl RingwallServer {
+    /// Waits until the agent tells that it refused a command for this reason.
+    pub(crate) async fn until_refused(&self, reason: RefusedBecause) -> CommandRefusal {
+        self.until(reason.name(), |seen| {
+            seen.refused_commands.iter().find(|refusal| refusal.reason == reason).cloned()
+        })
+        .await
+    }
+
+    /// Waits until the agent wrote down that the server has the result of this command.
+    pub(crate) async fn until_written(&self, state: &std::path::Path, id: &str) {
+        let file = state.join("commands.json");
+        self.until("the note that it was told", |_| {
+            let text = std::fs::read(&file).ok()?;
+            let known: serde_json::Value = serde_json::from_slice(&text).ok()?;
+            let known = known.as_array()?.iter().find(|command| command["id"] == id)?;
+            known["told"].is_string().then_some(())
+        })
+        .await;
+    }
+}
+
+async fn file_part(
+    State(state): State<Arc<ServerState>>,
+    method: Method,
+    uri: OriginalUri,
+    Path(id): Path<String>,
+    Query(part): Query<FilePart>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut seen = state.seen.lock().unwrap();
+    if !is_genuine(&mut seen, &method, &uri, &headers, &body) {
+        return refuse(StatusCode::UNAUTHORIZED, "");
+    }
+    let file = seen.files.entry(id).or_default();
+    if file.len() as u64 == part.offset {
+        file.extend_from_slice(&body);
+    }
+    let received = file.len() as u64;
+    if seen.lost_parts > 0 {
+        seen.lost_parts -= 1;
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    axum::Json(FilePartAnswer { received, complete: received == part.bytes }).into_response()
+}
+
+async fn refusals(
+    State(state): State<Arc<ServerState>>,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut seen = state.seen.lock().unwrap();
+    if !is_genuine(&mut seen, &method, &uri, &headers, &body) {
+        return refuse(StatusCode::UNAUTHORIZED, "");
+    }
+    let told: CommandRefusals = serde_json::from_slice(&body).unwrap();
+    seen.refused_commands.extend(told.refusals);
+    StatusCode::NO_CONTENT.into_response()
+}
+
 pub(crate) fn kill(id: &str, target: ProcessTarget) -> CommandPayload {
+    payload(id, Order::KillProcess(target))
+}
+
+pub(crate) fn payload(id: &str, order: Order) -> CommandPayload {
     let now = Timestamp::from_millis(now_ms());
     CommandPayload {
         id: id.to_owned(),
         host: NAME.to_owned(),
-        order: Order::KillProcess(target),
+        order,
         reason: "a test".to_owned(),
         issued: now,
         expires: now.plus_seconds(60),

@@ -3,6 +3,7 @@
 mod agents;
 mod authorisation;
 mod changes;
+mod commands;
 mod fixture;
 mod holds;
 mod identities;
