@@ -207,7 +207,7 @@ async fn file_part(
         seen.lost_parts -= 1;
         return StatusCode::BAD_GATEWAY.into_response();
     }
-    axum::Json(FilePartAnswer { received, complete: received == part.bytes }).into_response()
+    json(&FilePartAnswer { received, complete: received == part.bytes })
 }
 
 async fn refusals(
