@@ -296,6 +296,8 @@ async fn what_was_seen_before_a_kill_is_sent_after_it_and_once() {
             .concat();
         String::from_utf8_lossy(&all).into_owned()
     };
+    // Seen in the first picture, its start would not be told.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let suspect = Suspect::named("before-kill");
     let pid = suspect.pid();
     let deadline = Instant::now() + Duration::from_secs(15);
