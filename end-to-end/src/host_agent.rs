@@ -81,8 +81,9 @@ impl HostAgent {
     pub fn of_state_dir(state_dir: &std::path::Path) -> Result<Self> {
         let identity: Value =
             serde_json::from_slice(&std::fs::read(state_dir.join("identity.json"))?)?;
-        let name = identity["name"].as_str().context("no name")?.to_owned();
-        let seed = STANDARD.decode(identity["key"].as_str().context("no key")?)?;
+        let name = identity.get("name").and_then(Value::as_str).context("no name")?.to_owned();
+        let seed =
+            STANDARD.decode(identity.get("key").and_then(Value::as_str).context("no key")?)?;
         Ok(Self { name, seed: seed.as_slice().try_into()? })
     }
 
@@ -95,7 +96,7 @@ impl HostAgent {
         let agent = Self::new(name)?;
         let leave = server.api().post("/api/v1/enrolments", &json!({"name": name})).await?;
         let leave = leave.expect(201)?.json()?;
-        let token = leave["token"].as_str().context("no token")?;
+        let token = leave.get("token").and_then(Value::as_str).context("no token")?;
         let http = Http::new(&server.ready().main);
         agent.show(&http, token, json!({})).await?.expect(200)?;
         Ok(agent)
@@ -110,8 +111,8 @@ impl HostAgent {
         let mut facts = json!({
             "public_key": self.public_key(), "hostname": "test-host", "version": "0.1.0",
         });
-        for (name, value) in more.as_object().into_iter().flatten() {
-            facts[name] = value.clone();
+        if let (Value::Object(facts), Value::Object(more)) = (&mut facts, more) {
+            facts.extend(more);
         }
         let unnamed = Self { name: "-".into(), ..self.clone() };
         let http = http.clone().bearer(token);

@@ -150,24 +150,24 @@ fn prove(
     Ok(())
 }
 
-fn claim(key: PublicKey, request: AgentEnrolRequest) -> Result<EnrolmentClaim, Problem> {
+fn claim(key: PublicKey, request: AgentEnrolRequest) -> Result<EnrolmentClaim, Failure> {
     let AgentEnrolRequest { public_key: _, name, machine, hostname, version } = request;
     if name.as_ref().is_some_and(|name| !is_agent_name(name)) {
-        return Err(Problem::invalid_field("name", NAME_RULE));
+        return Err(Problem::invalid_field("name", NAME_RULE).into());
     }
     let is_digest = |text: &String| {
         text.len() == MACHINE_DIGITS
             && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     if machine.as_ref().is_some_and(|machine| !is_digest(machine)) {
-        return Err(Problem::invalid_field("machine", "must be 64 hexadecimal digits"));
+        return Err(Problem::invalid_field("machine", "must be 64 hexadecimal digits").into());
     }
     for (field, text, bytes_max) in
         [("hostname", &hostname, HOSTNAME_BYTES_MAX), ("version", &version, VERSION_BYTES_MAX)]
     {
         if text.is_empty() || text.len() > bytes_max || text.contains(char::is_control) {
             let detail = format!("must have 1 to {bytes_max} bytes on one line");
-            return Err(Problem::invalid_field(field, detail));
+            return Err(Problem::invalid_field(field, detail).into());
         }
     }
     Ok(EnrolmentClaim { key, name, machine, hostname, version })

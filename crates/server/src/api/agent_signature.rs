@@ -61,7 +61,7 @@ pub(super) async fn signed(server: &Server, request: Request) -> Result<(Signed,
     let (parts, body) = request.into_parts();
     let address = address(&parts.extensions);
     let values = SignatureValues::read(&parts).ok_or_else(|| refused("", "headers"))?;
-    let claim = Claim::read(values.input, &values.signature).map_err(|error| refused("", error))?;
+    let claim = Claim::read(values.input, values.signature).map_err(|error| refused("", error))?;
     let body = crate::body::read(body, server.config.limits.body_bytes_max).await?;
     let (key, standing) = server.identities.key(claim.agent(), claim.key_id());
     let message = Message::new(parts.method.as_str(), values.target, &body);

@@ -75,7 +75,7 @@ async fn a_quarantined_file_can_be_restored_on_its_host() {
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     let restore = order("restore_file", json!({"quarantine_id": id}));
     fixture.post(paths::COMMANDS, restore.clone()).await.is_problem(409, "conflict");
-    assert_eq!(handed_out(&fixture).await, [id.clone()]);
+    assert_eq!(handed_out(&fixture).await, std::slice::from_ref(&id));
     let body = json!({"state": "succeeded", "result": "quarantined"});
     let path = paths::fill(paths::AGENT_COMMAND_RESULT, &id);
     let result = fixture.ask(Method::POST, &path).json(&body).signed().send().await;
