@@ -92,7 +92,7 @@ fn event(reports: &Reports, offset: u64) -> Observation {
         command_line: Some(format!("event {number}").into()),
         ..Process::default()
     };
-    let activity = if number % 29 == 0 {
+    let activity = if number.is_multiple_of(29) {
         let processes = (1..100).map(process).collect();
         Activity::Inventory(Box::new(Inventory { processes, ..Inventory::default() }))
     } else {

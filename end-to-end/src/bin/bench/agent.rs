@@ -8,7 +8,7 @@ use ringwall_end_to_end::process_stat;
 use ringwall_end_to_end::server::{Server, Setup};
 use ringwall_end_to_end::suspect::{Suspect, SuspectProcess};
 use ringwall_end_to_end::tour;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -67,7 +67,8 @@ pub(crate) async fn run(duration: Duration, processes: u64) -> Result<()> {
 /// The agent as it is installed on other machines: alone, where it was built so.
 async fn start_agent(server: &Server, folder: &Folder) -> Result<Child> {
     let leave = server.api().post("/api/v1/enrolments", &json!({"name": NAME})).await?;
-    let token = leave.expect(201)?.json()?["token"].as_str().context("no token")?.to_owned();
+    let leave = leave.expect(201)?.json()?;
+    let token = leave.get("token").and_then(Value::as_str).context("no token")?.to_owned();
     let ringwall = environment::ringwall()?;
     let alone: PathBuf = ringwall.with_file_name("ringwall-host-agent");
     let (program, arguments): (PathBuf, &[&str]) = if alone.exists() {
