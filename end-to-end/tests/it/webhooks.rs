@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use ringwall_end_to_end::environment;
+use ringwall_end_to_end::folder::Folder;
 use ringwall_end_to_end::http_client::Http;
 use ringwall_end_to_end::random::Random;
 use ringwall_end_to_end::server::{Server, Setup};
@@ -155,10 +156,10 @@ async fn tried(server: &Server, webhook: &Value) -> Result<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receivers_with_certificates_of_an_unknown_authority_are_not_trusted() -> Result<()> {
-    let setup = Setup::new()?.config(TO_LOOPBACK)?;
-    let receiver = TlsReceiver::start(setup.folder()).await?;
+    let folder = Folder::new()?;
+    let receiver = TlsReceiver::start(folder.path()).await?;
     let (authority, url) = (receiver.certificate.clone(), receiver.url.clone());
-    let server = setup.start().await?;
+    let server = Setup::new()?.config(TO_LOOPBACK)?.start().await?;
     let made = add(&server, "unknown", &url).await?;
     let (state, error) = tried(&server, &made).await?;
     ensure!(state == "failed" && error.contains("TLS with `localhost`"), "{state}: {error}");

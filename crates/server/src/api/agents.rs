@@ -3,7 +3,7 @@
 use super::agent_signature::{not_accepted, signed};
 use super::body::{Json, must_be_json, must_be_json_maybe_packed, parse};
 use super::problem::ApiError;
-use super::query::{InPath, InQuery, not_found};
+use super::query::{InPath, in_query, not_found};
 use crate::engine::{IntakeBatch, LossCount, judged_result};
 use crate::server::Server;
 use crate::unpack::unpack;
@@ -124,10 +124,11 @@ pub(super) struct CommandsQuery {
 /// `GET /agent/commands`: answers when there is a command, or when the wait is over.
 pub(super) async fn commands(
     State(server): State<Arc<Server>>,
-    InQuery(query): InQuery<CommandsQuery>,
     request: Request,
 ) -> Result<Json<SignedCommands>, ApiError> {
+    let uri = request.uri().clone();
     let (parts, _) = signed(&server, request).await?;
+    let query: CommandsQuery = in_query(&uri)?;
     let (run, machine) = (query.run.as_deref(), query.machine.as_deref());
     if let Some(evidence) = server.identities.evidence(&parts.agent, run, machine) {
         let (engine, now) = (&server.engine, server.now());

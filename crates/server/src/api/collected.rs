@@ -5,7 +5,7 @@ use super::body::Json;
 use super::caller::Caller;
 use super::decide::{audit, permit};
 use super::problem::ApiError;
-use super::query::{InPath, InQuery, not_found};
+use super::query::{InPath, in_query, not_found};
 use crate::collected::{PartError, PartTaken};
 use crate::server::Server;
 use axum::body::Body;
@@ -25,10 +25,11 @@ use std::sync::Arc;
 pub(super) async fn bring(
     State(server): State<Arc<Server>>,
     InPath(id): InPath<String>,
-    InQuery(part): InQuery<FilePart>,
     request: Request,
 ) -> Result<Json<FilePartAnswer>, ApiError> {
+    let uri = request.uri().clone();
     let (agent, body) = signed(&server, request).await?;
+    let part: FilePart = in_query(&uri)?;
     must_be_bytes(&agent.headers)?;
     if body.len() > FILE_PART_BYTES_MAX {
         let detail = format!("a part has at most {FILE_PART_BYTES_MAX} bytes");
@@ -179,7 +180,7 @@ mod tests {
         let id = CommandId::parse("cmd_1").unwrap();
         for (file, expected) in [
             ("evil.sh", "cmd_1-evil.sh.collected"),
-            ("a\"; filename=x.exe", "cmd_1-a____filename_x.exe.collected"),
+            ("a\"; filename=x.exe", "cmd_1-a___filename_x.exe.collected"),
             ("..", "cmd_1-...collected"),
             ("é\r\n", "cmd_1-___.collected"),
         ] {

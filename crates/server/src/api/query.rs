@@ -3,6 +3,7 @@
 use super::problem::ApiError;
 use crate::server::Server;
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use ringwall_event::{EventId, Source};
 use ringwall_server_api::Problem;
@@ -12,12 +13,17 @@ use std::sync::Arc;
 /// The whole query.
 pub(super) struct InQuery<T>(pub(super) T);
 
+/// The whole query, for who checks a signature first.
+pub(super) fn in_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    let Query(value) = Query::try_from_uri(uri)?;
+    Ok(value)
+}
+
 impl<T: DeserializeOwned> FromRequestParts<Arc<Server>> for InQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Server>) -> Result<Self, ApiError> {
-        let Query(value) = Query::try_from_uri(&parts.uri)?;
-        Ok(Self(value))
+        in_query(&parts.uri).map(Self)
     }
 }
 

@@ -113,6 +113,7 @@ fn tables(caller: &Caller) -> Vec<String> {
         ("scores", Permission::ReadScores),
         ("hosts", Permission::ReadHosts),
         ("audit", Permission::ReadAudit),
+        ("deliveries", Permission::ReadWebhooks),
     ]
     .into_iter()
     .filter(|(_, permission)| caller.subject.may(*permission))

@@ -70,6 +70,7 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         post(at(paths::ALERT_KILL), json!({}), Least::Responder),
         get(paths::COMMANDS.into(), Least::ReadOnly),
         get(at(paths::COMMAND), Least::ReadOnly),
+        get(at(paths::COMMAND_FILE), Least::Responder),
         post(paths::COMMANDS.into(), kill, Least::Responder),
         post(at(paths::COMMAND_WITHDRAW), Value::Null, Least::Responder),
         get(paths::SCORES.into(), Least::ReadOnly),
@@ -122,6 +123,8 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         post(paths::AGENT_ROTATE.into(), json!({}), Least::HostAgent),
         post(paths::AGENT_REPORTS.into(), json!({}), Least::HostAgent),
         get(paths::AGENT_COMMANDS.into(), Least::HostAgent),
+        post(at(paths::AGENT_COMMAND_FILE), Value::Null, Least::HostAgent),
+        post(paths::AGENT_REFUSALS.into(), json!({}), Least::HostAgent),
         post(
             at(paths::AGENT_COMMAND_RESULT),
             json!({"state": "failed", "result": ""}),

@@ -77,9 +77,9 @@ async fn vital_processes_are_not_killed_for_anybody() {
         })
     };
     for (pid, name, why) in [
-        (1, "systemd", "pid 1 is never killed"),
-        (0, "x", "pid 0 is never killed"),
-        (-5, "x", "pid -5 is never killed"),
+        (1, "systemd", "no command may hit pid 1"),
+        (0, "x", "no command may hit pid 0"),
+        (-5, "x", "no command may hit pid -5"),
         (77, "sshd", "process `sshd` is protected"),
     ] {
         let answer = fixture.post(paths::COMMANDS, order(pid, name)).await;
