@@ -31,7 +31,14 @@ const PRLIMIT: Need = Need { package: "util-linux", is_there: || is_in_path("prl
 /// Host agents block addresses with it; without it their tests of that are skipped.
 const NFTABLES: Need =
     Need { package: "nftables", is_there: || Path::new("/usr/sbin/nft").exists() };
+/// The spool of `delivery` in Redis is tested against it.
+const REDIS: Need = Need { package: "redis-server", is_there: || is_in_path("redis-server") };
 const CXX: Need = Need { package: "g++", is_there: || is_in_path("c++") };
+
+/// What the unit tests start.
+pub(crate) fn for_unit_tests() -> Result<()> {
+    packages(&[REDIS])
+}
 
 /// What the end-to-end tests drive: clients in Python, the examples of the guides in curl, and
 /// limits on files.

@@ -30,6 +30,7 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
         None => say("x: no RINGWALL_SHARED and no ../shared: what needs it skips, and says so"),
     }
     steps.step("set-up", || {
+        set_up::for_unit_tests()?;
         set_up::for_end_to_end(place)?;
         set_up::for_browser()?;
         set_up::npm(place)
@@ -43,7 +44,9 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
     let ringwall = place.program("debug", "ringwall");
     let kills = if full { 100 } else { 10 };
     steps.suite("unit tests", || {
-        let chosen = ["--workspace", "--exclude", "ringwall-end-to-end"];
+        // No program turns the spool in Redis on.
+        let features = ["--features", "ringwall-delivery/redis"];
+        let chosen = [&["--workspace", "--exclude", "ringwall-end-to-end"], &features[..]].concat();
         runner(place, &ringwall, &chosen, None)
     })?;
     steps.step("examples in the documentation", || {

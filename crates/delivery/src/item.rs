@@ -37,6 +37,15 @@ impl SpoolId {
         Ok(Self(bytes))
     }
 
+    /// The name that was written with these 32 digits.
+    #[cfg(feature = "redis")]
+    pub(crate) fn parse(digits: &[u8]) -> Option<Self> {
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.len() == 32)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+        Some(Self(number.to_be_bytes()))
+    }
+
     /// For checksums: who does not know the spool cannot forge its records from within an item.
     pub(crate) fn seed(self) -> u64 {
         let mut seed = [0; 8];

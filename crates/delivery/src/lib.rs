@@ -1,8 +1,9 @@
 //! The one reliable sender: what must arrive waits in a spool, goes out in batches, is tried again until
 //! it is taken, and is counted where it is not.
 //!
-//! A [`Spool`] keeps items: [`MemorySpool`] while the process lives, [`DiskSpool`] across its death. A
-//! [`Sink`] knows how to bring one batch to one peer. A [`Sender`] stands between the two.
+//! A [`Spool`] keeps items: [`MemorySpool`] while the process lives, [`DiskSpool`] across its death,
+//! and `RedisSpool` (feature `redis`) on another machine. A [`Sink`] knows how to bring one batch to one
+//! peer. A [`Sender`] stands between the two.
 //!
 //! Two promises hold for every spool and at every moment, a kill included:
 //!
@@ -31,10 +32,14 @@ pub mod disk;
 mod item;
 mod local;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod sender;
 mod sink;
 mod spool;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisSettings, RedisSpool};
 pub use compression::{CompressionError, Encoding, compress};
 pub use disk::{DiskSettings, DiskSpool, Durability};
 pub use item::{Batch, BatchBounds, BatchId, Counters, Item, SpoolId};

@@ -5,5 +5,6 @@ mod compression;
 mod disk;
 mod folder;
 mod full_disk;
+mod laws;
 mod model;
 mod sender;

@@ -1,0 +1,3 @@
+-- The spool is free at once.
+redis.call('DEL', owner)
+return answer({})
