@@ -58,6 +58,7 @@ impl Enrolment {
     /// Where the server refuses or cannot be reached, or the state directory cannot be used. It may then be
     /// tried again with the same token.
     pub async fn enrol(&self, token: &str) -> Result<Identity> {
+        self.check_transport()?;
         state_dir::prepare(&self.state_dir)?;
         let _held = identity::lock(&self.state_dir)?;
         if !self.again
@@ -112,6 +113,33 @@ impl Enrolment {
             _ => {}
         }
         Ok(identity)
+    }
+}
+
+impl Enrolment {
+    /// Whoever stands between could answer with a key of its own, and have orders carried out from then on.
+    fn check_transport(&self) -> Result<(), Failure> {
+        let Ok(address) = self.server.parse::<http::Uri>() else { return Ok(()) };
+        if address.scheme_str() != Some("http") {
+            return Ok(());
+        }
+        if self.ca.is_some() || self.tls_name.is_some() {
+            let words =
+                format!("{} does not speak TLS, so there is no certificate to check", self.server);
+            return Err(
+                Failure::new(words).hint("the address of a server with TLS begins with https://")
+            );
+        }
+        let host = address.host().unwrap_or_default().trim_matches(['[', ']']);
+        let is_here = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+        if is_here {
+            return Ok(());
+        }
+        let words =
+            format!("{} is another machine, and plain http proves nothing of it", self.server);
+        Err(Failure::new(words)
+            .hint("use https:// and the --ca that `ringwall hosts enrol` prints, or a tunnel to 127.0.0.1"))
     }
 }
 

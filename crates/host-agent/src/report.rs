@@ -21,18 +21,20 @@ pub(crate) fn event(observation: Observation) -> Option<Bytes> {
     // A host may run ten thousand processes with arguments of pages each: first their ends go, then
     // the arguments, then what is still too much.
     for characters in [1000, 100, 0] {
-        let text = write(&event)?;
-        if text.len() <= EVENT_BYTES_MAX {
-            return Some(text);
+        match write(&event) {
+            Written::Whole(text) => return Some(text),
+            Written::TooLong => {}
+            Written::Never => return None,
         }
         if let Activity::Inventory(inventory) = &mut event.activity {
             cut_command_lines(inventory, characters);
         }
     }
     loop {
-        let text = write(&event)?;
-        if text.len() <= EVENT_BYTES_MAX {
-            return Some(text);
+        match write(&event) {
+            Written::Whole(text) => return Some(text),
+            Written::TooLong => {}
+            Written::Never => return None,
         }
         let Activity::Inventory(inventory) = &mut event.activity else {
             tracing::warn!(kind = event.activity.kind(), "an event is too large to be sent");
@@ -57,11 +59,40 @@ fn cut_command_lines(inventory: &mut Inventory, characters: usize) {
     }
 }
 
-fn write(event: &AgentEvent) -> Option<Bytes> {
-    let text = serde_json::to_vec(event);
-    text.inspect_err(|error| tracing::error!(%error, "an event cannot be written"))
-        .ok()
-        .map(Bytes::from)
+enum Written {
+    Whole(Bytes),
+    TooLong,
+    Never,
+}
+
+/// Never takes more memory than an event may have: whoever starts thousands of processes with long
+/// arguments must not have the agent run out of it.
+fn write(event: &AgentEvent) -> Written {
+    let mut text = Bounded(Vec::new());
+    match serde_json::to_writer(&mut text, event) {
+        Ok(()) => Written::Whole(text.0.into()),
+        Err(error) if error.is_io() => Written::TooLong,
+        Err(error) => {
+            tracing::error!(%error, "an event cannot be written");
+            Written::Never
+        }
+    }
+}
+
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > EVENT_BYTES_MAX {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The body of a report: [`ringwall_server_api::AgentReport`] over events that are written already. The

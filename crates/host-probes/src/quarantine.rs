@@ -76,6 +76,9 @@ pub enum QuarantineError {
 
 /// A larger file is not copied from one file system to another.
 pub const COPY_BYTES_MAX: u64 = 1 << 30;
+/// So much of a file is digested: one that claims exabytes, or grows without end, must not keep whoever
+/// puts it away busy.
+pub const DIGEST_BYTES_MAX: u64 = COPY_BYTES_MAX;
 /// Nobody but the owner enters.
 const FOLDER_MODE: Mode = Mode::RWXU;
 /// Nobody writes or runs it.

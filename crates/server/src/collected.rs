@@ -91,14 +91,19 @@ impl Collected {
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let end = part.offset.checked_add(length).filter(|end| *end <= part.bytes);
         let end = end.ok_or(PartError::BeyondEnd)?;
-        if self.open(id).is_ok_and(|found| found.1 == part.bytes) {
+        let whole = self.open(id).ok().filter(|found| found.1 == part.bytes);
+        if let Some((mut file, _)) = whole
+            && digest(&mut file)? == part.sha256
+        {
             // Whole, and the answer was lost before the command knew of it.
             return Ok(PartTaken::Whole);
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         // The digest in its name: parts of another file than was announced at first never mix.
         let path = self.folder.join(format!("{id}-{}.part", part.sha256));
-        if !path.exists() && self.used()?.saturating_add(part.bytes) > self.bounds.bytes_max {
+        let others = self.used_beside(id, &path)?;
+        // With each part: what grows is bounded as well as what begins.
+        if others.saturating_add(part.bytes) > self.bounds.bytes_max {
             return Err(PartError::Full);
         }
         let mut options = OpenOptions::new();
@@ -153,11 +158,21 @@ impl Collected {
         self.folder.join(id.as_str())
     }
 
-    /// How many bytes the folder has.
-    fn used(&self) -> io::Result<u64> {
+    /// How many bytes the folder has beside this part. Parts of other files for the same command are
+    /// given up: a host that announces ever other files has room for one.
+    fn used_beside(&self, id: &CommandId, part: &Path) -> io::Result<u64> {
+        let others = format!("{id}-");
         let mut used = 0u64;
         for entry in std::fs::read_dir(&self.folder)? {
-            used = used.saturating_add(entry?.metadata()?.len());
+            let entry = entry?;
+            if entry.path() == part {
+                continue;
+            }
+            if entry.file_name().to_string_lossy().starts_with(&others) {
+                std::fs::remove_file(entry.path())?;
+                continue;
+            }
+            used = used.saturating_add(entry.metadata()?.len());
         }
         Ok(used)
     }

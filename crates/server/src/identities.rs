@@ -13,7 +13,7 @@ use ringwall_access::{
     AuditEntry, EnrolmentFailures, Freshness, IdentityRecord, IdentityState, KeyStanding, Outcome,
     ReplayError, ReplayWindow, RunWatch,
 };
-use ringwall_event::{Source, Timestamp};
+use ringwall_event::{CommandState, Source, Timestamp};
 use ringwall_signing::request_signature::Genuine;
 use ringwall_signing::{PublicKey, SigningKey};
 use ringwall_store::{Database, StateStore, StoreError};
@@ -32,6 +32,8 @@ pub(crate) const ENROLMENTS: &str = "enrolment";
 /// Where the shared secrets of host agents were kept before each had a key of its own.
 const SHARED_SECRETS: &str = "key/host-agent";
 
+/// By so much may a clock be ahead for what was signed before a change to seem signed after it.
+const UNDER_WAY_SECONDS: i64 = 5;
 const HOST_AGENTS_MAX: usize = 20_000;
 /// In ten minutes: more than forty requests a second.
 const NONCES_MAX: usize = 25_000;
@@ -312,6 +314,7 @@ impl Identities {
                 {
                     writing.session.delete_document(MACHINES, machine)?;
                 }
+                withdraw_commands(writing, &key, "the host was forgotten")?;
                 let source = Source::new(Source::HOST_AGENT, &key);
                 writing.after_commit(move || drop(held.write().remove(key.as_str())));
                 writing.ring(source);
@@ -322,6 +325,15 @@ impl Identities {
             self.replays.lock().forget(name);
         }
         Ok(removed)
+    }
+
+    /// Whether something was signed in this second well after the identity got the key that it has.
+    pub(crate) fn was_signed_after_change(&self, name: &str, created: i64) -> bool {
+        self.held.read().get(name).is_some_and(|held| {
+            let record = &held.record;
+            let changed = record.rotated.unwrap_or(record.enrolled).max(record.enrolled);
+            created.saturating_mul(1_000_000) > changed.plus_seconds(UNDER_WAY_SECONDS).as_micros()
+        })
     }
 
     /// All identities by name.
@@ -403,6 +415,16 @@ fn put(
         }
     });
     writing.ring(source);
+    Ok(())
+}
+
+/// Takes back what waits for a host: it was meant for the machine that had the name.
+fn withdraw_commands(writing: &mut Writing<'_>, name: &str, why: &str) -> Result<(), StoreError> {
+    let source = Source::new(Source::HOST_AGENT, name);
+    for command in writing.open_commands(&source)? {
+        let state = CommandState::Withdrawn;
+        writing.finish_command(Some(&source), &command.id, state, why, "rule:identity")?;
+    }
     Ok(())
 }
 

@@ -252,7 +252,11 @@ impl Queue {
                 self.save()
             }
         };
-        self.remove_settled();
+        // The files go after the books: else a batch that is still written down as under way would be
+        // missing at the next start, and count as lost.
+        if saved.is_ok() {
+            self.remove_settled();
+        }
         saved
     }
 

@@ -2,7 +2,9 @@ use super::{Failure, unfinished};
 use crate::kill::Place;
 use ringwall_event::{AbsolutePath, CommandId, FileTarget, QuarantineTarget};
 use ringwall_host_probes::plain_file::{OpenError, PlainFile};
-use ringwall_host_probes::quarantine::{Quarantine, QuarantineError, QuarantinedFile};
+use ringwall_host_probes::quarantine::{
+    DIGEST_BYTES_MAX, Quarantine, QuarantineError, QuarantinedFile,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,6 +85,9 @@ pub(super) async fn restore(
 
 fn describe(what: &str, file: &QuarantinedFile) -> String {
     let mut text = format!("{what} `{}`: {} bytes, sha256 {}", file.path, file.bytes, file.sha256);
+    if file.bytes > DIGEST_BYTES_MAX {
+        text += &format!(" of the first {DIGEST_BYTES_MAX}");
+    }
     if file.other_names > 0 {
         text += &format!("; the file has {} other names, which stay", file.other_names);
     }

@@ -1,4 +1,4 @@
-use super::{QuarantineError, of_errno, system};
+use super::{DIGEST_BYTES_MAX, QuarantineError, of_errno, system};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, openat};
 use sha2::{Digest, Sha256};
@@ -7,10 +7,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 const CHUNK_BYTES: usize = 128 << 10;
 
-/// The SHA-256 of the whole file, in lower-case hexadecimal digits.
+/// The SHA-256 of the file, in lower-case hexadecimal digits: of its first [`DIGEST_BYTES_MAX`] bytes where it
+/// has more.
 pub(super) fn digest(file: &File) -> Result<String, QuarantineError> {
     let mut hasher = Sha256::new();
-    read_through(file, u64::MAX, |chunk| {
+    read_through(file, DIGEST_BYTES_MAX, |chunk| {
         hasher.update(chunk);
         Ok(())
     })?;

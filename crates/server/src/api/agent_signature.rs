@@ -72,7 +72,10 @@ pub(super) async fn signed(server: &Server, request: Request) -> Result<(Signed,
     let now = server.now();
     let accepted = server.identities.accept(&server.engine, &genuine, standing, address, now).await;
     if let Err(error) = accepted {
-        if matches!(error, NotAccepted::RetiredKey) {
+        // What was under way while the key was replaced is no second machine.
+        if matches!(error, NotAccepted::RetiredKey)
+            && server.identities.was_signed_after_change(genuine.agent(), genuine.created())
+        {
             let evidence = CloneEvidence::RetiredKey;
             let (engine, name) = (&server.engine, genuine.agent());
             server.identities.tell_of_clone(engine, name, evidence, address, now).await?;

@@ -5,6 +5,7 @@ use super::body::{Json, must_be_json, must_be_json_maybe_packed, parse};
 use super::problem::ApiError;
 use super::query::{InPath, in_query, not_found};
 use crate::engine::{IntakeBatch, LossCount, judged_result};
+use crate::identities::NotAccepted;
 use crate::server::Server;
 use crate::unpack::unpack;
 use axum::extract::{Request, State};
@@ -145,10 +146,12 @@ pub(super) async fn commands(
         let mut rings = std::pin::pin!(signal.notified());
         rings.as_mut().enable();
         // Whoever was shut out meanwhile gets no command any more.
-        server
-            .identities
-            .check(&parts.agent, &parts.key_id)
-            .map_err(|error| not_accepted(&parts.agent, error))?;
+        match server.identities.check(&parts.agent, &parts.key_id) {
+            Ok(()) => {}
+            // It asks again, with the key that it has by now.
+            Err(NotAccepted::RetiredKey) => return Ok(Json(SignedCommands::default())),
+            Err(error) => return Err(not_accepted(&parts.agent, error)),
+        }
         let due = due(&server, &source).await?;
         let is_over = Instant::now() >= deadline || *shutdown.borrow();
         if !due.is_empty() || is_over {

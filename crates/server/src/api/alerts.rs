@@ -92,6 +92,7 @@ pub(super) async fn kill(
     InPath(text): InPath<String>,
     JsonOrNothing(request): JsonOrNothing<KillRequest>,
 ) -> Result<Response, ApiError> {
+    caller.must_still_be_valid(&server).await?;
     let id = event_id("alert", &text)?;
     let command = server
         .engine

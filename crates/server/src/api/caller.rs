@@ -117,6 +117,14 @@ impl Caller {
         self.subject.role().unwrap_or(Role::ReadOnly)
     }
 
+    /// Refuses whoever was shut out since the request began: its body may come slowly.
+    pub(super) async fn must_still_be_valid(&self, server: &Server) -> Result<(), ApiError> {
+        if self.is_still_valid(server).await {
+            return Ok(());
+        }
+        Err(Problem::unauthenticated().into())
+    }
+
     /// Whether the credential still opens: for answers that take long.
     pub(super) async fn is_still_valid(&self, server: &Server) -> bool {
         match &self.credential {

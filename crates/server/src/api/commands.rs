@@ -58,6 +58,7 @@ pub(super) async fn order(
     caller: Caller,
     Json(request): Json<CommandRequest>,
 ) -> Result<Response, ApiError> {
+    caller.must_still_be_valid(&server).await?;
     check(&request)?;
     let command = server
         .engine

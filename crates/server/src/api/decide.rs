@@ -16,6 +16,8 @@ pub(super) async fn permit(
     action: &Change,
     reason: &str,
 ) -> Result<Permit<Change>, ApiError> {
+    // The body of a request may come slowly, and whoever sends it be shut out meanwhile.
+    caller.must_still_be_valid(server).await?;
     let access = server.engine.rules().access.clone();
     match authorise(&access, action, &caller.subject, reason, server.now()) {
         Decision::Permit(permit) => Ok(permit),

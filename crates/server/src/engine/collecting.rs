@@ -23,10 +23,12 @@ impl Writing<'_> {
         bytes: u64,
         sha256: &str,
     ) -> Result<bool, StoreError> {
-        let Some(mut command) = self.collecting(source, id)? else { return Ok(false) };
-        if command.file.is_some() {
+        let known = self.session.command(id)?.filter(|command| command.source == *source);
+        if known.is_some_and(|command| command.file.is_some()) {
+            // Brought twice; it stays, also where the command has ended by now.
             return Ok(true);
         }
+        let Some(mut command) = self.collecting(source, id)? else { return Ok(false) };
         command.file =
             Some(CollectedFile { bytes, sha256: sha256.into(), received: self.now, removed: None });
         self.keep(&command)?;

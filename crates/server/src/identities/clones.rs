@@ -87,7 +87,7 @@ impl Identities {
         let reason = format!("{}; seen from {address}", evidence.words());
         // A key that was replaced opens nothing: there is nothing to suspend.
         let suspends = self.suspends_clones && evidence != CloneEvidence::RetiredKey;
-        self.change(engine, name, move |record, writing| {
+        let told = self.change(engine, name, move |record, writing| {
             record.warning = Some(reason.clone());
             if suspends && record.state == IdentityState::Active {
                 record.state = IdentityState::Suspended;
@@ -103,9 +103,15 @@ impl Identities {
                 writing.audit(&entry)?;
             }
             writing.conclude_cloned(&source, &reason)
-        })
-        .await?;
-        Ok(())
+        });
+        let told = told.await;
+        // What is not written down was told to nobody: the next sighting tells it.
+        if told.is_err()
+            && let Some(held) = self.held.write().get_mut(name)
+        {
+            held.told = None;
+        }
+        told.map(|_| ())
     }
 }
 

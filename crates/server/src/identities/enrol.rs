@@ -1,6 +1,6 @@
 //! From a token to an identity, in one transaction.
 
-use super::{ENROLMENTS, IDENTITIES, Identities, MACHINES, put};
+use super::{ENROLMENTS, IDENTITIES, Identities, MACHINES, put, withdraw_commands};
 use crate::engine::{Engine, TakeError, Writing};
 use ringwall_access::{
     Admission, AuditEntry, EnrolmentClaim, EnrolmentRecord, EnrolmentRefusal, IdentityRecord,
@@ -87,7 +87,14 @@ impl Identities {
                     writing.session.put_document(MACHINES, machine, name)?;
                 }
                 writing.audit(&entry(writing.now, &enrolment, &enrolled, &claim, address))?;
-                let record = record(claim, &enrolment.id, writing.now);
+                let holder: Option<IdentityRecord> = writing.session.document(IDENTITIES, name)?;
+                let mut record = record(claim, &enrolment.id, writing.now);
+                // Where the machine that is overtaken lives on, it signs with this key, and that is
+                // noticed: two machines may have one machine id.
+                record.retired_key = holder.map(|holder| holder.key);
+                if enrolled.admission == Admission::Replaced {
+                    withdraw_commands(writing, name, "the host was replaced by another machine")?;
+                }
                 put(writing, &held, name.clone(), record)?;
                 Ok(Ok(enrolled))
             })
@@ -112,6 +119,15 @@ fn decide(
         Some(machine) => session.document(MACHINES, machine)?,
         None => None,
     };
+    // Whoever was shut out does not come back under another name either.
+    if let Some(known_as) = &known_as
+        && enrolment.replaces.as_ref() != Some(known_as)
+        && let Some(known) = session.document::<IdentityRecord>(IDENTITIES, known_as)?
+        && known.state != IdentityState::Active
+    {
+        let refusal = EnrolmentRefusal::NotActive(known_as.clone(), known.state);
+        return Ok(Err(refusal.into()));
+    }
     let name = match enrolment_name(&enrolment, claim, known_as.as_deref()) {
         Ok(name) => name,
         Err(refusal) => return Ok(Err(refusal.into())),
