@@ -22,7 +22,7 @@ impl Watch {
     /// Watches until something is seen that `wanted` picks.
     #[track_caller]
     fn until<T>(&mut self, what: &str, wanted: impl Fn(&Observation) -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(40);
         loop {
             if let Some(found) = self.seen.iter().find_map(&wanted) {
                 return found;
