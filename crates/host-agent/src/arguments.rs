@@ -457,7 +457,7 @@ mod tests {
         assert_eq!(arguments(&["--dialect", "watcher"]).server_url(), "http://127.0.0.1:9000");
         assert_eq!(arguments(&["--server", "http://h"]).server_url(), "http://h");
         let protect = arguments(&["--protect", "a", "--protect", "b"]).host().protected;
-        assert_eq!(protect.names, ["a".into(), "b".into()]);
+        assert_eq!(protect.names, [Box::<str>::from("a"), Box::from("b")]);
         assert!(Program::try_parse_from(["agent", "--collection-interval", "0"]).is_err());
     }
 
