@@ -1,0 +1,2 @@
+//! The tower layer around the app guard, its shared state, and its telemetry.
+#![forbid(unsafe_code)]
