@@ -39,6 +39,17 @@ pub fn python() -> PathBuf {
     )
 }
 
+/// The Python interpreter with the original guard programs (`python/guard/requirements.txt`).
+pub fn guard_python() -> PathBuf {
+    env::var_os("RINGWALL_GUARD_PYTHON").map_or_else(
+        || {
+            let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+            home.join(".cache/ringwall/python-guard/bin/python3")
+        },
+        PathBuf::from,
+    )
+}
+
 /// One of our Python programs.
 pub fn python_program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name)

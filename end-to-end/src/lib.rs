@@ -25,6 +25,7 @@ pub mod journal;
 pub mod machine;
 pub mod markdown;
 pub mod measured;
+pub mod original_guard;
 pub mod pages;
 pub mod process_stat;
 pub mod random;

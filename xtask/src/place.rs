@@ -39,6 +39,11 @@ impl Place {
         self.cache.join("python/bin/python3")
     }
 
+    /// The interpreter of the environment with the original guard programs.
+    pub(crate) fn guard_python(&self) -> PathBuf {
+        self.cache.join("python-guard/bin/python3")
+    }
+
     /// The dashboard's sources.
     pub(crate) fn dashboard(&self) -> PathBuf {
         self.root.join("dashboard")

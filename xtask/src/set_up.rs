@@ -43,8 +43,9 @@ pub(crate) fn for_unit_tests() -> Result<()> {
 /// What the end-to-end tests drive: clients in Python, the examples of the guides in curl, and
 /// limits on files.
 pub(crate) fn for_end_to_end(place: &Place) -> Result<()> {
-    packages(&[PYTHON, PYTHON_VENV, CURL, PRLIMIT, NFTABLES])?;
-    python(place)
+    packages(&[PYTHON, PYTHON_VENV, CURL, PRLIMIT, NFTABLES, REDIS])?;
+    python(place)?;
+    guard_python(place)
 }
 
 /// What the browser tests drive.
@@ -132,6 +133,36 @@ fn python(place: &Place) -> Result<()> {
         let arguments = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r"];
         let mut install = command(place.python(), arguments, &place.root);
         quietly_named(install.arg(&requirements), "pip install")
+    })
+}
+
+/// A Python environment with the original guard middleware and its newest agent; older agents, which have
+/// the same module name, lie beside it.
+pub(crate) fn guard_python(place: &Place) -> Result<()> {
+    packages(&[PYTHON, PYTHON_VENV])?;
+    let environment = place.cache.join("python-guard");
+    let folder = place.root.join("end-to-end/python/guard");
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let (newest, older) = (read("requirements.txt")?, read("older_agents.txt")?);
+    let wanted = format!("{newest}{older}");
+    once_for(&environment.join("requirements.stamp"), &wanted, || {
+        say("x: making a Python environment with the original guard programs");
+        let mut create = command("python3", ["-m", "venv", "--clear"], &place.root);
+        quietly_named(create.arg(&environment), "python3 -m venv")?;
+        let arguments = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
+        let mut install = command(place.guard_python(), arguments, &place.root);
+        install.arg("-r").arg(folder.join("requirements.txt"));
+        quietly_named(&mut install, "pip install")?;
+        let older = older.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+        for agent in older.filter(|line| !line.is_empty()) {
+            let mut install = command(place.guard_python(), arguments, &place.root);
+            install.args(["--no-deps", "--target"]).arg(environment.join("agents").join(agent));
+            quietly_named(install.arg(agent), &format!("pip install {agent}"))?;
+        }
+        Ok(())
     })
 }
 

@@ -145,6 +145,7 @@ fn end_to_end(place: &Place, ringwall: &Path) -> Vec<(String, String)> {
     let mut environment = vec![
         ("RINGWALL_BIN".to_owned(), ringwall.display().to_string()),
         ("RINGWALL_PYTHON".to_owned(), place.python().display().to_string()),
+        ("RINGWALL_GUARD_PYTHON".to_owned(), place.guard_python().display().to_string()),
     ];
     if let Some(shared) = &place.shared {
         environment.push(("RINGWALL_SHARED".to_owned(), shared.display().to_string()));
