@@ -98,6 +98,7 @@ CREATE TABLE meta (
     // Four bytes for each block of 16 KiB; none for files from before.
     "ALTER TABLE archive_file ADD COLUMN block_sums BLOB",
     OUTBOX,
+    GUARD_RULES,
 ];
 
 /// The archive: which Parquet files hold what, what must be kept, and the counts by minute.
@@ -209,6 +210,64 @@ CREATE TRIGGER delivery_is_discounted AFTER DELETE ON delivery BEGIN
     UPDATE delivery_count SET count = count - 1 WHERE webhook = old.webhook AND state = old.state;
     DELETE FROM delivery_count WHERE webhook = old.webhook AND state = old.state AND count <= 0;
 END;
+";
+
+/// What applications are told to let in and what not.
+const GUARD_RULES: &str = r"
+-- What the applications of a project are told, as it is sent.
+CREATE TABLE guard_rules (
+    project TEXT PRIMARY KEY,
+    rule_id TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    published INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    left_out INTEGER NOT NULL
+) WITHOUT ROWID;
+-- Applications ignore what is not newer than what they have.
+CREATE TRIGGER guard_rules_only_grow BEFORE UPDATE ON guard_rules
+    WHEN new.version <= old.version
+BEGIN SELECT RAISE(ABORT, 'the version of published rules only grows'); END;
+CREATE TABLE guard_rules_edit (
+    project TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    updated_by TEXT NOT NULL,
+    note TEXT,
+    summary TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (project, version)
+) WITHOUT ROWID;
+-- A ban of all projects has the project ''. It is active until `ended` is set.
+CREATE TABLE guard_ban (
+    id TEXT PRIMARY KEY,
+    address TEXT NOT NULL,
+    project TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    hosts INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    ended INTEGER,
+    ended_by TEXT,
+    alert BLOB,
+    country TEXT,
+    caused_by TEXT
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX guard_ban_active ON guard_ban (address, project) WHERE ended IS NULL;
+CREATE INDEX guard_ban_by_end ON guard_ban (expires) WHERE ended IS NULL;
+CREATE INDEX guard_ban_ended ON guard_ban (ended) WHERE ended IS NOT NULL;
+CREATE INDEX guard_ban_by_project ON guard_ban (project, id) WHERE ended IS NULL;
+CREATE INDEX guard_ban_by_address ON guard_ban (address);
+CREATE INDEX guard_ban_by_cause ON guard_ban (caused_by, created) WHERE caused_by IS NOT NULL;
+-- Which hosts were told of a ban, and by which command last.
+CREATE TABLE guard_ban_command (
+    ban TEXT NOT NULL,
+    host TEXT NOT NULL,
+    command TEXT NOT NULL,
+    PRIMARY KEY (ban, host)
+) WITHOUT ROWID;
 ";
 
 /// The version that this program writes.

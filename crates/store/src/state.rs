@@ -2,6 +2,8 @@
 
 mod alerts;
 mod commands;
+pub(crate) mod guard_bans;
+pub(crate) mod guard_rules;
 pub(crate) mod outbox;
 mod registry;
 
