@@ -192,7 +192,10 @@ impl TlsReceiver {
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
             .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            // Left to itself it makes a certificate of an authority, which no server may show.
             .args([
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
                 "-addext",
                 "subjectAltName=DNS:localhost",
                 "-keyout",
