@@ -186,6 +186,21 @@ pub enum Change {
         /// The webhook's id.
         webhook: String,
     },
+    /// Let an application's guards report.
+    AddGuardProject {
+        /// The project's name.
+        project: String,
+    },
+    /// Give a project's guards another key and other secrets.
+    RotateGuardProject {
+        /// The project's name.
+        project: String,
+    },
+    /// Let a project's guards report no more.
+    RemoveGuardProject {
+        /// The project's name.
+        project: String,
+    },
     /// Have one delivery sent again.
     ReplayDelivery {
         /// The delivery's id.
@@ -229,6 +244,9 @@ impl Action for Change {
             Self::RotateWebhookSecret { .. } => "rotate_webhook_secret",
             Self::TestWebhook { .. } => "test_webhook",
             Self::RemoveWebhook { .. } => "remove_webhook",
+            Self::AddGuardProject { .. } => "add_guard_project",
+            Self::RotateGuardProject { .. } => "rotate_guard_project",
+            Self::RemoveGuardProject { .. } => "remove_guard_project",
             Self::ReplayDelivery { .. } => "replay_delivery",
             Self::ReplayDeadLetters { .. } => "replay_dead_letters",
         }
@@ -261,6 +279,9 @@ impl Action for Change {
             | Self::RotateWebhookSecret { .. }
             | Self::TestWebhook { .. }
             | Self::RemoveWebhook { .. } => Permission::ChangeWebhooks,
+            Self::AddGuardProject { .. }
+            | Self::RotateGuardProject { .. }
+            | Self::RemoveGuardProject { .. } => Permission::ChangeGuard,
             Self::ReplayDelivery { .. } | Self::ReplayDeadLetters { .. } => {
                 Permission::ReplayDeliveries
             }
@@ -312,6 +333,9 @@ impl Action for Change {
             | Self::TestWebhook { webhook }
             | Self::RemoveWebhook { webhook }
             | Self::ReplayDeadLetters { webhook } => format!("webhook {webhook}"),
+            Self::AddGuardProject { project }
+            | Self::RotateGuardProject { project }
+            | Self::RemoveGuardProject { project } => format!("guard project {project}"),
             Self::ReplayDelivery { delivery } => format!("delivery {delivery}"),
         }
     }

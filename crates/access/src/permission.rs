@@ -48,6 +48,8 @@ permissions! {
     ReadScores = "read_scores" for ReadOnly;
     /// See indicators.
     ReadIndicators = "read_indicators" for ReadOnly;
+    /// See what application guards report: their projects, events, metrics, rules and bans.
+    ReadGuard = "read_guard" for ReadOnly;
     /// See the audit entries: who did what.
     ReadAudit = "read_audit" for Analyst;
     /// See legal holds.
@@ -70,6 +72,8 @@ permissions! {
     CollectFiles = "collect_files" for Responder;
     /// Have deliveries to webhooks sent again.
     ReplayDeliveries = "replay_deliveries" for Responder;
+    /// Ban addresses from guarded applications, and lift bans.
+    BanAddresses = "ban_addresses" for Responder;
     /// Create and delete the keys of agents.
     ChangeKeys = "change_keys" for Admin;
     /// Create and delete tokens.
@@ -78,6 +82,8 @@ permissions! {
     ChangeHolds = "change_holds" for Admin;
     /// Add, change, try and remove webhooks.
     ChangeWebhooks = "change_webhooks" for Admin;
+    /// Add, rotate and remove projects of application guards, and change their rules.
+    ChangeGuard = "change_guard" for Admin;
     /// Add, change and remove the people who may sign in, and end their sessions.
     ChangeUsers = "change_users" for Admin;
 }

@@ -75,10 +75,11 @@ mod tests {
             P::ReadCommands,
             P::ReadScores,
             P::ReadIndicators,
+            P::ReadGuard,
         ];
         let analyst =
             [P::ReadAudit, P::ReadHolds, P::ReadWebhooks, P::HandleAlerts, P::ChangeIndicators];
-        let responder = [P::OrderCommands, P::CollectFiles, P::ReplayDeliveries];
+        let responder = [P::OrderCommands, P::CollectFiles, P::ReplayDeliveries, P::BanAddresses];
         check(Role::ReadOnly, &[&read_only[..]]);
         check(Role::Analyst, &[&read_only[..], &analyst]);
         check(Role::Responder, &[&read_only[..], &analyst, &responder]);

@@ -20,6 +20,8 @@ impl Source {
     pub const SYSSCORE: &'static str = "sysscore";
     /// The dialect of Watcher agents.
     pub const WATCHER: &'static str = "watcher";
+    /// The dialect of application guards; the sender is the project.
+    pub const GUARD: &'static str = "guard";
 
     /// The sender called `name` in `dialect`.
     pub fn new(dialect: &str, name: &str) -> Self {

@@ -13,6 +13,7 @@ mod ca;
 mod commands;
 mod events;
 mod follow;
+mod guard;
 mod holds;
 mod hosts;
 mod indicators;
@@ -54,6 +55,7 @@ pub(crate) enum Part {
     Users(users::Arguments),
     Holds(holds::Arguments),
     Webhooks(webhooks::Arguments),
+    Guard(guard::Arguments),
     Audit(audit::Arguments),
     Ca(ca::Arguments),
 }
@@ -120,6 +122,7 @@ async fn ask(part: Part) -> Result<Exit> {
         Part::Webhooks(arguments) => {
             webhooks::run(&Asking::new(&arguments.connect)?, arguments).await
         }
+        Part::Guard(arguments) => guard::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Audit(arguments) => audit::run(&Asking::new(&arguments.connect)?, arguments).await,
         Part::Ca(arguments) => ca::run(&Asking::new(&arguments.connect)?).await,
     }

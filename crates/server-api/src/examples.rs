@@ -136,6 +136,33 @@ pub(crate) fn host() -> HostRow {
     }
 }
 
+pub(crate) fn guard_project() -> GuardProjectRow {
+    GuardProjectRow {
+        name: "shop".into(),
+        created: seconds_ago(86_400),
+        created_by: "user:admin".into(),
+        encrypted: true,
+        signed: true,
+        require_signature: false,
+        previous_until: None,
+        agents: 2,
+        last_seen: Some(seconds_ago(12)),
+        events_24h: 417,
+        blocked_24h: 96,
+        rules_version: 3,
+        warning: None,
+    }
+}
+
+pub(crate) fn guard_project_keys() -> GuardProjectKeys {
+    GuardProjectKeys {
+        project: "shop".into(),
+        key: "rwg_q7Zc…".into(),
+        signing_secret: Some("v1w2Xy…".into()),
+        encryption_key: Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
+    }
+}
+
 pub(crate) fn identity() -> IdentityRow {
     IdentityRow {
         name: "web-1".into(),

@@ -28,6 +28,7 @@ mod alerts;
 mod audit;
 mod commands;
 mod events;
+mod guard_projects;
 mod health;
 mod holds;
 mod hosts;
@@ -63,6 +64,10 @@ pub use alerts::{AlertQuery, AlertRow, KillRequest, NOTE_CHARS_MAX, NoteRequest}
 pub use audit::{AuditOutcome, AuditRow};
 pub use commands::{CommandQuery, CommandRequest, CommandRow};
 pub use events::{EventQuery, EventRow};
+pub use guard_projects::{
+    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectKeys, GuardProjectRequest,
+    GuardProjectRow, GuardRotateRequest,
+};
 pub use health::{Health, HealthStatus};
 pub use holds::{HoldRequest, HoldRow};
 pub use hosts::{HostHealth, HostProcess, HostRow};
@@ -120,6 +125,8 @@ mod tests {
         check(examples::key_created());
         check(examples::token());
         check(examples::webhook());
+        check(examples::guard_project());
+        check(examples::guard_project_keys());
         check(examples::delivery());
         check(examples::delivery_detail());
         check(examples::audit());

@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document: each operation described once, its bodies by their types.
 
+mod guard;
 mod operation;
 mod operations;
 mod people;
@@ -91,7 +92,7 @@ Observe, conclude, act, prove: everything the dashboard and the command line do 
 * Ids of hosts hold a colon (`host-agent:web-1`), which may be percent-encoded in a path.
 * Names, command lines and titles hold text that whoever attacks a host may have chosen. Show it, never run it.";
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("overview", "The server and everything at a glance"),
     ("hosts", "Who reports, and what runs there"),
     ("events", "What was observed"),
@@ -99,6 +100,7 @@ const TAGS: [(&str, &str); 10] = [
     ("commands", "What was ordered, and what became of it"),
     ("indicators", "The list of known bad things"),
     ("webhooks", "Where alerts are told, and what arrived there"),
+    ("guard", "Guarded applications: who reports for them, and what"),
     ("access", "People, sessions, tokens and the keys of agents"),
     ("stream", "What happens from now on"),
     ("host agents", "What our own host agents say and hear"),

@@ -101,6 +101,12 @@ pub const DELIVERIES: &str = "/api/v1/deliveries";
 pub const DELIVERY: &str = "/api/v1/deliveries/{id}";
 /// Sends a delivery again.
 pub const DELIVERY_REPLAY: &str = "/api/v1/deliveries/{id}/replay";
+/// The applications whose guards report.
+pub const GUARD_PROJECTS: &str = "/api/v1/guard/projects";
+/// One of them.
+pub const GUARD_PROJECT: &str = "/api/v1/guard/projects/{name}";
+/// Gives a project's guards another key and other secrets.
+pub const GUARD_PROJECT_ROTATE: &str = "/api/v1/guard/projects/{name}/rotate";
 /// What happens from now on.
 pub const STREAM: &str = "/api/v1/stream";
 /// Leave for host agents to enrol.

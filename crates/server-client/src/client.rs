@@ -1,3 +1,5 @@
+mod guard;
+
 use crate::http_client::{to_body, with_query};
 use crate::{ClientError, EventStream, HttpAnswer, HttpClient, QueryLines, Rows, Trust};
 use bytes::Bytes;

@@ -27,6 +27,7 @@ mod deliveries;
 mod docs;
 mod enrolments;
 mod events;
+mod guard_projects;
 mod health;
 mod holds;
 mod hosts;
@@ -135,6 +136,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::DELIVERIES, Who::May(May::ReadWebhooks), get(deliveries::list)),
         (paths::DELIVERY, Who::May(May::ReadWebhooks), get(deliveries::show)),
         (paths::DELIVERY_REPLAY, changes, post(deliveries::replay)),
+        (paths::GUARD_PROJECTS, Who::May(May::ReadGuard), get(guard_projects::list)),
+        (paths::GUARD_PROJECTS, changes, post(guard_projects::create)),
+        (paths::GUARD_PROJECT, Who::May(May::ReadGuard), get(guard_projects::show)),
+        (paths::GUARD_PROJECT, changes, delete(guard_projects::remove)),
+        (paths::GUARD_PROJECT_ROTATE, changes, post(guard_projects::rotate)),
         (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
         (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
         // Host agents sign their requests; the handlers check that before anything else.

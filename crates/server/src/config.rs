@@ -3,6 +3,7 @@
 //! `ringwall config explain` prints them with the values in force.
 
 use crate::engine::EngineSettings;
+use crate::guard::GuardProjects;
 use crate::rules::Rules;
 use crate::tls::{TlsSection, TlsUse};
 use crate::webhooks::Webhooks;
@@ -559,6 +560,7 @@ impl Config {
                     .collect(),
             ),
             webhooks: Webhooks::new(self.webhooks.settings()),
+            guard_projects: GuardProjects::default(),
             access: Arc::new(access),
             enrolled: crate::identities::Enrolled::default(),
             command_seconds: self.detection.command_seconds,

@@ -13,6 +13,7 @@ mod dashboard;
 mod dialects;
 pub mod engine;
 mod environment;
+mod guard;
 mod identities;
 mod indicators;
 mod keys;

@@ -1,5 +1,6 @@
 //! What is in force: indicators, thresholds, and what may be done.
 
+use crate::guard::GuardProjects;
 use crate::identities::Enrolled;
 use crate::webhooks::Webhooks;
 use ringwall_access::Rules as AccessRules;
@@ -21,6 +22,8 @@ pub struct Rules {
     pub risk_thresholds: Arc<HashMap<Source, f64>>,
     /// Where alerts are told.
     pub(crate) webhooks: Webhooks,
+    /// The guarded applications.
+    pub(crate) guard_projects: GuardProjects,
     /// Who may do what.
     pub access: Arc<AccessRules>,
     /// Which host agents have an identity.

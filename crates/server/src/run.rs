@@ -5,6 +5,7 @@ use crate::collected::{self, Collected};
 use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::environment::{Environment, hostname};
+use crate::guard::GuardProjects;
 use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::listen::{self, ListenLimits, asked_to_stop};
@@ -92,6 +93,7 @@ pub async fn run(
     let rules = Rules {
         enrolled: identities.enrolled(),
         webhooks: Webhooks::load(settings, &database, &secrets)?,
+        guard_projects: GuardProjects::load(&database, &secrets)?,
         ..first_rules(&config, &database)?
     };
     let engine = Engine::start(Arc::clone(&database), rules, &config.engine_settings())

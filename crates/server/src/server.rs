@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::engine::{Engine, now};
+use crate::guard::GuardProjects;
 use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::query::Queries;
@@ -62,6 +63,11 @@ impl Server {
     /// Where alerts are told.
     pub(crate) fn webhooks(&self) -> Webhooks {
         self.engine.rules().webhooks.clone()
+    }
+
+    /// The applications whose guards report.
+    pub(crate) fn guard_projects(&self) -> GuardProjects {
+        self.engine.rules().guard_projects.clone()
     }
 
     /// The wall clock.

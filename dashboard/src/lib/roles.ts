@@ -14,6 +14,7 @@ export const PERMISSIONS = {
   read_commands: "see commands and their results",
   read_scores: "see risk scores",
   read_indicators: "see indicators",
+  read_guard: "see guarded applications, their rules and bans",
   read_audit: "read the audit log",
   read_holds: "see legal holds",
   read_keys: "see enrolments, identities and agent keys",
@@ -23,9 +24,11 @@ export const PERMISSIONS = {
   handle_alerts: "acknowledge and resolve alerts",
   order_commands: "order and withdraw commands",
   collect_files: "have hosts bring files, and download them",
+  ban_addresses: "ban addresses, and lift bans",
   change_indicators: "add and remove indicators",
   change_keys: "enrol hosts, revoke identities, make agent keys",
   change_tokens: "make and remove API tokens",
+  change_guard: "add projects of application guards, change their rules",
   change_users: "add, change and remove people",
   change_webhooks: "add, change, test and remove webhooks",
   replay_deliveries: "send deliveries to webhooks again",
@@ -41,6 +44,7 @@ const READER: readonly Permission[] = [
   "read_commands",
   "read_scores",
   "read_indicators",
+  "read_guard",
 ];
 const ANALYST: readonly Permission[] = [
   ...READER,
@@ -52,7 +56,7 @@ const ANALYST: readonly Permission[] = [
 ];
 const ALLOWED: Record<Role, ReadonlySet<Permission>> = {
   admin: new Set(PERMISSION_NAMES),
-  responder: new Set([...ANALYST, "order_commands", "collect_files", "replay_deliveries"]),
+  responder: new Set([...ANALYST, "order_commands", "collect_files", "replay_deliveries", "ban_addresses"]),
   analyst: new Set(ANALYST),
   read_only: new Set(READER),
 };

@@ -39,10 +39,10 @@ enum Action {
         role: Role,
         /// Narrow it to this permission of the role; may be given several times
         ///
-        /// read_hosts, read_events, read_alerts, read_commands, read_scores, read_indicators; from
-        /// analyst on read_audit, read_holds, handle_alerts, change_indicators; from responder on
-        /// order_commands, collect_files; the rest is for admin: read_keys, read_tokens,
-        /// read_users, change_keys, change_tokens, change_holds, change_users.
+        /// read_hosts, read_events, read_alerts, read_commands, read_scores, read_indicators,
+        /// read_guard; from analyst on read_audit, read_holds, handle_alerts, change_indicators; from
+        /// responder on order_commands, collect_files, ban_addresses; the rest is for admin: read_keys,
+        /// read_tokens, read_users, change_guard, change_keys, change_tokens, change_holds, change_users.
         #[arg(long = "scope", value_name = "PERMISSION", value_delimiter = ',')]
         scopes: Vec<String>,
         /// After how many days it ends; never where it is not given

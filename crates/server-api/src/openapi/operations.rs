@@ -25,6 +25,7 @@ pub(super) fn all() -> Vec<Described> {
         commands(),
         indicators(),
         super::webhooks::all(),
+        super::guard::all(),
         access(),
         super::people::all(),
         stream(),

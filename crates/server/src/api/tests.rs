@@ -5,6 +5,7 @@ mod authorisation;
 mod changes;
 mod commands;
 mod fixture;
+mod guard;
 mod holds;
 mod identities;
 mod lists;

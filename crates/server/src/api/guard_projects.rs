@@ -1,0 +1,213 @@
+//! The applications whose guards report.
+
+use super::body::{Json, JsonOrNothing, json};
+use super::caller::Caller;
+use super::decide::permit;
+use super::problem::ApiError;
+use super::query::{InPath, not_found};
+use crate::guard::{Project, ProjectKeys, ProjectWanted, StoredProject};
+use crate::server::Server;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use ringwall_access::Change;
+use ringwall_server_api::{
+    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectKeys, GuardProjectRequest,
+    GuardProjectRow, GuardRotateRequest, Page, Problem, ProblemKind, SecretText,
+};
+use ringwall_signing::Secret;
+use ringwall_store::StoreError;
+use std::sync::Arc;
+
+const NAME_BYTES_MAX: usize = 64;
+/// More applications than anybody keeps track of.
+const PROJECTS_MAX: usize = 1000;
+
+pub(super) async fn list(
+    State(server): State<Arc<Server>>,
+) -> Result<Json<Page<GuardProjectRow>>, ApiError> {
+    let projects = server.guard_projects().all();
+    Ok(Json(Page::whole(projects.iter().map(|project| row(project)).collect())))
+}
+
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    InPath(name): InPath<String>,
+) -> Result<Json<GuardProjectRow>, ApiError> {
+    let project = server.guard_projects().project(&name).ok_or_else(|| missing(&name))?;
+    Ok(Json(row(&project)))
+}
+
+pub(super) async fn create(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    Json(request): Json<GuardProjectRequest>,
+) -> Result<Response, ApiError> {
+    let name = checked_name(&request.name)?.to_owned();
+    if request.require_signature && !request.signing {
+        let detail = "needs `signing`: without a secret nothing can be signed";
+        return Err(Problem::invalid_field("require_signature", detail).into());
+    }
+    let action = Change::AddGuardProject { project: name.clone() };
+    let permit = permit(&server, &caller, &action, "").await?;
+    let wanted = ProjectWanted {
+        encryption: request.encryption,
+        signing: request.signing,
+        require_signature: request.require_signature,
+        created: server.now(),
+        created_by: caller.subject.to_string(),
+    };
+    let (stored, keys) =
+        StoredProject::new(&server.secrets, wanted).map_err(|error| ApiError::internal(&error))?;
+    let answer = told(&name, &keys)?;
+    let project = Project::open(&server.secrets, &name, stored);
+    server
+        .engine
+        .write(move |writing| {
+            if writing.stored_guard_project(&name)?.is_some() {
+                let detail = format!("there is a guard project `{name}` already");
+                return Ok(Err(ApiError::new(ProblemKind::Conflict, detail)));
+            }
+            if writing.guard_project_count() >= PROJECTS_MAX {
+                let detail =
+                    format!("there are {PROJECTS_MAX} guard projects already; remove some");
+                return Ok(Err(ApiError::new(ProblemKind::Conflict, detail)));
+            }
+            writing.audit(permit.audit_entry())?;
+            writing.put_guard_project(project)?;
+            Ok(Ok(()))
+        })
+        .await??;
+    Ok(json(StatusCode::CREATED, &answer))
+}
+
+pub(super) async fn rotate(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    InPath(name): InPath<String>,
+    JsonOrNothing(request): JsonOrNothing<GuardRotateRequest>,
+) -> Result<Json<GuardProjectKeys>, ApiError> {
+    let grace = request.grace_seconds.unwrap_or(GRACE_SECONDS_DEFAULT);
+    if grace > GRACE_SECONDS_MAX {
+        let detail = format!("must be at most {GRACE_SECONDS_MAX}");
+        return Err(Problem::invalid_field("grace_seconds", detail).into());
+    }
+    let action = Change::RotateGuardProject { project: name.clone() };
+    let reason = format!("what was before is good for {grace} s");
+    let permit = permit(&server, &caller, &action, &reason).await?;
+    let rotating = Arc::clone(&server);
+    let answer = server
+        .engine
+        .write(move |writing| {
+            let Some(mut stored) = writing.stored_guard_project(&name)? else {
+                return Ok(Err(missing(&name)));
+            };
+            let until = writing.now.plus_seconds(i64::from(grace));
+            let rotated = stored
+                .rotate(&rotating.secrets, writing.now, until)
+                .map_err(|error| ApiError::internal(&error))
+                .and_then(|keys| told(&name, &keys));
+            let answer = match rotated {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Err(error)),
+            };
+            writing.audit(permit.audit_entry())?;
+            writing.put_guard_project(Project::open(&rotating.secrets, &name, stored))?;
+            Ok::<_, StoreError>(Ok(answer))
+        })
+        .await??;
+    Ok(Json(answer))
+}
+
+pub(super) async fn remove(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    InPath(name): InPath<String>,
+) -> Result<StatusCode, ApiError> {
+    let nothing = missing(&name);
+    let action = Change::RemoveGuardProject { project: name.clone() };
+    let permit = permit(&server, &caller, &action, "").await?;
+    let removed = server
+        .engine
+        .write(move |writing| {
+            writing.audit(permit.audit_entry())?;
+            writing.remove_guard_project(&name)
+        })
+        .await?;
+    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(nothing) }
+}
+
+fn row(project: &Project) -> GuardProjectRow {
+    let stored = &project.stored;
+    let warning = (!project.is_ready()).then(|| {
+        "its secrets cannot be opened: was the master key replaced? rotate its keys".to_owned()
+    });
+    GuardProjectRow {
+        name: project.name.to_string(),
+        created: stored.created,
+        created_by: stored.created_by.clone(),
+        encrypted: stored.encrypts(),
+        signed: stored.signs(),
+        require_signature: stored.require_signature,
+        previous_until: stored.previous_until(),
+        agents: 0,
+        last_seen: None,
+        events_24h: 0,
+        blocked_24h: 0,
+        rules_version: 0,
+        warning,
+    }
+}
+
+fn told(project: &str, keys: &ProjectKeys) -> Result<GuardProjectKeys, ApiError> {
+    let text = |secret: &Secret| {
+        let text = std::str::from_utf8(secret.expose());
+        text.map(SecretText::from).map_err(|error| ApiError::internal(&error))
+    };
+    Ok(GuardProjectKeys {
+        project: project.to_owned(),
+        key: text(&keys.key)?,
+        signing_secret: keys.signing_secret.as_ref().map(text).transpose()?,
+        encryption_key: keys.encryption_key.as_ref().map(text).transpose()?,
+    })
+}
+
+fn missing(name: &str) -> ApiError {
+    not_found("guard project", name)
+}
+
+/// A name goes into a header, into paths and onto command lines: none of them shall have to quote it.
+fn checked_name(name: &str) -> Result<&str, ApiError> {
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if begins_well && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_fine) {
+        return Ok(name);
+    }
+    let detail = "must have 1 to 64 of `A-Z a-z 0-9 - _ .`, a letter or digit first";
+    Err(Problem::invalid_field("name", detail).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_need_no_quotes() {
+        for (name, expected) in [
+            ("shop", true),
+            ("Shop-2.eu_west", true),
+            ("7", true),
+            (&*"x".repeat(64), true),
+            (&*"x".repeat(65), false),
+            ("", false),
+            ("-rf", false),
+            (".", false),
+            ("a b", false),
+            ("a/b", false),
+            ("é", false),
+            ("a\n", false),
+        ] {
+            assert_eq!(checked_name(name).is_ok(), expected, "name {name:?}");
+        }
+    }
+}

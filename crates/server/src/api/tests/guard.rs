@@ -1,0 +1,99 @@
+//! Projects of application guards.
+
+use super::fixture::Fixture;
+use axum::http::{Method, StatusCode};
+use ringwall_access::Role;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_project_is_added_rotated_and_removed() {
+    let fixture = Fixture::new().await;
+    let added = fixture.post("/api/v1/guard/projects", json!({ "name": "shop" })).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
+    let first = added.json();
+    let key = first["key"].as_str().unwrap().to_owned();
+    assert!(key.starts_with("rwg_") && key.len() >= 40);
+    // 32 bytes as padded base64: agents before 3.2 want the padding.
+    let encryption_key = first["encryption_key"].as_str().unwrap();
+    assert!(encryption_key.len() == 44 && encryption_key.ends_with('='), "{encryption_key}");
+    assert!(first["signing_secret"].as_str().unwrap().len() >= 32);
+    assert_eq!(first.as_object().unwrap().len(), 4);
+
+    let again = fixture.post("/api/v1/guard/projects", json!({ "name": "shop" })).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    let row = fixture.get("/api/v1/guard/projects/shop").await;
+    assert_eq!((&row["encrypted"], &row["signed"]), (&json!(true), &json!(true)));
+    assert_eq!(row["previous_until"], json!(null));
+    let text = row.to_string();
+    for secret in [&key, encryption_key] {
+        assert!(!text.contains(secret));
+    }
+
+    let now = fixture.server.now();
+    let of_key = |key: &str| {
+        let project = fixture.server.guard_projects().of_key(key.as_bytes(), now);
+        project.map(|project| project.name.to_string())
+    };
+    assert_eq!(of_key(&key).as_deref(), Some("shop"));
+    assert_eq!(of_key("rwg_"), None);
+    let rotated = fixture.post("/api/v1/guard/projects/shop/rotate", json!({})).await;
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    let second = rotated.json()["key"].as_str().unwrap().to_owned();
+    assert_ne!(second, key);
+    assert!(of_key(&key).is_some() && of_key(&second).is_some(), "both are good for the grace");
+    let at_once = json!({ "grace_seconds": 0 });
+    let rotated = fixture.post("/api/v1/guard/projects/shop/rotate", at_once).await;
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    assert!(of_key(&key).is_none() && of_key(&second).is_none());
+
+    let removed = fixture
+        .ask(Method::DELETE, "/api/v1/guard/projects/shop")
+        .token(&fixture.admin)
+        .send()
+        .await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT, "{}", removed.text);
+    assert_eq!(of_key(rotated.json()["key"].as_str().unwrap()), None);
+    let audit = fixture.get("/api/v1/audit").await;
+    let actions: Vec<&str> = audit["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["action"].as_str().unwrap())
+        .filter(|action| action.contains("guard"))
+        .collect();
+    let rotated = "rotate_guard_project";
+    assert_eq!(actions, ["remove_guard_project", rotated, rotated, "add_guard_project"]);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused() {
+    let fixture = Fixture::new().await;
+    for body in [
+        json!({ "name": "a b" }),
+        json!({ "name": "" }),
+        json!({ "name": "shop", "signing": false, "require_signature": true }),
+        json!({ "name": "shop", "key": "mine" }),
+    ] {
+        let answer = fixture.post("/api/v1/guard/projects", body.clone()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}: {}", answer.text);
+    }
+    let plain = json!({ "name": "shop", "signing": false, "encryption": false });
+    let plain = fixture.post("/api/v1/guard/projects", plain).await.json();
+    assert_eq!(plain["signing_secret"], json!(null));
+    assert_eq!(plain["encryption_key"], json!(null));
+    let long = json!({ "grace_seconds": 604_801 });
+    let answer = fixture.post("/api/v1/guard/projects/shop/rotate", long).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    for (role, expected) in [
+        (Role::ReadOnly, StatusCode::FORBIDDEN),
+        (Role::Responder, StatusCode::FORBIDDEN),
+        (Role::Admin, StatusCode::CREATED),
+    ] {
+        let token = fixture.token(role).await;
+        let sender = fixture.ask(Method::POST, "/api/v1/guard/projects").token(&token);
+        let answer = sender.json(&json!({ "name": role.name() })).send().await;
+        assert_eq!(answer.status, expected, "{role}: {}", answer.text);
+        let list = fixture.ask(Method::GET, "/api/v1/guard/projects").token(&token).send().await;
+        assert_eq!(list.status, StatusCode::OK, "{role}");
+    }
+}

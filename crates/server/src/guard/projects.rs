@@ -1,0 +1,172 @@
+//! The projects in force, in memory: what the dialect, the API and the writer share.
+
+use super::project::{OpenedKeys, PROJECTS, StoredProject, key_digest};
+use crate::engine::Writing;
+use crate::secrets::Secrets;
+use parking_lot::RwLock;
+use ringwall_event::{Source, Timestamp};
+use ringwall_signing::Secret;
+use ringwall_store::{Database, StateStore, StoreError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// A guarded application with its secrets open.
+pub(crate) struct Project {
+    /// Its name, as guards send it.
+    pub(crate) name: Box<str>,
+    /// As it is kept.
+    pub(crate) stored: StoredProject,
+    /// None where its secrets cannot be opened: it is known, and nothing can be taken for it.
+    keys: Option<(OpenedKeys, Option<OpenedKeys>)>,
+}
+
+#[expect(dead_code, reason = "the routes of the dialect that ask this are not mounted yet")]
+impl Project {
+    /// Opens a project's secrets. Where that fails, the project is kept and not ready.
+    pub(crate) fn open(secrets: &Secrets, name: &str, stored: StoredProject) -> Self {
+        let keys = stored.open(secrets).inspect_err(|error| {
+            tracing::error!(project = name, %error, "a guard project's secrets cannot be opened; nothing is taken for it");
+        });
+        Self { name: name.into(), stored, keys: keys.ok() }
+    }
+
+    /// Whether its secrets could be opened.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// The sender of its events.
+    pub(crate) fn source(&self) -> Source {
+        Source::new(Source::GUARD, &self.name)
+    }
+
+    /// The secret that signs what is sent to its guards.
+    pub(crate) fn signing_secret(&self) -> Option<&Secret> {
+        self.keys.as_ref()?.0.signing.as_ref()
+    }
+
+    /// The secrets that may sign what its guards send, the present one first.
+    pub(crate) fn signing_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        self.good_keys(now).filter_map(|keys| keys.signing.as_ref())
+    }
+
+    /// The keys that may encrypt what its guards send, the present one first.
+    pub(crate) fn encryption_keys(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        self.good_keys(now).filter_map(|keys| keys.encryption.as_ref())
+    }
+
+    fn good_keys(&self, now: Timestamp) -> impl Iterator<Item = &OpenedKeys> {
+        let is_good = self.stored.previous_until().is_some_and(|until| now < until);
+        let (current, previous) = match &self.keys {
+            Some((current, previous)) => (Some(current), previous.as_ref().filter(|_| is_good)),
+            None => (None, None),
+        };
+        current.into_iter().chain(previous)
+    }
+
+    /// Whether this is the present key, and not one that a rotation is about to void.
+    pub(crate) fn is_present_key(&self, key: &[u8]) -> bool {
+        self.keys.as_ref().is_some_and(|(current, _)| current.key_sha256 == key_digest(key))
+    }
+}
+
+/// All projects in force. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct GuardProjects(Arc<RwLock<Table>>);
+
+#[derive(Default)]
+struct Table {
+    by_name: BTreeMap<Box<str>, Arc<Project>>,
+    /// By the hash of a key: its name, and until when the key is good where it is not for ever. What
+    /// is compared on the way are hashes, so how long it takes tells nothing of any key.
+    by_key: HashMap<[u8; 32], (Arc<Project>, Option<Timestamp>)>,
+}
+
+impl GuardProjects {
+    /// Opens the stored projects.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(crate) fn load(database: &Database, secrets: &Secrets) -> Result<Self, StoreError> {
+        let projects = Self::default();
+        let stored: Vec<(String, StoredProject)> =
+            database.read(|session| session.documents(PROJECTS))?;
+        let mut table = projects.0.write();
+        for (name, stored) in stored {
+            table.put(Arc::new(Project::open(secrets, &name, stored)));
+        }
+        drop(table);
+        Ok(projects)
+    }
+
+    /// The project that guards with this key report for.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the routes of the dialect that ask this are not mounted yet")
+    )]
+    pub(crate) fn of_key(&self, key: &[u8], now: Timestamp) -> Option<Arc<Project>> {
+        let digest = key_digest(key);
+        let table = self.0.read();
+        let (project, until) = table.by_key.get(&digest)?;
+        until.is_none_or(|until| now < until).then(|| Arc::clone(project))
+    }
+
+    /// The project of this name.
+    pub(crate) fn project(&self, name: &str) -> Option<Arc<Project>> {
+        self.0.read().by_name.get(name).map(Arc::clone)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Project>> {
+        self.0.read().by_name.values().cloned().collect()
+    }
+}
+
+impl Table {
+    fn put(&mut self, project: Arc<Project>) {
+        self.remove(&project.name);
+        for (digest, until) in project.stored.key_digests() {
+            self.by_key.insert(digest, (Arc::clone(&project), until));
+        }
+        self.by_name.insert(project.name.clone(), project);
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.by_name.remove(name);
+        self.by_key.retain(|_, (project, _)| *project.name != *name);
+    }
+}
+
+impl Writing<'_> {
+    /// Writes a project down, and puts it into force with the commit.
+    pub(crate) fn put_guard_project(&mut self, project: Project) -> Result<(), StoreError> {
+        self.session.put_document(PROJECTS, &project.name, &project.stored)?;
+        let projects = self.rules.guard_projects.clone();
+        self.after_commit(move || projects.0.write().put(Arc::new(project)));
+        Ok(())
+    }
+
+    /// Removes a project: its key is refused from the commit on. False where there is none.
+    pub(crate) fn remove_guard_project(&mut self, name: &str) -> Result<bool, StoreError> {
+        if !self.session.delete_document(PROJECTS, name)? {
+            return Ok(false);
+        }
+        let projects = self.rules.guard_projects.clone();
+        let name = name.to_owned();
+        self.after_commit(move || projects.0.write().remove(&name));
+        Ok(true)
+    }
+
+    /// The stored project of this name.
+    pub(crate) fn stored_guard_project(
+        &self,
+        name: &str,
+    ) -> Result<Option<StoredProject>, StoreError> {
+        self.session.document(PROJECTS, name)
+    }
+
+    /// How many projects there are.
+    pub(crate) fn guard_project_count(&self) -> usize {
+        self.rules.guard_projects.0.read().by_name.len()
+    }
+}
