@@ -24,6 +24,27 @@ export function networkOf(text: string): { address: string; hostBits: number } |
   return { address, hostBits: width - Number(prefix) };
 }
 
+/** Whether `network`, or the one address that it is, holds `address`; an IPv4 address in IPv6 clothes is IPv4. */
+export function networkHolds(network: string, address: string): boolean {
+  const held = networkOf(network);
+  if (held === null) return false;
+  const [outer, inner] = [plainBits(held.address), plainBits(address)];
+  if (outer === null || inner === null || outer.length !== inner.length) return false;
+  const fixed = outer.length - Math.min(held.hostBits, outer.length);
+  return outer.slice(0, fixed) === inner.slice(0, fixed);
+}
+
+/** The bits of an address as text, 32 or 128 of them. */
+function plainBits(text: string): string | null {
+  const four = v4(text);
+  if (four !== null) return four.map((part) => part.toString(2).padStart(8, "0")).join("");
+  const six = v6(text);
+  if (six === null) return null;
+  const bits = six.map((group) => group.toString(2).padStart(16, "0")).join("");
+  const mapped = six.slice(0, 5).every((group) => group === 0) && six[5] === 0xffff;
+  return mapped ? bits.slice(96) : bits;
+}
+
 /** What kind of address `text` is; one that is none counts as public. */
 export function addressKind(text: string): AddressKind {
   const four = v4(text);

@@ -43,6 +43,12 @@ import type {
 } from "./api-types";
 import { readNdjson } from "./ndjson";
 
+/** One thing that was wrong with a request, and where: a JSON pointer into the body, or a parameter. */
+export interface FieldFault {
+  place: string;
+  detail: string;
+}
+
 /** Why a request gave no answer to use: what the problem body says, or that no answer came. */
 export class ApiError extends Error {
   constructor(
@@ -58,6 +64,8 @@ export class ApiError extends Error {
     readonly correlationId: string | null = null,
     /** A way out, where the server knows one. */
     readonly hint: string | null = null,
+    /** What was wrong where, as the problem lists it. */
+    readonly fields: readonly FieldFault[] = [],
   ) {
     super((detail || title) + (hint === null ? "" : `. ${hint}`));
     this.name = "ApiError";
@@ -99,7 +107,7 @@ export function apiPath(path: string, query: Query = {}): string {
 }
 
 interface Options {
-  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   query?: Query;
   body?: unknown;
   signal?: AbortSignal | undefined;
@@ -135,7 +143,7 @@ async function send(path: string, options: Options, accept: string): Promise<Res
   return response;
 }
 
-async function request<T>(path: string, options: Options = {}): Promise<T> {
+export async function request<T>(path: string, options: Options = {}): Promise<T> {
   const response = await send(path, options, "application/json");
   if (response.status === 204) return undefined as T;
   try {
@@ -151,6 +159,7 @@ export async function readProblem(response: Response): Promise<ApiError> {
   let detail = "";
   let correlationId: string | null = null;
   let way: string | null = null;
+  const fields: FieldFault[] = [];
   try {
     const body = (await response.json()) as Record<string, unknown>;
     if (typeof body["title"] === "string") title = body["title"];
@@ -160,6 +169,9 @@ export async function readProblem(response: Response): Promise<ApiError> {
     if (Array.isArray(errors) && errors.length > 0) {
       const described = errors.map(describeFieldError).join("; ");
       detail = detail === "" || errors.length === 1 ? described : `${detail}: ${described}`;
+      for (const { pointer, parameter, detail: wrong } of errors.filter(isObject)) {
+        fields.push({ place: String(pointer ?? parameter ?? "").replace(/^#/, ""), detail: String(wrong ?? "") });
+      }
     }
     if (typeof hint === "string" && hint !== "") way = hint;
   } catch {
@@ -173,13 +185,18 @@ export async function readProblem(response: Response): Promise<ApiError> {
     Number.isFinite(wait) ? wait : null,
     correlationId,
     way,
+    fields,
   );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 function describeFieldError(error: unknown): string {
   if (typeof error === "string") return error;
-  if (typeof error !== "object" || error === null) return String(error);
-  const { pointer, parameter, detail } = error as Record<string, unknown>;
+  if (!isObject(error)) return String(error);
+  const { pointer, parameter, detail } = error;
   const place = parameter ?? (typeof pointer === "string" ? pointer.replace(/^#\//, "") : null);
   const text = String(detail ?? JSON.stringify(error));
   return typeof place === "string" && place !== "" ? `${place} ${text}` : text;

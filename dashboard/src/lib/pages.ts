@@ -36,6 +36,10 @@ export const PAGE_GROUPS: readonly PageGroup[] = [
     ],
   },
   {
+    name: "Protect",
+    pages: [{ href: "/guard", name: "App guard", icon: "guard", key: "g", near: false, needs: "read_guard" }],
+  },
+  {
     name: "Respond",
     pages: [
       { href: "/commands", name: "Commands", icon: "commands", key: "c", near: false, needs: "read_commands" },

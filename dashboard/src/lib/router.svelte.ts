@@ -100,6 +100,13 @@ export function webhookHref(webhook: string): string {
   return `/webhooks/${encodeURIComponent(webhook)}`;
 }
 
+/** The address of a guarded application; without one, of them all. */
+export function guardHref(project: string | null, query: Record<string, string> = {}): string {
+  const text = new URLSearchParams(query).toString();
+  const place = project === null ? "/guard" : `/guard/${encodeURIComponent(project)}`;
+  return `${place}${text === "" ? "" : `?${text}`}`;
+}
+
 /** The address of a search in the events. */
 export function eventsHref(query: Record<string, string | number>): string {
   const text = new URLSearchParams(
