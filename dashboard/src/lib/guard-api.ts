@@ -52,8 +52,8 @@ export const guardApi = {
         method: "PUT",
         body: { rules, base_version: baseVersion, ...(note.trim() === "" ? {} : { note: note.trim() }) },
       }),
-    history: (project: string, signal?: AbortSignal) =>
-      request<Page<RulesVersion>>(`/guard/projects/${id(project)}/rules/history`, { signal }),
+    history: (project: string, query: PageQuery, signal?: AbortSignal) =>
+      request<Page<RulesVersion>>(`/guard/projects/${id(project)}/rules/history`, { query, signal }),
     restore: (project: string, version: number) =>
       request<GuardRules>(`/guard/projects/${id(project)}/rules/restore`, {
         method: "POST",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { networkHolds } from "./addresses";
 import { byCountry, countryName } from "./countries";
-import { addressFault, banSecondsText, banWarning, coverText, isActive, originName } from "./guard-bans";
+import { addressFault, banSecondsText, banWarning, coverText, isActive, originName, wasLifted } from "./guard-bans";
 import { COUNTRIES_KNOWN, WORLD_HEIGHT, WORLD_WIDTH, marksOf, middleOf, wallPath } from "./world";
 
 describe("what a network holds", () => {
@@ -61,6 +61,12 @@ it("a ban holds until its time is over or somebody lifts it", () => {
   expect(isActive({ ended: null, expires: "2026-11-21T18:00:01Z" }, now)).toBe(true);
   expect(isActive({ ended: null, expires: "2026-11-21T18:00:00Z" }, now)).toBe(false);
   expect(isActive({ ended: "2026-11-21T17:00:00Z", expires: "2026-11-22T18:00:00Z" }, now)).toBe(false);
+});
+
+it("a ban that was lifted is not one whose time was over", () => {
+  expect(wasLifted({ ended: "2026-11-21T17:00:00Z", ended_by: "user:ada" })).toBe(true);
+  expect(wasLifted({ ended: "2026-11-21T17:00:00Z", ended_by: "server" })).toBe(false);
+  expect(wasLifted({ ended: null, ended_by: null })).toBe(false);
 });
 
 describe("countries", () => {

@@ -41,6 +41,11 @@ export function isActive(ban: Pick<Ban, "ended" | "expires">, now: number): bool
   return ban.ended === null && Date.parse(ban.expires) > now;
 }
 
+/** Whether somebody ended it before its time was over; of those over it is the server that says so. */
+export function wasLifted(ban: Pick<Ban, "ended" | "ended_by">): boolean {
+  return ban.ended !== null && ban.ended_by !== null && ban.ended_by !== "server";
+}
+
 /** How many addresses a network has, where it is more than one: `65,536 addresses`. */
 export function coverText(address: string): string | null {
   const network = networkOf(address.trim());

@@ -68,7 +68,7 @@ export const FIELD_NAMES: Record<string, string> = {
 };
 
 export function fieldName(field: string): string {
-  return FIELD_NAMES[field] ?? field;
+  return field === "" ? "The rules as a whole" : (FIELD_NAMES[field] ?? field);
 }
 
 export interface EndpointLimit {

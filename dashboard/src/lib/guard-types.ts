@@ -124,8 +124,22 @@ export interface GuardRules {
   project: string;
   version: number;
   rules: Rules;
+  /** Whether they are past their own `expires_at`: then applications are told none of them. */
+  expired: boolean;
   updated: string | null;
   updated_by: string | null;
+  note: string | null;
+  published: PublishedRules;
+}
+
+/** What applications are told: the rules, and the bans that hold. */
+export interface PublishedRules {
+  /** Grows with each edit and each ban; 0: nothing was told yet. */
+  version: number;
+  since: string | null;
+  bans: number;
+  /** How many of them found no room. */
+  bans_left_out: number;
 }
 
 export interface RulesVersion {
@@ -162,6 +176,8 @@ export interface RulesPreview {
   /** Whether not all of the time was looked through. */
   partial: boolean;
   by_rule: PreviewEntry[];
+  /** Fields that are set, and of which what is stored tells nothing. */
+  not_tried: string[];
 }
 
 export const BAN_STATES = ["active", "ended", "all"] as const;
@@ -218,6 +234,6 @@ export interface Automatic {
   rules: AutomaticRule[];
   /** Whether a ban that one application made holds in all. */
   share_app_bans: boolean;
-  /** Addresses and networks that no automatic rule bans. */
+  /** Addresses and networks that nobody bans. */
   never_ban: string[];
 }
