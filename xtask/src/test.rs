@@ -13,13 +13,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// The benches, and what each is given in `./x test --full`: the store is as large as time allows there.
-const BENCHES: [(&str, &[&str]); 6] = [
+const BENCHES: [(&str, &[&str]); 7] = [
     ("ingest", &[]),
     ("react", &[]),
     ("agent", &[]),
     ("store", &["--events", "2000000"]),
     ("query", &["--events", "1000000"]),
     ("fleet", &["--seconds", "20"]),
+    ("guard", &[]),
 ];
 
 /// `./x test [--full]`.
@@ -44,8 +45,8 @@ pub(crate) fn all(place: &Place, full: bool) -> Result<()> {
     let ringwall = place.program("debug", "ringwall");
     let kills = if full { 100 } else { 10 };
     steps.suite("unit tests", || {
-        // No program turns the spool in Redis on.
-        let features = ["--features", "ringwall-delivery/redis"];
+        // No program turns on what is in Redis.
+        let features = ["--features", "ringwall-delivery/redis,ringwall-app-guard-layer/redis"];
         let chosen = [&["--workspace", "--exclude", "ringwall-end-to-end"], &features[..]].concat();
         runner(place, &ringwall, &chosen, None)
     })?;
@@ -127,11 +128,15 @@ fn run_demo_check(place: &Place, ringwall: &Path, arguments: &[String]) -> Resul
 }
 
 fn run_bench(place: &Place, name: &str, arguments: &[String]) -> Result<()> {
-    if name == "store" {
-        // Its peer is DuckDB.
+    if matches!(name, "store" | "guard") {
+        // Their peers are DuckDB and the original middleware.
         set_up::for_end_to_end(place)?;
     }
-    let ringwall = build::ringwall(place)?;
+    // The guard lives in other people's programs, not in ours.
+    let ringwall = match name {
+        "guard" => place.program("release", "ringwall"),
+        _ => build::ringwall(place)?,
+    };
     let mut cargo = command("cargo", ["run", "-q", "--locked", "--release", "-p"], &place.root);
     cargo.args(["ringwall-end-to-end", "--bin", "bench", "--", name]).args(arguments);
     cargo.envs(end_to_end(place, &ringwall));

@@ -3,10 +3,15 @@
 //! The layer calls a sink on the path of a request, so a sink takes what it is given and comes back at once:
 //! it never waits, and where it has no room it drops and counts.
 
+use parking_lot::RwLock;
+use ringwall_app_guard::ExchangeFigures;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// Takes events and measurements. Telemetry is one, the application's own subscription another.
 pub trait EventSink: Send + Sync {
@@ -128,5 +133,126 @@ impl<S: EventSink + ?Sized> EventSink for Arc<S> {
 
     fn metrics(&self, exchange: &ExchangeMetrics<'_>) {
         (**self).metrics(exchange);
+    }
+}
+
+impl From<ringwall_app_guard::GuardEvent> for GuardEvent {
+    /// What the engine says, with the names that telemetry knows.
+    fn from(event: ringwall_app_guard::GuardEvent) -> Self {
+        Self {
+            time: UNIX_EPOCH + Duration::from_millis(event.unix_ms),
+            event_type: Cow::Borrowed(event.event_type.name()),
+            ip_address: event.ip_address,
+            country: event.country,
+            user_agent: event.user_agent,
+            action_taken: Cow::Borrowed(event.action_taken),
+            reason: event.reason,
+            endpoint: event.endpoint,
+            method: event.method.map(Cow::Owned),
+            status_code: event.status_code,
+            response_time: event.response_time,
+            decorator_type: event.decorator_type.map(Cow::Borrowed),
+            rule_type: event.rule_type.map(Cow::Borrowed),
+            pattern_matched: event.pattern_matched.map(Cow::Owned),
+            handler_name: event.handler_name.map(Cow::Borrowed),
+            metadata: event.metadata,
+        }
+    }
+}
+
+impl<'a> From<&'a ExchangeFigures> for ExchangeMetrics<'a> {
+    fn from(figures: &'a ExchangeFigures) -> Self {
+        Self {
+            endpoint: &figures.endpoint,
+            method: &figures.method,
+            status: figures.status,
+            duration: figures.time,
+            request_bytes: figures.request_bytes,
+            response_bytes: figures.response_bytes,
+            was_blocked: figures.refused,
+            threat: figures.threat,
+            cache_lookups: figures.lookups,
+            cache_hits: figures.lookups_found,
+        }
+    }
+}
+
+/// The events of a guard, as they happen, through a bounded channel.
+#[derive(Debug)]
+pub struct Subscription {
+    receiver: mpsc::Receiver<GuardEvent>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Subscription {
+    /// The next event; none once the guard is gone.
+    pub async fn next(&mut self) -> Option<GuardEvent> {
+        self.receiver.recv().await
+    }
+
+    /// An event that is there already.
+    pub fn try_next(&mut self) -> Option<GuardEvent> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// How many were dropped because the channel was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// All sinks of one guard.
+#[derive(Default)]
+pub(crate) struct Sinks {
+    sinks: Vec<Arc<dyn EventSink>>,
+    subscribers: RwLock<Vec<Subscriber>>,
+}
+
+struct Subscriber {
+    sender: mpsc::Sender<GuardEvent>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Sinks {
+    pub(crate) fn new(sinks: Vec<Arc<dyn EventSink>>) -> Self {
+        Self { sinks, subscribers: RwLock::default() }
+    }
+
+    pub(crate) fn subscribe(&self, events_max: usize) -> Subscription {
+        let (sender, receiver) = mpsc::channel(events_max.clamp(1, 1 << 20));
+        let dropped = Arc::new(AtomicU64::new(0));
+        self.subscribers.write().push(Subscriber { sender, dropped: dropped.clone() });
+        Subscription { receiver, dropped }
+    }
+}
+
+impl EventSink for Sinks {
+    fn event(&self, event: GuardEvent) {
+        let mut is_somebody_gone = false;
+        for Subscriber { sender, dropped } in &*self.subscribers.read() {
+            match sender.try_send(event.clone()) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => {
+                    dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(TrySendError::Closed(_)) => is_somebody_gone = true,
+            }
+        }
+        if is_somebody_gone {
+            self.subscribers.write().retain(|subscriber| !subscriber.sender.is_closed());
+        }
+        if let Some((last, others)) = self.sinks.split_last() {
+            for sink in others {
+                sink.event(event.clone());
+            }
+            last.event(event);
+        }
+    }
+
+    fn metrics(&self, exchange: &ExchangeMetrics<'_>) {
+        for sink in &self.sinks {
+            sink.metrics(exchange);
+        }
     }
 }

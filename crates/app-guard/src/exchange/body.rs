@@ -102,6 +102,16 @@ impl Exchange {
         if already { BodyFlow::Release } else { self.judge_trap(now) }
     }
 
+    /// The body takes too long to come: what came may go on, and the search goes on with what follows. Where
+    /// trap fields have to be seen, it is still held back ([`BodyFlow::More`]).
+    pub fn release_body(&mut self) -> BodyFlow {
+        if self.body.trap.is_some() {
+            return BodyFlow::More;
+        }
+        self.body.released = true;
+        BodyFlow::Release
+    }
+
     /// Whether the application may have the body, or what is to be answered.
     pub(super) fn body_is_fine(&mut self, now: Moment) -> Flow {
         if self.body.stopped() {

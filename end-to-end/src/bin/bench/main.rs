@@ -4,13 +4,15 @@
 //! `bench agent [--seconds S] [--processes N]`,
 //! `bench store [--events N] [--hosts N] [--requests N] [--dir DIRECTORY] [--keep]`,
 //! `bench fleet [--agents N] [--seconds S] [--orders N]`,
-//! `bench query [--seconds S] [--connections N] [--events N]`;
-//! each drives the binary named by `RINGWALL_BIN`.
+//! `bench query [--seconds S] [--connections N] [--events N]`,
+//! `bench guard [--requests N] [--without-original]`;
+//! each but `guard` drives the binary named by `RINGWALL_BIN`.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints its figure")]
 
 mod agent;
 mod fleet;
+mod guard;
 mod ingest;
 mod limits;
 mod query;
@@ -39,6 +41,10 @@ async fn bench() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, options)) = words.split_first() else { bail!("which bench?") };
     println!("machine   {}", process_stat::machine());
+    if name == "guard" {
+        let with_original = !options.iter().any(|word| word == "--without-original");
+        return guard::run(option(options, "--requests", 20_000)?, with_original).await;
+    }
     let version = Command::new(environment::ringwall()?).arg("--version").output()?;
     println!("program   {}", String::from_utf8_lossy(&version.stdout).trim());
     match name.as_str() {
@@ -77,7 +83,9 @@ async fn bench() -> Result<()> {
             let events = option(options, "--events", 5_000_000)?;
             query::run(Duration::from_secs(seconds), connections, events).await
         }
-        other => bail!("no bench `{other}`; there are ingest, react, agent, fleet, store, query"),
+        other => {
+            bail!("no bench `{other}`; there are ingest, react, agent, fleet, store, query, guard")
+        }
     }
 }
 

@@ -1,0 +1,172 @@
+//! The answer: the guard's own, or the application's with the headers that every answer carries.
+
+use crate::exchanging::Exchanging;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use ringwall_app_guard::Exchange;
+use ringwall_inspection::Reply;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// An answer's body behind the guard.
+    #[project = AnswerBodyParts]
+    pub struct AnswerBody<B> {
+        #[pin]
+        body: Option<B>,
+        text: Bytes,
+        watch: Option<Box<Exchanging>>,
+    }
+}
+
+impl<B> AnswerBody<B> {
+    pub(crate) fn text(text: Bytes) -> Self {
+        Self { body: None, text, watch: None }
+    }
+
+    /// The application's own; watched where its size is not known or a rule looks at it.
+    pub(crate) fn passed(body: B, watch: Option<Box<Exchanging>>) -> Self {
+        Self { body: Some(body), text: Bytes::new(), watch }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let AnswerBodyParts { mut body, text, watch } = self.project();
+        let Some(streaming) = body.as_mut().as_pin_mut() else {
+            if watch.is_some() {
+                ready!(poll_end(watch, context));
+            }
+            let text = std::mem::take(text);
+            return Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))));
+        };
+        let frame = ready!(streaming.poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let (Some(data), Some(watch)) = (frame.data_ref(), watch) {
+                    watch.with(|exchange| exchange.response_chunk(data));
+                }
+            }
+            Some(Err(_)) => *watch = None,
+            None => {
+                body.set(None);
+                if let Some(watch) = watch {
+                    watch.with(Exchange::response_end);
+                }
+                ready!(poll_end(watch, context));
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // What is watched has an end to be told of.
+        let is_over = self.body.as_ref().is_none_or(Body::is_end_stream);
+        is_over && self.text.is_empty() && self.watch.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            Some(body) => body.size_hint(),
+            None => SizeHint::with_exact(u64::try_from(self.text.len()).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+/// What the answer says about the client is counted before its end is told.
+fn poll_end(watch: &mut Option<Box<Exchanging>>, context: &mut Context<'_>) -> Poll<()> {
+    if let Some(exchanging) = watch {
+        // Nothing but questions can be left to do.
+        drop(ready!(exchanging.poll_step(None, context)));
+    }
+    *watch = None;
+    Poll::Ready(())
+}
+
+impl<B> fmt::Debug for AnswerBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerBody").field("is_own", &self.body.is_none()).finish_non_exhaustive()
+    }
+}
+
+/// The guard's own answer.
+pub(crate) fn reply<B>(reply: Reply, exchanging: &mut Exchanging) -> Response<AnswerBody<B>> {
+    let text = match reply.body {
+        std::borrow::Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+        std::borrow::Cow::Owned(text) => Bytes::from(text),
+    };
+    let mut response = Response::new(AnswerBody::text(text));
+    // The engine's statuses are valid; those of the application's checks are what they are.
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    for (name, value) in &reply.headers {
+        insert(headers, name, value);
+    }
+    dress(headers, exchanging);
+    response
+}
+
+/// Adds the headers that every answer carries.
+pub(crate) fn dress(headers: &mut HeaderMap, exchanging: &mut Exchanging) {
+    let carried = exchanging.carrier().answer_headers();
+    headers.reserve(carried.len());
+    for (name, value) in &*carried {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
+    for (name, value) in exchanging.with(|exchange| exchange.cors_headers()) {
+        if name.eq_ignore_ascii_case(VARY.as_str()) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(VARY, value);
+            }
+        } else {
+            insert(headers, &name, &value);
+        }
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+        headers.insert(name, value);
+    }
+}
+
+/// What is to be done with the application's answer once its head is there.
+pub(crate) enum Answered {
+    /// Its body is watched to its end.
+    Watch,
+    /// Nothing in its body matters.
+    Over,
+}
+
+/// Looks at the head of the application's answer.
+pub(crate) fn look_at<B: Body>(response: &Response<B>, exchange: &mut Exchange) -> Answered {
+    let pairs: Vec<(&str, &[u8])> =
+        response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let head = ringwall_inspection::ResponseHead {
+        status: response.status().as_u16(),
+        headers: ringwall_inspection::Headers::new(&pairs),
+    };
+    exchange.response_head(&head, crate::carrier::now());
+    let bytes = response.body().size_hint().exact();
+    match bytes.filter(|_| !exchange.wants_response_body()) {
+        Some(bytes) => {
+            exchange.response_bytes(bytes);
+            exchange.response_end();
+            Answered::Over
+        }
+        None => Answered::Watch,
+    }
+}
