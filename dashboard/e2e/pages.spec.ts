@@ -1,61 +1,7 @@
 /** Every page, wide and narrow, dark and light: it shows, it fits, and it is accessible. */
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import type { Page } from "@playwright/test";
+import { SCHEMES, SIZES, checkLooks } from "./looks";
 import { expect, ownHost, settled, signIn, test, visit } from "./page";
-
-const require = createRequire(import.meta.url);
-const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const SIZES = [
-  { name: "1440", width: 1440, height: 900 },
-  { name: "390", width: 390, height: 844 },
-];
-const SCHEMES = ["dark", "light"] as const;
-
-interface Violation {
-  id: string;
-  impact: string;
-  nodes: { html: string; failureSummary?: string }[];
-}
-
-/** Fails on violations of WCAG A and AA that axe calls serious or critical. */
-async function checkAccessible(page: Page, what: string): Promise<void> {
-  await page.evaluate(AXE);
-  const { violations, passed } = await page.evaluate(async () => {
-    interface Found {
-      violations: Violation[];
-      passes: unknown[];
-    }
-    const { axe } = window as unknown as {
-      axe: { run(context: Document, options: object): Promise<Found> };
-    };
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const found = await axe.run(document, { runOnly: tags });
-    return { violations: found.violations, passed: found.passes.length };
-  });
-  expect(passed, `${what}: axe looked at the page`).toBeGreaterThan(10);
-  const serious = violations
-    .filter((one) => one.impact === "serious" || one.impact === "critical")
-    .map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`);
-  expect(serious, what).toEqual([]);
-}
-
-async function picture(page: Page, name: string, whole = true): Promise<void> {
-  const directory = process.env["SCREENSHOT_DIR"];
-  if (directory === undefined || directory === "") return;
-  await page.screenshot({ path: join(directory, `${name}.png`), fullPage: whole });
-}
-
-/** Nothing makes the page itself scroll sideways. */
-async function checkFits(page: Page, what: string): Promise<void> {
-  const over = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(over, `${what} is too wide`).toBeLessThanOrEqual(0);
-}
 
 for (const size of SIZES) {
   for (const scheme of SCHEMES) {
@@ -68,12 +14,8 @@ for (const size of SIZES) {
 
       test("every page shows, fits and is accessible", async ({ page }) => {
         test.setTimeout(300_000);
-        const check = async (name: string, whole = true) => {
-          const what = `${name}-${size.name}-${scheme}`;
-          await picture(page, what, whole);
-          await checkFits(page, what);
-          await checkAccessible(page, what);
-        };
+        const check = (name: string, whole = true) =>
+          checkLooks(page, `${name}-${size.name}-${scheme}`, whole);
 
         await page.goto("about:blank");
         await test.step("sign-in", async () => {
@@ -111,6 +53,9 @@ for (const size of SIZES) {
           ["keys", "/access?tab=keys"],
           ["roles", "/access?tab=roles"],
           ["webhooks", "/webhooks"],
+          ["guard", "/guard"],
+          ["bans", "/guard?tab=bans"],
+          ["automatic-bans", "/guard?tab=automatic"],
           ["audit", "/audit"],
           ["storage", "/storage"],
           ["nothing", "/no/such/page"],
@@ -202,6 +147,9 @@ for (const size of SIZES) {
           await dialog("/access", "Add a person", "person-dialog");
           await dialog("/hosts", "Enrol a host", "enrol-dialog");
           await dialog("/webhooks", "Add a webhook", "webhook-dialog");
+          await dialog("/guard", "Add a project", "guard-project-dialog");
+          await dialog("/guard?tab=bans", "Ban an address", "ban-dialog");
+          await dialog("/guard?tab=automatic", "Add a rule", "automatic-rule-dialog");
           await dialog(`/hosts/${host}`, "Order a command", "order-dialog");
           await visit(page, "/storage");
           await page.getByRole("button", { name: "Add a hold" }).click();
