@@ -273,6 +273,8 @@ export interface Finding {
   type: string;
   indicator?: string;
   value?: string;
+  /** Of the client that it is about: one of a guarded application. */
+  address?: string;
 }
 
 export interface AlertRow {

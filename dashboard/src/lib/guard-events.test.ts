@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GUARD_EVENT_TYPES, bannable, guardEventName, guardFacts, outcomeOf, requestText } from "./guard-events";
+import { GUARD_EVENT_TYPES, bannable, guardEventName, guardFacts, outcomeOf, projectOf, requestText, sourceOf } from "./guard-events";
 import type { GuardEvent } from "./guard-types";
 
 const EVENT: GuardEvent = {
@@ -82,6 +82,11 @@ describe("who can be banned", () => {
   check("system", null);
   check("", null);
   check(null, null);
+});
+
+it("a source of a guarded application names its project", () => {
+  expect(projectOf(sourceOf("shop"))).toBe("shop");
+  expect(projectOf("host-agent:guard:x")).toBeNull();
 });
 
 it("a request is its method and its endpoint, as far as they are told", () => {

@@ -138,6 +138,18 @@ export function requestText(event: Pick<GuardEvent, "method" | "endpoint">): str
   return [event.method, event.endpoint].filter((part) => part !== null && part !== "").join(" ");
 }
 
+/** The source that the events of a project have. */
+export function sourceOf(project: string): string {
+  return `${GUARD_PREFIX}${project}`;
+}
+
+/** The project of a source; null where it is none of a guarded application. */
+export function projectOf(source: string): string | null {
+  return source.startsWith(GUARD_PREFIX) ? source.slice(GUARD_PREFIX.length) : null;
+}
+
+const GUARD_PREFIX = "guard:";
+
 /** Whether an event names a client that can be banned. */
 export function bannable(event: Pick<GuardEvent, "address">): string | null {
   const address = event.address ?? "";

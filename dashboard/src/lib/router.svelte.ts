@@ -1,5 +1,7 @@
 /** Where we are, by the address bar; links are ordinary links. */
 
+import { projectOf } from "./guard-events";
+
 export interface Route {
   /** Decoded path segments. */
   segments: string[];
@@ -105,6 +107,12 @@ export function guardHref(project: string | null, query: Record<string, string> 
   const text = new URLSearchParams(query).toString();
   const place = project === null ? "/guard" : `/guard/${encodeURIComponent(project)}`;
   return `${place}${text === "" ? "" : `?${text}`}`;
+}
+
+/** The address of whoever sent something, by its source: a guarded application, or a host. */
+export function sourceHref(source: string): string {
+  const project = projectOf(source);
+  return project === null ? hostHref(source) : guardHref(project);
 }
 
 /** The address of a search in the events. */
