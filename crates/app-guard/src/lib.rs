@@ -35,7 +35,6 @@ mod local_state;
 mod metrics;
 mod path;
 mod patterns;
-#[path = "payload_seam.rs"]
 pub mod payload;
 mod question;
 mod route_rules;

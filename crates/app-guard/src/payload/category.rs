@@ -1,6 +1,5 @@
-//! Stands in for the detection until that is here: the same names, and nothing is found.
+//! What kinds of attack there are, by the names of the guard contract.
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// A kind of attack.
@@ -168,98 +167,23 @@ impl FromIterator<Category> for CategorySet {
     }
 }
 
-/// Settings of a [`Detector`].
-#[derive(Clone, Debug)]
-pub struct DetectorSettings {
-    /// Categories that are not looked for.
-    pub switched_off: CategorySet,
-    /// Expressions of the operator's own.
-    pub custom_patterns: Vec<String>,
-    /// From which sum of weights in one value on it is an attack.
-    pub threshold: f32,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for DetectorSettings {
-    fn default() -> Self {
-        Self { switched_off: CategorySet::EMPTY, custom_patterns: Vec::new(), threshold: 1.0 }
-    }
-}
-
-/// Why a detector could not be made.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DetectorError {
-    /// The threshold is not a positive number.
-    #[error("threshold `{0}` is not a positive number")]
-    Threshold(f32),
-}
-
-/// Where a value stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Place<'a> {
-    /// The path.
-    Path,
-    /// The name of a query parameter.
-    QueryName,
-    /// The value of a query parameter.
-    QueryParameter(&'a str),
-    /// The value of a header.
-    Header(&'a str),
-}
-
-/// What was found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// What kind of attack.
-    pub category: Category,
-    /// Where.
-    pub place: String,
-    /// How much it counts.
-    pub weight: f32,
-    /// Which structure was recognised.
-    pub explanation: Cow<'static, str>,
-    /// What it was seen in.
-    pub excerpt: String,
-    /// The name of the check.
-    pub pattern: Cow<'static, str>,
-}
-
-/// Finds nothing yet.
-#[derive(Clone, Debug)]
-pub struct Detector;
-
-impl Detector {
-    /// A detector.
-    ///
-    /// # Errors
-    /// The threshold is not a positive number.
-    pub fn new(settings: &DetectorSettings) -> Result<Self, DetectorError> {
-        if settings.threshold > 0.0 {
-            Ok(Self)
-        } else {
-            Err(DetectorError::Threshold(settings.threshold))
+    #[test]
+    fn names_go_both_ways() {
+        for category in Category::ALL {
+            assert_eq!(Category::from_name(category.name()), Some(category));
         }
+        assert_eq!(Category::from_name("sql"), None);
     }
 
-    /// Appends what is found in one value.
-    pub const fn scan(&self, _: Place<'_>, _: &[u8], _: &mut Vec<Finding>) {}
-
-    /// Begins the search of a body.
-    #[must_use]
-    pub const fn body(&self, _: Option<&str>) -> BodyScan {
-        BodyScan
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let mut set = CategorySet::of(&[Category::Xml]);
+        set.insert(Category::Custom);
+        assert!(set.contains(Category::Xml) && set.contains(Category::Custom));
+        assert!(!set.contains(Category::Ldap));
     }
-}
-
-/// The search of a body.
-#[derive(Debug)]
-pub struct BodyScan;
-
-impl BodyScan {
-    /// Takes the next chunk.
-    pub const fn feed(&mut self, _: &[u8], _: &mut Vec<Finding>) {}
-
-    /// The body is complete.
-    pub const fn finish(&mut self, _: &mut Vec<Finding>) {}
 }

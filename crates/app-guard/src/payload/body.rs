@@ -1,0 +1,176 @@
+//! Bodies, looked at while they stream: what is held is bounded, and nothing behind a limit is unseen.
+
+mod form;
+mod json;
+mod multipart;
+mod window;
+
+use super::detector::Detector;
+use super::finding::Finding;
+use super::place::Place;
+use form::FormWalk;
+use json::JsonWalk;
+use multipart::MultipartWalk;
+use window::Window;
+
+pub use window::{WINDOW_BYTES, WINDOW_OVERLAP_BYTES};
+
+/// The most that one [`BodyScan`] holds of a body, in bytes.
+pub const HELD_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of a body or file that is not text is looked at: its marks are at its start.
+const BINARY_BYTES_MAX: usize = 16 * 1024;
+
+/// Looks at one body as it arrives.
+///
+/// How the body is cut into chunks makes no difference to what is found. Values that are longer than
+/// [`WINDOW_BYTES`] are looked at in windows of that size, each of which begins with the last
+/// [`WINDOW_OVERLAP_BYTES`] of the one before.
+#[derive(Debug)]
+pub struct BodyScan {
+    detector: Detector,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// No type is given: the first byte that is not white space decides.
+    Undecided,
+    Json(JsonWalk),
+    Form(FormWalk),
+    Multipart(Box<MultipartWalk>),
+    Text(Window),
+    /// Some of the start is looked at.
+    Binary {
+        window: Window,
+        left: usize,
+    },
+}
+
+/// Where the walks send the values that they find.
+pub(super) struct Found<'a> {
+    detector: &'a Detector,
+    found: &'a mut Vec<Finding>,
+}
+
+impl Found<'_> {
+    pub(super) fn value(&mut self, place: Place<'_>, value: &[u8]) {
+        if !value.is_empty() {
+            self.detector.scan(place, value, self.found);
+        }
+    }
+}
+
+impl BodyScan {
+    pub(super) fn new(detector: Detector, content_type: Option<&str>) -> Self {
+        Self { detector, kind: kind_of(content_type) }
+    }
+
+    /// Takes the next bytes; what is found in them is appended.
+    pub fn feed(&mut self, chunk: &[u8], found: &mut Vec<Finding>) {
+        let mut chunk = chunk;
+        let found = &mut Found { detector: &self.detector, found };
+        if matches!(self.kind, Kind::Undecided) {
+            let Some(start) = chunk.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+                return;
+            };
+            chunk = chunk.get(start..).unwrap_or_default();
+            self.kind = match chunk.first() {
+                Some(b'{' | b'[') => Kind::Json(JsonWalk::default()),
+                _ => Kind::Text(Window::default()),
+            };
+        }
+        match &mut self.kind {
+            Kind::Undecided => {}
+            Kind::Json(walk) => walk.feed(chunk, found),
+            Kind::Form(walk) => walk.feed(chunk, found),
+            Kind::Multipart(walk) => walk.feed(chunk, found),
+            Kind::Text(window) => window.extend(chunk, &mut |text| found.value(Place::Body, text)),
+            Kind::Binary { window, left } => {
+                let taken = chunk.get(..chunk.len().min(*left)).unwrap_or_default();
+                *left -= taken.len();
+                window.extend(taken, &mut |text| found.value(Place::FileContent("body"), text));
+            }
+        }
+    }
+
+    /// The body has ended; what is found in the rest of it is appended.
+    pub fn finish(&mut self, found: &mut Vec<Finding>) {
+        let found = &mut Found { detector: &self.detector, found };
+        match &mut self.kind {
+            Kind::Undecided => {}
+            Kind::Json(walk) => walk.finish(found),
+            Kind::Form(walk) => walk.finish(found),
+            Kind::Multipart(walk) => walk.finish(found),
+            Kind::Text(window) => window.finish(&mut |text| found.value(Place::Body, text)),
+            Kind::Binary { window, .. } => {
+                window.finish(&mut |text| found.value(Place::FileContent("body"), text));
+            }
+        }
+    }
+
+    /// How many bytes are held at the moment; at most [`HELD_BYTES_MAX`].
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Undecided => 0,
+            Kind::Json(walk) => walk.held_bytes(),
+            Kind::Form(walk) => walk.held_bytes(),
+            Kind::Multipart(walk) => walk.held_bytes(),
+            Kind::Text(window) | Kind::Binary { window, .. } => window.held_bytes(),
+        }
+    }
+}
+
+fn kind_of(content_type: Option<&str>) -> Kind {
+    let Some(content_type) = content_type else { return Kind::Undecided };
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if media_type == "application/x-www-form-urlencoded" {
+        return Kind::Form(FormWalk::default());
+    }
+    if media_type.starts_with("multipart/") {
+        return match multipart::boundary(content_type) {
+            Some(boundary) => Kind::Multipart(Box::new(MultipartWalk::new(&boundary))),
+            // Without one there are no parts.
+            None => Kind::Text(Window::default()),
+        };
+    }
+    if is_json(&media_type) {
+        return Kind::Json(JsonWalk::default());
+    }
+    if is_binary(&media_type) {
+        return Kind::Binary { window: Window::default(), left: BINARY_BYTES_MAX };
+    }
+    if media_type.is_empty() {
+        return Kind::Undecided;
+    }
+    Kind::Text(Window::default())
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type.ends_with("/json")
+        || media_type.ends_with("+json")
+        || media_type.ends_with("/x-ndjson")
+        || media_type.ends_with("/json-seq")
+        || media_type.ends_with("/csp-report")
+}
+
+fn is_binary(media_type: &str) -> bool {
+    let is_picture = media_type.starts_with("image/") && !media_type.contains("svg");
+    is_picture
+        || ["audio/", "video/", "font/"].iter().any(|start| media_type.starts_with(start))
+        || matches!(
+            media_type,
+            "application/octet-stream"
+                | "application/zip"
+                | "application/gzip"
+                | "application/pdf"
+                | "application/wasm"
+                | "application/grpc"
+                | "application/protobuf"
+                | "application/x-protobuf"
+                | "application/msgpack"
+                | "application/cbor"
+                | "application/x-tar"
+        )
+}

@@ -1,0 +1,270 @@
+//! Operators of document stores, and names that reach the prototype of all objects.
+
+use super::category::Category::{NoSql, PrototypePollution};
+use super::scan::{Scan, View};
+use super::text::{
+    at, contains, find, is_space, is_word, places_of, skip, skip_spaces, slice, trim,
+};
+
+/// Operators of MongoDB's language that change what a query finds or runs.
+const OPERATORS: [&[u8]; 33] = [
+    b"ne",
+    b"gt",
+    b"gte",
+    b"lt",
+    b"lte",
+    b"in",
+    b"nin",
+    b"or",
+    b"and",
+    b"not",
+    b"nor",
+    b"where",
+    b"regex",
+    b"exists",
+    b"expr",
+    b"function",
+    b"accumulator",
+    b"eq",
+    b"elemmatch",
+    b"all",
+    b"size",
+    b"mod",
+    b"type",
+    b"lookup",
+    b"out",
+    b"merge",
+    b"unionwith",
+    b"options",
+    b"func",
+    b"jsonschema",
+    b"set",
+    b"unset",
+    b"push",
+];
+
+/// Looks for operators as names, and for script that a store runs.
+pub(crate) fn check_operators(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    scan.walked(text.len().saturating_mul(2));
+    if scan.place.is_name() {
+        let bare = trim(text);
+        let is_operator = bare.strip_prefix(b"$").is_some_and(is_operator_name);
+        if is_operator
+            && !matches!(
+                bare,
+                b"$type" | b"$set" | b"$all" | b"$size" | b"$in" | b"$options" | b"$function"
+            )
+        {
+            hit(scan, view, 0, "nosql_key", "a name that is an operator of a document store");
+        } else if is_operator {
+            scan.hit(
+                view,
+                0,
+                (NoSql, 0.5),
+                "nosql_key",
+                "a name that is an operator of a document store",
+            );
+        }
+    }
+    for start in memchr::memchr_iter(b'$', text) {
+        let end = skip(slice(text, 0, start + 24), start + 1, is_word);
+        if !is_operator_name(slice(text, start + 1, end)) {
+            continue;
+        }
+        if is_key(text, start, end) {
+            hit(scan, view, start, "nosql_operator", "an operator of a document store as a key");
+            return;
+        }
+    }
+    script(scan, view);
+}
+
+fn is_operator_name(name: &[u8]) -> bool {
+    OPERATORS.contains(&name)
+}
+
+/// `{"$ne":`, `{$ne:`, `[$ne]`, `.$where`
+fn is_key(text: &[u8], start: usize, end: usize) -> bool {
+    let quote = |byte: u8| matches!(byte, b'"' | b'\'' | b'\\');
+    let before = {
+        let window = slice(text, start.saturating_sub(8), start);
+        window.iter().rev().copied().find(|&byte| !is_space(byte) && !quote(byte))
+    };
+    let after = skip(slice(text, 0, end + 8), end, |byte| {
+        is_space(byte) || matches!(byte, b'"' | b'\'' | b'\\')
+    });
+    match (before, at(text, after)) {
+        (Some(b'['), b']') => true,
+        (Some(b'{' | b','), b':') => true,
+        (None, b':') => matches!(
+            slice(text, start + 1, end),
+            b"where" | b"ne" | b"gt" | b"regex" | b"or" | b"nin"
+        ),
+        _ => false,
+    }
+}
+
+/// Script of the store's own: `'; return true; var x='`, `' || 1==1//`, `this.password.match(…)`.
+fn script(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    let returns = places_of(text, b"return").any(|start| {
+        let before = slice(text, start.saturating_sub(4), start);
+        let breaks = before
+            .iter()
+            .rev()
+            .find(|byte| !is_space(**byte))
+            .is_some_and(|byte| matches!(byte, b';' | b'{' | b'}'));
+        let rest = slice(text, start + 6, start + 40);
+        let quoted = memchr::memchr2(b'\'', b'"', slice(text, 0, start)).is_some();
+        let value = skip(rest, 0, |byte| is_space(byte) || byte == b'(' || byte == b'!');
+        let constant = [&b"true"[..], b"1", b"this.", b"'a'=='a", b"\"a\"==\"a"]
+            .iter()
+            .any(|word| slice(rest, value, rest.len()).starts_with(word));
+        breaks
+            && constant
+            && (quoted
+                || trim(text).starts_with(b"function")
+                || trim(text).starts_with(b";")
+                || trim(text).starts_with(b"}")
+                || trim(text).starts_with(b"return"))
+    });
+    if returns {
+        hit(scan, view, 0, "nosql_script", "script that makes every document match");
+        return;
+    }
+    // `' || 'a'=='a`, `' && this.password`
+    for start in memchr::memchr2_iter(b'\'', b'"', text) {
+        let next = skip_spaces(slice(text, 0, start + 8), start + 1);
+        let operator = slice(text, next, next + 2);
+        if operator != b"||" && operator != b"&&" {
+            continue;
+        }
+        let rest = slice(text, next + 2, next + 48);
+        let rest = trim(rest);
+        if rest.starts_with(b"this.")
+            || (contains(slice(rest, 0, 16), b"==") && !contains(rest, b"("))
+        {
+            hit(scan, view, start, "nosql_script", "a condition of script behind a quote");
+            return;
+        }
+    }
+    for start in places_of(text, b"this.") {
+        let end = skip(slice(text, 0, start + 64), start + 5, is_word);
+        let rest = slice(text, end, end + 24);
+        let is_match = rest.starts_with(b".match(/")
+            || rest.starts_with(b".match('")
+            || rest.starts_with(b"[0]") && contains(rest, b"==")
+            || rest.starts_with(b".length==")
+            || rest.starts_with(b".charat(")
+            || rest.starts_with(b".startswith(");
+        let name = slice(text, start + 5, end);
+        if is_match
+            && (contains(name, b"pass")
+                || contains(name, b"user")
+                || contains(name, b"token")
+                || contains(name, b"name")
+                || contains(name, b"secret"))
+        {
+            hit(scan, view, start, "nosql_script", "script that reads the fields of documents");
+            return;
+        }
+    }
+    for part in [
+        &b"db.getcollection"[..],
+        b"db.runcommand(",
+        b"db.dropdatabase",
+        b"db.injection.",
+        b"mapreduce(",
+        b"db.eval(",
+    ] {
+        if let Some(start) = find(text, part) {
+            hit(scan, view, start, "nosql_script", "a command of a document store");
+            return;
+        }
+    }
+    for part in [&b"db."[..]] {
+        for start in places_of(text, part) {
+            let end = skip(slice(text, 0, start + 64), start + 3, is_word);
+            let verb = slice(text, end, end + 12);
+            let before = start.checked_sub(1).map(|before| at(text, before));
+            let broken = before.is_some_and(|byte| matches!(byte, b';' | b'\'' | b'"'));
+            if end > start + 3
+                && broken
+                && [&b".find("[..], b".insert(", b".drop(", b".remove(", b".update(", b".delete"]
+                    .iter()
+                    .any(|name| verb.starts_with(name))
+            {
+                hit(scan, view, start, "nosql_script", "a command of a document store");
+                return;
+            }
+        }
+    }
+}
+
+fn hit(scan: &mut Scan<'_>, view: &View<'_>, at: usize, name: &'static str, words: &'static str) {
+    scan.hit(view, at, (NoSql, 1.0), name, words);
+}
+
+/// Looks for `__proto__` and `constructor.prototype` where they name something.
+pub(crate) fn check_prototypes(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    scan.walked(text.len().saturating_mul(3));
+    let mark = |scan: &mut Scan<'_>, start| {
+        scan.hit(
+            view,
+            start,
+            (PrototypePollution, 1.0),
+            "prototype_name",
+            "a name that reaches the prototype of all objects",
+        );
+    };
+    // A filter that removes the word once leaves one behind: `__pro__proto__to__`.
+    for name in [&b"__proto__"[..], b"__pro__proto__to__", b"__definegetter__", b"__lookupgetter__"]
+    {
+        for start in places_of(text, name) {
+            let before = start.checked_sub(1).map_or(0, |before| at(text, before));
+            let after = at(text, start + name.len());
+            let accesses = matches!(after, b'.' | b'[' | b']' | b':')
+                || matches!(before, b'[' | b'.' | b'{')
+                || matches!((before, after), (b'"', b'"') | (b'\'', b'\''))
+                || matches!(after, b'=');
+            if scan.place.is_name() || accesses || is_path_of_names(text) {
+                mark(scan, start);
+                return;
+            }
+        }
+    }
+    for start in places_of(text, b"prototype") {
+        let before = slice(text, start.saturating_sub(24), start);
+        let after = at(text, start + 9);
+        let is_reached = [
+            &b"constructor."[..],
+            b"constructor[",
+            b"constructor][",
+            b"constructor['",
+            b"constructor[\"",
+            b"constructor']['",
+            b"constructor\"][\"",
+            b"constructor/",
+        ]
+        .iter()
+        .any(|name| before.ends_with(name))
+            || contains(before, b"constructor\"") && contains(before, b"{");
+        // `Foo.prototype.constructor.prototype` in prose is not assigned.
+        let assigns = scan.place.is_name()
+            || matches!(after, b'.' | b'[' | b']' | b'"' | b'\'' | b'=' | b'/')
+            || is_path_of_names(text);
+        if is_reached && assigns {
+            mark(scan, start);
+            return;
+        }
+    }
+}
+
+fn is_path_of_names(text: &[u8]) -> bool {
+    let text = trim(text);
+    text.len() <= 128
+        && text.iter().all(|&byte| is_word(byte) || matches!(byte, b'.' | b'[' | b']'))
+        && text.iter().any(|&byte| matches!(byte, b'.' | b'['))
+}

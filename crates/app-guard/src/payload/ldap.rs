@@ -1,0 +1,141 @@
+//! Filters of LDAP (RFC 4515): parentheses that close the one which the value stands in and open another.
+
+use super::category::Category::Ldap;
+use super::scan::{Scan, View};
+use super::text::{at, is_space, skip, skip_spaces, slice, trim};
+
+/// The longest name of an attribute that is read.
+const ATTRIBUTE_MAX: usize = 64;
+
+/// Looks for pieces of filters.
+pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    scan.walked(text.len().saturating_mul(2));
+    // How many are open: a value that closes more than it opened breaks out of the filter around it.
+    let mut depth = 0i64;
+    let mut broke_out = false;
+    for (index, &byte) in text.iter().enumerate() {
+        match byte {
+            b'(' => {
+                depth += 1;
+                let (condition, operators) = condition_after(text, index);
+                if condition && operators > 0 && opens_inside(text, index) {
+                    hit(scan, view, index, "ldap_filter", "a filter with an operator");
+                }
+                if broke_out
+                    && condition
+                    && (operators > 0 || has_star(text, index) || starts_with_star(text))
+                {
+                    hit(
+                        scan,
+                        view,
+                        index,
+                        "ldap_break_out",
+                        "a filter behind a closed parenthesis",
+                    );
+                }
+            }
+            b')' => {
+                depth -= 1;
+                if depth < 0 {
+                    broke_out = true;
+                }
+                let next = skip_spaces(slice(text, 0, index + 8), index + 1);
+                let star = index > 0 && at(text, index - 1) == b'*';
+                let rest = slice(text, next, next + 3);
+                // `*)(…`, `)(&)`, `)(|`
+                if broke_out
+                    && (rest.starts_with(b"(&")
+                        || rest.starts_with(b"(|")
+                        || rest.starts_with(b"(!") && star)
+                    && is_filter_like(text)
+                {
+                    hit(
+                        scan,
+                        view,
+                        index,
+                        "ldap_break_out",
+                        "a filter behind a closed parenthesis",
+                    );
+                }
+                if star
+                    && broke_out
+                    && (rest.is_empty() || at(rest, 0) == b')' || at(rest, 0) == 0)
+                    && is_short(text)
+                {
+                    hit(scan, view, index, "ldap_wildcard", "a wildcard that closes the filter");
+                }
+            }
+            b'|' | b'&' if broke_out => {
+                // `admin)|(uid=*`
+                let next = skip_spaces(slice(text, 0, index + 8), index + 1);
+                if at(text, next) == b'(' && condition_after(text, next).0 {
+                    hit(
+                        scan,
+                        view,
+                        index,
+                        "ldap_break_out",
+                        "a filter behind a closed parenthesis",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn hit(scan: &mut Scan<'_>, view: &View<'_>, at: usize, name: &'static str, words: &'static str) {
+    scan.hit(view, at, (Ldap, 1.0), name, words);
+}
+
+/// Whether `attribute=` stands behind the parenthesis, and how many operators and parentheses before it.
+fn condition_after(text: &[u8], open: usize) -> (bool, usize) {
+    let window = slice(text, 0, open + 16);
+    let start =
+        skip(window, open + 1, |byte| is_space(byte) || matches!(byte, b'(' | b'&' | b'|' | b'!'));
+    let operators = slice(text, open + 1, start)
+        .iter()
+        .filter(|byte| matches!(byte, b'&' | b'|' | b'!'))
+        .count();
+    let end = skip(slice(text, 0, start + ATTRIBUTE_MAX), start, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b';' | b'.' | b':')
+    });
+    if end == start || !at(text, start).is_ascii_alphanumeric() {
+        return (false, operators);
+    }
+    let operator = slice(text, end, end + 2);
+    let compares = at(operator, 0) == b'=' && at(operator, 1) != b'=' && at(operator, 1) != b'>'
+        || operator == b"~="
+        || operator == b">="
+        || operator == b"<=";
+    (compares, operators)
+}
+
+/// `(&(` or `(|(`: the operator belongs to parentheses inside, as it does nowhere but in a filter.
+fn opens_inside(text: &[u8], open: usize) -> bool {
+    let operator = skip_spaces(slice(text, 0, open + 8), open + 1);
+    if !matches!(at(text, operator), b'&' | b'|' | b'!')
+        || at(text, operator + 1) == at(text, operator)
+    {
+        return false;
+    }
+    let inside = skip_spaces(slice(text, 0, operator + 8), operator + 1);
+    at(text, inside) == b'('
+}
+
+fn has_star(text: &[u8], open: usize) -> bool {
+    slice(text, open, open + ATTRIBUTE_MAX * 2).contains(&b'*')
+}
+
+fn starts_with_star(text: &[u8]) -> bool {
+    at(trim(text), 0) == b'*'
+}
+
+/// No prose around it.
+fn is_filter_like(text: &[u8]) -> bool {
+    !slice(text, 0, ATTRIBUTE_MAX).contains(&b' ')
+}
+
+fn is_short(text: &[u8]) -> bool {
+    text.len() <= ATTRIBUTE_MAX && is_filter_like(text)
+}
