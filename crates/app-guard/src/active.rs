@@ -53,6 +53,8 @@ pub(crate) struct Active {
     pub(crate) correlate: bool,
     pub(crate) routes: Routes,
     pub(crate) events_max: usize,
+    /// Patterns that the rules add to the detection.
+    pub(crate) added_patterns: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -132,7 +134,8 @@ impl Active {
             detection: s.enable_penetration_detection,
             scan_bodies: s.detection.scan_bodies,
             hold_bytes: s.detection.body_hold_bytes,
-            detector: Arc::new(detector(s, added.patterns)?),
+            detector: Arc::new(detector(s, &added.patterns)?),
+            added_patterns: added.patterns,
             excluded: crate::route_rules::Exclusion {
                 headers: lower(&s.detection.excluded_headers),
                 parameters: lower(&s.detection.excluded_parameters),
@@ -190,10 +193,10 @@ fn banning(s: &GuardSettings) -> Result<Option<Banning>, SettingsError> {
     Ok(Some(Banning { threshold, time, window, categories: by_category }))
 }
 
-fn detector(s: &GuardSettings, added: Vec<String>) -> Result<Detector, SettingsError> {
+fn detector(s: &GuardSettings, added: &[String]) -> Result<Detector, SettingsError> {
     let off = categories("detection.disabled_categories", &s.detection.disabled_categories)?;
     let mut custom_patterns = s.detection.custom_patterns.clone();
-    custom_patterns.extend(added);
+    custom_patterns.extend_from_slice(added);
     Detector::new(&DetectorSettings {
         switched_off: off.into_iter().collect::<CategorySet>(),
         custom_patterns,

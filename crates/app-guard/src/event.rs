@@ -93,8 +93,8 @@ impl GuardEvent {
 }
 
 /// The beginning of a client's text, as long as an event keeps it.
-pub(crate) fn kept(text: &str) -> String {
-    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default().to_owned()
+pub(crate) fn kept(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default()
 }
 
 macro_rules! event_types {

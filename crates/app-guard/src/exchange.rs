@@ -14,7 +14,7 @@ pub use body::BodyFlow;
 
 use crate::active::Active;
 use crate::address::{ClientAddress, Network};
-use crate::event::GuardEvent;
+use crate::event::{GuardEvent, kept};
 use crate::guard::Guard;
 use crate::local_state::LocalState;
 use crate::metrics::ExchangeFigures;
@@ -52,6 +52,8 @@ pub struct Exchange {
     guard: Guard,
     active: Arc<Active>,
     route: Option<Arc<Route>>,
+    /// The name under which the request is counted: the route's pattern, else its path.
+    endpoint: Arc<str>,
     head: Head,
     client: ClientAddress,
     /// The client's address; of no meaning where there is none and requests pass all the same.
@@ -181,12 +183,17 @@ impl Exchange {
         };
         let excluded = active.excluded_paths.find(head.path).is_some();
         let upgrade = head.headers.get_text("upgrade");
+        let endpoint = match &route {
+            Some(route) => Arc::clone(&route.endpoint),
+            None => Arc::from(kept(head.path)),
+        };
         let is_websocket = upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
         Self {
             head: Head::copy(head),
             guard,
             active,
             route,
+            endpoint,
             client,
             address,
             group,

@@ -30,6 +30,7 @@ mod behaviour;
 mod event;
 mod exchange;
 mod guard;
+mod inspector;
 pub mod keys;
 mod local_state;
 mod metrics;
@@ -54,6 +55,7 @@ pub use behaviour::{BehaviourAction, BehaviourError, BehaviourRule, Counted, RES
 pub use event::{EventType, GuardEvent};
 pub use exchange::{BodyFlow, Exchange, Finished, Step};
 pub use guard::Guard;
+pub use inspector::GuardInspector;
 pub use local_state::LocalState;
 pub use metrics::{ExchangeFigures, Metric, MetricKind, MetricSums, OTHER_ENDPOINTS};
 pub use path::{ExcludedPaths, plain_path};

@@ -41,7 +41,7 @@ impl Exchange {
                 ("advanced", "bypass"),
                 now,
             );
-            let endpoint = self.endpoint().to_string();
+            let endpoint = self.endpoint.to_string();
             self.tell(event.with("bypassed_checks", vec!["all"]).with("endpoint", endpoint));
             return Flow::Go(Stage::Preflight);
         }
@@ -346,7 +346,10 @@ impl Exchange {
     }
 
     pub(super) fn preflight(&mut self) -> Flow {
-        let Some(cors) = &self.active.cors else { return Flow::Next };
+        let Some(cors) = self.active.cors.as_ref().filter(|_| self.head.method() == "OPTIONS")
+        else {
+            return Flow::Next;
+        };
         let reply = self.head.with_headers(|headers| {
             crate::settings::Cors::is_preflight(self.head.method(), headers)
                 .then(|| cors.preflight(headers))

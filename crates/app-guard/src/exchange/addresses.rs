@@ -15,7 +15,9 @@ impl Exchange {
             return Flow::Next;
         }
         match answer {
-            None if !self.active.may_ban(crate::Network::host(self.address)) => Flow::Next,
+            None if self.address.is_loopback() || self.active.proxies.contains(self.address) => {
+                Flow::Next
+            }
             None => Flow::Ask(Question::Banned { address: self.address }),
             Some(Answer::Banned(found)) => {
                 self.lookups += 1;

@@ -85,7 +85,7 @@ impl Exchange {
             self.tell_headers(now);
         }
         let figures = ExchangeFigures {
-            endpoint: self.endpoint(),
+            endpoint: Arc::clone(&self.endpoint),
             method: self.head.method().into(),
             status: replied.or(self.response.status).unwrap_or(0),
             time: now.instant.saturating_duration_since(self.began.instant),
@@ -147,7 +147,7 @@ impl Exchange {
             key: CounterKey {
                 kind: CounterKind::BehaviourReturn,
                 client: self.group,
-                endpoint: Some(self.endpoint()),
+                endpoint: Some(Arc::clone(&self.endpoint)),
                 detail: Some(Arc::from(rule.pattern())),
             },
             limit: threshold.max(1),
@@ -212,7 +212,7 @@ impl Exchange {
         if headers.is_empty() {
             return;
         }
-        let endpoint = self.endpoint();
+        let endpoint = Arc::clone(&self.endpoint);
         if !self.guard.tells(EventType::SecurityHeadersApplied, &endpoint, now) {
             return;
         }

@@ -94,7 +94,7 @@ impl Exchange {
                 event.rule_type = Some(limit.rule_type());
                 event.decorator_type =
                     matches!(limit, Limit::Route | Limit::Country).then_some("rate_limiting");
-                let place = self.endpoint().to_string();
+                let place = self.endpoint.to_string();
                 let event = event
                     .by("rate_limit")
                     .with("rule_type", limit.rule_type())
@@ -167,7 +167,7 @@ impl Exchange {
                 let reason = "throttled by a behaviour rule";
                 let mut event = self.event(EventType::BehavioralViolation, "throttle", reason, now);
                 event.rule_type = Some("throttle");
-                let place = self.endpoint().to_string();
+                let place = self.endpoint.to_string();
                 let event = event.by("behavior").with("endpoint", place);
                 self.refuse(too_many(left), event)
             }
@@ -191,7 +191,7 @@ impl Exchange {
                 key: CounterKey {
                     kind: CounterKind::BehaviourUsage,
                     client: self.group,
-                    endpoint: Some(self.endpoint()),
+                    endpoint: Some(Arc::clone(&self.endpoint)),
                     detail: None,
                 },
                 limit: rule.rule.threshold.max(1),
@@ -246,7 +246,7 @@ impl Exchange {
         let mut event = self.event(EventType::BehavioralViolation, action, reason, now);
         event.rule_type = Some(counted);
         event.pattern_matched = (!rule.pattern().is_empty()).then(|| rule.pattern().to_owned());
-        let place = self.endpoint().to_string();
+        let place = self.endpoint.to_string();
         event
             .by("behavior")
             .with("endpoint", place)
@@ -260,16 +260,8 @@ impl Exchange {
         CounterKey {
             kind: CounterKind::Throttle,
             client: self.group,
-            endpoint: Some(self.endpoint()),
+            endpoint: Some(Arc::clone(&self.endpoint)),
             detail: None,
-        }
-    }
-
-    /// The name under which the request is counted: the route's pattern, else its path.
-    pub(super) fn endpoint(&self) -> Arc<str> {
-        match &self.route {
-            Some(route) => Arc::clone(&route.endpoint),
-            None => Arc::from(crate::event::kept(self.head.path())),
         }
     }
 }

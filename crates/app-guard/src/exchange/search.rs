@@ -7,6 +7,7 @@ use crate::path::percent_decoded;
 use crate::payload::{Category, Finding, Place};
 use crate::route_rules::{Bypass, Exclusion};
 use ringwall_inspection::Moment;
+use std::sync::Arc;
 
 /// Of so many categories a request's findings are told one by one.
 const TOLD_MAX: usize = 4;
@@ -120,7 +121,7 @@ impl Exchange {
         if !off || !self.active.detection || self.excluded {
             return;
         }
-        let endpoint = self.endpoint();
+        let endpoint = Arc::clone(&self.endpoint);
         if self.guard.tells(EventType::DecoratorViolation, &endpoint, now) {
             let event = self.route_event(
                 EventType::DecoratorViolation,

@@ -18,10 +18,12 @@ impl Exchange {
             None => Cow::Borrowed(""),
         };
         event.country = self.country.flatten().map(|country| country.to_string());
-        event.user_agent =
-            self.head.header("user-agent").map(|value| kept(&String::from_utf8_lossy(value)));
-        event.endpoint = Some(kept(self.head.path()));
-        event.method = Some(kept(self.head.method()));
+        event.user_agent = self
+            .head
+            .header("user-agent")
+            .map(|value| kept(&String::from_utf8_lossy(value)).to_owned());
+        event.endpoint = Some(kept(self.head.path()).to_owned());
+        event.method = Some(kept(self.head.method()).to_owned());
         event.response_time = Some(now.instant.saturating_duration_since(self.began.instant));
         for name in ["traceparent", "tracestate"] {
             if let Some(value) = self.head.header_text(name) {

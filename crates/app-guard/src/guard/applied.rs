@@ -14,6 +14,12 @@ use std::time::Duration;
 /// How many entries of one list of rules are taken.
 const ENTRIES_MAX: usize = 10_000;
 
+/// How many patterns of rules are taken: each costs with every request.
+const PATTERNS_MAX: usize = 200;
+
+/// How many bans and lifted bans are told one by one.
+const TOLD_MAX: usize = 100;
+
 /// Rules that hold, and what they led to in the state.
 #[derive(Debug)]
 pub(super) struct Applied {
@@ -32,12 +38,11 @@ impl Applied {
             .filter_map(|text| text.parse().ok())
             .filter(|network| active.may_ban(*network) && !let_in.contains(network))
             .collect();
-        let kept = rules.suspicious_patterns.iter().filter(|pattern| usable(pattern));
         Self {
             rules: rules.clone(),
             banned,
             let_in,
-            patterns: kept.cloned().collect(),
+            patterns: active.added_patterns.iter().cloned().collect(),
             emergency: rules.emergency_mode,
         }
     }
@@ -111,7 +116,12 @@ pub(super) fn merged(
         &mut s.blocked_user_agents,
         kept("blocked_user_agents", &rules.blocked_user_agents, &mut left_out, agent),
     );
-    let patterns = kept("suspicious_patterns", &rules.suspicious_patterns, &mut left_out, |text| {
+    let first = rules.suspicious_patterns.get(..PATTERNS_MAX);
+    if first.is_some() {
+        left_out.push(format!("suspicious_patterns: entries beyond the first {PATTERNS_MAX}"));
+    }
+    let first = first.unwrap_or(&rules.suspicious_patterns);
+    let patterns = kept("suspicious_patterns", first, &mut left_out, |text| {
         if usable(text) {
             Ok(text.to_owned())
         } else {
@@ -271,8 +281,8 @@ fn tell(
     events.extend(patterns_before.difference(patterns_after).map(|removed| {
         pattern(EventType::PatternRemoved, "pattern_removed", "rules no longer hold it", removed)
     }));
-    events.extend(outcome.bans.iter().map(|order| ban_event(order, now)));
-    events.extend(outcome.unbans.iter().map(|network| {
+    events.extend(outcome.bans.iter().take(TOLD_MAX).map(|order| ban_event(order, now)));
+    events.extend(outcome.unbans.iter().take(TOLD_MAX).map(|network| {
         let reason = "dynamic_rule_whitelist";
         let mut event =
             GuardEvent::new(EventType::IpUnbanned, "unbanned", reason, now).by("ip_ban");

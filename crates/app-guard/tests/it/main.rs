@@ -1,0 +1,18 @@
+//! The guard from outside, driven as the layer drives it.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod addresses;
+mod application;
+mod bans;
+mod behaviour;
+mod cors;
+mod inspector;
+mod keys;
+mod order;
+mod paths;
+mod properties;
+mod rates;
+mod rules;
+mod settings;
+mod telling;

@@ -1,0 +1,141 @@
+//! Laws, on inputs made up.
+
+use proptest::prelude::*;
+use ringwall_app_guard::{
+    Answer, CounterKey, CounterKind, ExcludedPaths, GuardLimits, Hit, LocalState, Moment, Network,
+    NetworkMap, Question, plain_path,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+fn start() -> Moment {
+    Moment::new(Instant::now(), 1_700_000_000_000)
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))),
+        any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))),
+        // Few addresses, so that networks nest and meet.
+        (0_u32..64).prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits << 26))),
+        any::<u32>().prop_map(|bits| { IpAddr::V6(Ipv4Addr::from_bits(bits).to_ipv6_mapped()) }),
+    ]
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    (address(), 0_u8..=128).prop_filter_map("the family has no such prefix", |(address, prefix)| {
+        Network::new(address, prefix)
+    })
+}
+
+proptest! {
+    #[test]
+    fn networks_survive_being_written_and_read(network in network()) {
+        prop_assert_eq!(network.to_string().parse::<Network>().unwrap(), network);
+        let json = serde_json::to_string(&network).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Network>(&json).unwrap(), network);
+        prop_assert!(network.contains(network.address()));
+    }
+
+    #[test]
+    fn the_map_agrees_with_the_plain_search(
+        networks in prop::collection::vec(network(), 0..40),
+        addresses in prop::collection::vec(address(), 1..20),
+    ) {
+        let map = NetworkMap::new(networks.iter().copied().enumerate().map(|(n, net)| (net, n)));
+        let inside = networks.iter().map(|network| network.address());
+        for address in addresses.into_iter().chain(inside) {
+            let mut found: Vec<usize> = map.matches(address).map(|(_, number)| *number).collect();
+            let prefixes: Vec<u8> = map.matches(address).map(|(net, _)| net.prefix()).collect();
+            prop_assert!(prefixes.is_sorted_by(|a, b| a >= b), "narrowest first");
+            found.sort_unstable();
+            let plain: Vec<usize> = (0..networks.len())
+                .filter(|number| networks[*number].contains(address))
+                .collect();
+            prop_assert_eq!(found, plain);
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_without_panic(text in ".*") {
+        let _network: Result<Network, _> = text.parse();
+        let _plain = plain_path(&text);
+        let _excluded = ExcludedPaths::new(["/static"]).find(&text);
+    }
+
+    /// Never more than the limit in any window; and who waits a window gets the whole limit.
+    #[test]
+    fn no_window_holds_more_than_the_limit(
+        limit in prop_oneof![1_u32..30, 1_u32..200],
+        window_ms in 1_u64..100_000,
+        steps in prop::collection::vec((0_u64..20_000, 1_usize..60), 1..60),
+        crowded: bool,
+    ) {
+        let began = start();
+        let counters = if crowded { 64 } else { 10_000 };
+        let limits = GuardLimits { counters, ..GuardLimits::default() };
+        let state = LocalState::new(limits, began);
+        let window = Duration::from_millis(window_ms);
+        let hit = |client: IpAddr, at: u64| {
+            let key = CounterKey {
+                kind: CounterKind::Rate,
+                client: Network::host(client),
+                endpoint: None,
+                detail: None,
+            };
+            let question = Question::Hit(Hit { key, limit, window });
+            match state.answer(&question, began.after(Duration::from_millis(at))) {
+                Some(Answer::Hit(hit)) => hit,
+                other => panic!("{other:?}"),
+            }
+        };
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut passed: Vec<u64> = Vec::new();
+        let mut at = 0;
+        for (number, (pause, tries)) in steps.into_iter().enumerate() {
+            at += pause;
+            if crowded {
+                // Others take the room, so that the client is counted in shared counters.
+                for other in 0..4 {
+                    let bits = 0x0a00_0000 + u32::try_from(number).unwrap() * 4 + other;
+                    hit(IpAddr::V4(Ipv4Addr::from_bits(bits)), at);
+                }
+            }
+            for _ in 0..tries {
+                let result = hit(client, at);
+                prop_assert!(result.retry_after <= window);
+                if result.within {
+                    passed.push(at);
+                }
+            }
+        }
+        for (index, first) in passed.iter().enumerate() {
+            let within = passed[index..].iter().take_while(|time| *time - first < window_ms).count();
+            prop_assert!(within <= limit as usize, "{within} within {window_ms} ms");
+        }
+        if !crowded {
+            // A slice more than the window, because of the last slice of it.
+            let later = at + window_ms + window_ms / 32 + 1;
+            let passed = (0..limit + 5).filter(|_| hit(client, later).within).count();
+            prop_assert_eq!(passed, limit as usize);
+        }
+    }
+
+    /// However an excluded path is written, what is excluded lies in the subtree when it is decoded and
+    /// folded as far as possible.
+    #[test]
+    fn what_is_excluded_lies_in_the_subtree(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "static", "admin", "..", ".", "%2e%2e", "%2e", "%252e%252e", "%2f", "/", "\\", "%5c",
+            "%255c", ";", "..;", "%73tatic", "a", "%", "%00", "",
+        ]), 0..8),
+        slashes: bool,
+    ) {
+        let path = format!("/{}", parts.join(if slashes { "/" } else { "" }));
+        if ExcludedPaths::new(["/static"]).find(&path).is_some() {
+            prop_assert!(path == "/static" || path.starts_with("/static/"), "{}", path);
+            let plain = plain_path(&path).unwrap().into_owned();
+            prop_assert!(plain == "/static" || plain.starts_with("/static/"), "{} {}", path, plain);
+        }
+    }
+}
