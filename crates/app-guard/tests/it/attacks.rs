@@ -215,11 +215,8 @@ fn thresholds_of_behaviour_halve_for_an_attacker() {
         action: BehaviourAction::Throttle,
         ban_duration: 60,
     };
-    let settings = GuardSettings {
-        behaviour_rules: vec![rule],
-        correlate_with_detection: true,
-        ..wide()
-    };
+    let settings =
+        GuardSettings { behaviour_rules: vec![rule], correlate_with_detection: true, ..wide() };
     let missing = Request::get().answered(404, b"");
     let served = |application: &mut Application| {
         (0..9).filter(|_| application.status(&missing) == 200).count()
@@ -255,7 +252,10 @@ fn patterns_come_and_go_one_by_one() {
     let patterns = texts(&["ab{2,3}c", "(?=look)", "("]);
     let applied = application
         .guard
-        .apply_rules(&RuleSet { suspicious_patterns: patterns, ..RuleSet::default() }, application.now)
+        .apply_rules(
+            &RuleSet { suspicious_patterns: patterns, ..RuleSet::default() },
+            application.now,
+        )
         .unwrap();
     let added: Vec<_> = applied
         .events
@@ -271,4 +271,3 @@ fn patterns_come_and_go_one_by_one() {
     assert!(applied.events.iter().any(|event| event.event_type == EventType::PatternRemoved));
     assert_eq!(application.status(&Request::get().query("q=abbbc")), 200);
 }
-

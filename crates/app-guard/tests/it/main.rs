@@ -4,6 +4,7 @@
 mod access;
 mod addresses;
 mod application;
+mod attacks;
 mod bans;
 mod behaviour;
 mod cors;
