@@ -17,7 +17,7 @@ use applied::{Applied, differences};
 use foldhash::fast::RandomState;
 use parking_lot::{Mutex, RwLock};
 use ringwall_inspection::{Moment, RequestHead};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +36,7 @@ struct Shared {
     made_of: Mutex<MadeOf>,
     sums: MetricSums,
     told: Told,
+    known: KnownEndpoints,
 }
 
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl Guard {
     pub fn new(settings: GuardSettings) -> Result<Self, SettingsError> {
         let active = Active::new(&settings, Additions::default())?;
         let sums = MetricSums::new(settings.limits.endpoints);
+        let known = KnownEndpoints::new(settings.limits.endpoints);
         Ok(Self {
             shared: Arc::new(Shared {
                 active: RwLock::new(Arc::new(active)),
@@ -59,6 +61,7 @@ impl Guard {
                 made_of: Mutex::new(MadeOf { settings, applied: None }),
                 sums,
                 told: Told::default(),
+                known,
             }),
         })
     }
@@ -202,9 +205,44 @@ impl Guard {
         self.shared.sums.add(figures);
     }
 
+    /// Whether a path without a route is one that the application serves, by what it answered.
+    pub(crate) fn knows_endpoint(&self, path: &str, answered: Option<u16>) -> bool {
+        self.shared.known.knows(path, answered)
+    }
+
     /// Whether this was not told within the last five minutes; then it counts as told.
     pub(crate) fn tells(&self, event: EventType, of: &str, now: Moment) -> bool {
         self.shared.told.tells(event, of, now.instant)
+    }
+}
+
+/// Which paths the application serves, as far as they are no routes with rules.
+///
+/// Scanners ask for thousands of paths that are not there. Each of them as an endpoint of its own would
+/// push the real ones out of the figures.
+#[derive(Debug)]
+struct KnownEndpoints {
+    paths: RwLock<HashSet<u64, RandomState>>,
+    hasher: RandomState,
+    max: usize,
+}
+
+impl KnownEndpoints {
+    fn new(max: usize) -> Self {
+        Self { paths: RwLock::default(), hasher: RandomState::default(), max }
+    }
+
+    fn knows(&self, path: &str, answered: Option<u16>) -> bool {
+        let key = self.hasher.hash_one(path);
+        {
+            let paths = self.paths.read();
+            let learns = answered.is_some_and(|status| status != 404) && paths.len() < self.max;
+            if paths.contains(&key) || !learns {
+                return paths.contains(&key);
+            }
+        }
+        self.paths.write().insert(key);
+        true
     }
 }
 

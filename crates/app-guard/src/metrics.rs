@@ -8,7 +8,8 @@ use std::time::Duration;
 /// The figures of one exchange, refused or not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExchangeFigures {
-    /// The route's pattern where it is known, else the path.
+    /// The route's pattern where it is known, else the path; [`OTHER_ENDPOINTS`] for a path that the
+    /// application was never seen to serve.
     pub endpoint: Arc<str>,
     /// The method.
     pub method: Box<str>,

@@ -4,7 +4,7 @@ use super::{Exchange, Finished, Flow, Stage};
 use crate::behaviour::{BehaviourAction, CompiledRule, RESPONSE_BYTES_MAX};
 use crate::event::{EventType, GuardEvent};
 use crate::exchange::offence::Offence;
-use crate::metrics::ExchangeFigures;
+use crate::metrics::{ExchangeFigures, OTHER_ENDPOINTS};
 use crate::question::{Answer, CounterKey, CounterKind, Hit, Question};
 use ringwall_inspection::{Moment, ResponseHead};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Exchange {
             self.tell_headers(now);
         }
         let figures = ExchangeFigures {
-            endpoint: Arc::clone(&self.endpoint),
+            endpoint: self.told_endpoint(),
             method: self.head.method().into(),
             status: replied.or(self.response.status).unwrap_or(0),
             time: now.instant.saturating_duration_since(self.began.instant),
@@ -207,12 +207,22 @@ impl Exchange {
         of_route.chain(&self.active.behaviour).filter(|rule| rule.answer.is_some())
     }
 
+    /// The endpoint for figures: a path that the application does not serve is none.
+    fn told_endpoint(&self) -> Arc<str> {
+        let answered = self.response.status.filter(|_| self.reply.is_none());
+        if self.route.is_some() || self.guard.knows_endpoint(&self.endpoint, answered) {
+            Arc::clone(&self.endpoint)
+        } else {
+            Arc::from(OTHER_ENDPOINTS)
+        }
+    }
+
     fn tell_headers(&mut self, now: Moment) {
         let headers = &self.active.headers;
         if headers.is_empty() {
             return;
         }
-        let endpoint = Arc::clone(&self.endpoint);
+        let endpoint = self.told_endpoint();
         if !self.guard.tells(EventType::SecurityHeadersApplied, &endpoint, now) {
             return;
         }

@@ -1,9 +1,10 @@
 //! Laws, on inputs made up.
 
+use crate::application::{Application, Request, texts, wide};
 use proptest::prelude::*;
 use ringwall_app_guard::{
-    Answer, CounterKey, CounterKind, ExcludedPaths, GuardLimits, Hit, LocalState, Moment, Network,
-    NetworkMap, Question, plain_path,
+    Answer, CounterKey, CounterKind, ExcludedPaths, GuardLimits, GuardSettings, Hit, LocalState,
+    Moment, Network, NetworkMap, Question, RouteRules, plain_path,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -118,6 +119,51 @@ proptest! {
             let later = at + window_ms + window_ms / 32 + 1;
             let passed = (0..limit + 5).filter(|_| hit(client, later).within).count();
             prop_assert_eq!(passed, limit as usize);
+        }
+    }
+
+    /// Whatever is asked, the exchange comes to an end; a refusal is told, and what passes in passive mode
+    /// reaches the application whole.
+    #[test]
+    fn every_exchange_ends_and_every_refusal_is_told(
+        path in "/[a-z%./;2fe]{0,30}",
+        query in "[a-z0-9%&=+'<>(){}$.]{0,60}",
+        forwarded in "[0-9a-f.:, \\[\\]]{0,40}",
+        content_type in prop::sample::select(vec![
+            "application/json", "multipart/form-data; boundary=b", "text/plain", "",
+            "application/x-www-form-urlencoded",
+        ]),
+        body in prop::collection::vec(any::<u8>(), 0..3000),
+        chunked: bool,
+        passive_mode: bool,
+    ) {
+        let rules = RouteRules::new()
+            .max_request_size(2000)
+            .honeypot_detection(["website"])
+            .content_type_filter(["application/json", "text/plain", "multipart/form-data"])
+            .block_user_agents(["^$"]);
+        let settings = GuardSettings {
+            passive_mode,
+            trusted_proxies: texts(&["192.0.2.0/24"]),
+            blacklist: texts(&["0.0.0.0/2"]),
+            ..wide()
+        };
+        let mut application = Application::new(settings).at(&rules);
+        let mut request = Request::get()
+            .path(&path)
+            .query(&query)
+            .header("x-forwarded-for", &forwarded)
+            .post(content_type, &body);
+        request.chunked = chunked;
+        let outcome = application.send(&request);
+        if let Some(reply) = &outcome.reply {
+            prop_assert!(!passive_mode && outcome.finished.figures.refused);
+            let told = outcome.events().into_iter().filter(|event| event.status_code.is_some());
+            let statuses: Vec<_> = told.map(|event| event.status_code).collect();
+            prop_assert_eq!(statuses, [Some(reply.status)], "one event tells a refusal");
+            prop_assert!(outcome.passed <= 2000);
+        } else {
+            prop_assert_eq!(outcome.passed, body.len());
         }
     }
 

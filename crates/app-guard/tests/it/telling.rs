@@ -102,6 +102,22 @@ fn endpoints_of_metrics_are_bounded() {
     assert_eq!(other.unwrap().value, 990.0);
 }
 
+/// Scanners ask for thousands of paths that are not there; they must not push real endpoints out.
+#[test]
+fn paths_that_nobody_serves_are_no_endpoints() {
+    let settings = GuardSettings { blacklist: texts(&["192.0.2.66"]), ..wide() };
+    let mut application = Application::new(settings);
+    let endpoint = |application: &mut Application, request: &Request<'_>| {
+        application.send(request).finished.figures.endpoint.to_string()
+    };
+    let missing = Request::get().path("/wp-login.php").answered(404, b"");
+    assert_eq!(endpoint(&mut application, &missing), OTHER_ENDPOINTS);
+    let refused = Request::get().path("/login").from("192.0.2.66");
+    assert_eq!(endpoint(&mut application, &refused), OTHER_ENDPOINTS);
+    assert_eq!(endpoint(&mut application, &Request::get().path("/login")), "/login");
+    assert_eq!(endpoint(&mut application, &refused), "/login");
+}
+
 /// Flaw 31: redirects carried no security headers.
 #[test]
 fn flaw_31_every_answer_has_the_security_headers() {
