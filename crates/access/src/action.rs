@@ -201,6 +201,23 @@ pub enum Change {
         /// The project's name.
         project: String,
     },
+    /// Let a banned address in again.
+    LiftBan {
+        /// The ban, with its address.
+        ban: String,
+    },
+    /// Change what the applications of a project are told.
+    ChangeGuardRules {
+        /// The project's name.
+        project: String,
+    },
+    /// Change when addresses are banned without anybody asking.
+    ChangeAutomaticBans {
+        /// How many rules are in force then.
+        enabled: usize,
+        /// What these rules do then, in the name of whoever wrote them.
+        grants: PermissionSet,
+    },
     /// Have one delivery sent again.
     ReplayDelivery {
         /// The delivery's id.
@@ -247,6 +264,9 @@ impl Action for Change {
             Self::AddGuardProject { .. } => "add_guard_project",
             Self::RotateGuardProject { .. } => "rotate_guard_project",
             Self::RemoveGuardProject { .. } => "remove_guard_project",
+            Self::LiftBan { .. } => "unban_address",
+            Self::ChangeGuardRules { .. } => "change_guard_rules",
+            Self::ChangeAutomaticBans { .. } => "change_automatic_bans",
             Self::ReplayDelivery { .. } => "replay_delivery",
             Self::ReplayDeadLetters { .. } => "replay_dead_letters",
         }
@@ -282,6 +302,10 @@ impl Action for Change {
             Self::AddGuardProject { .. }
             | Self::RotateGuardProject { .. }
             | Self::RemoveGuardProject { .. } => Permission::ChangeGuard,
+            Self::LiftBan { .. } => Permission::BanAddresses,
+            Self::ChangeGuardRules { .. } | Self::ChangeAutomaticBans { .. } => {
+                Permission::ChangeGuard
+            }
             Self::ReplayDelivery { .. } | Self::ReplayDeadLetters { .. } => {
                 Permission::ReplayDeliveries
             }
@@ -294,7 +318,8 @@ impl Action for Change {
             Self::AddIndicator { kills: true, .. } | Self::ImportIndicators { kills: true, .. } => {
                 [Permission::OrderCommands].into_iter().collect()
             }
-            Self::CreateToken { grants, .. }
+            Self::ChangeAutomaticBans { grants, .. }
+            | Self::CreateToken { grants, .. }
             | Self::CreateUser { grants, .. }
             | Self::ChangeUser { grants, .. }
             | Self::SetPassword { grants, .. } => *grants,
@@ -336,6 +361,9 @@ impl Action for Change {
             Self::AddGuardProject { project }
             | Self::RotateGuardProject { project }
             | Self::RemoveGuardProject { project } => format!("guard project {project}"),
+            Self::LiftBan { ban } => ban.clone(),
+            Self::ChangeGuardRules { project } => format!("guard project {project}"),
+            Self::ChangeAutomaticBans { enabled, .. } => format!("{enabled} rules in force"),
             Self::ReplayDelivery { delivery } => format!("delivery {delivery}"),
         }
     }

@@ -31,6 +31,7 @@
 mod action;
 mod audit_entry;
 mod authorise;
+mod ban_address;
 mod cursor;
 mod enrolment;
 mod enrolment_failures;
@@ -54,6 +55,7 @@ mod token;
 pub use action::{Action, Change};
 pub use audit_entry::{AuditEntry, Outcome};
 pub use authorise::{Decision, Permit, Refusal, RefusalReason, authorise};
+pub use ban_address::BanAddress;
 pub use cursor::{CURSOR_BYTES_MAX, CursorError, open_cursor, seal_cursor};
 pub use enrolment::{EnrolmentRecord, EnrolmentTerms, NewEnrolment, PresentedEnrolment};
 pub use enrolment_failures::EnrolmentFailures;

@@ -17,6 +17,8 @@ pub struct Rules {
     paths: ProtectedPaths,
     block_seconds_max: u64,
     automatic: HashSet<(String, String)>,
+    never_banned: Vec<Network>,
+    banning: HashSet<(String, String)>,
     own_hosts: HashSet<String>,
     own_pids: HashSet<i64>,
 }
@@ -72,6 +74,29 @@ impl Rules {
         self
     }
 
+    /// Says whom nobody bans from guarded applications, besides whom nobody blocks, and what the rules
+    /// that ban may do by themselves: pairs of a rule's name and an action's name. Both replace what was
+    /// said before.
+    #[must_use]
+    pub fn with_bans<'a>(
+        mut self,
+        never_banned: impl IntoIterator<Item = Network>,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        self.never_banned = never_banned.into_iter().collect();
+        self.banning =
+            pairs.into_iter().map(|(rule, action)| (rule.into(), action.into())).collect();
+        self
+    }
+
+    /// Why this is never banned, where it is not.
+    pub fn never_banned(&self, network: Network) -> Option<String> {
+        self.networks.protects(network).or_else(|| {
+            let listed = self.never_banned.iter().find(|listed| listed.overlaps(network));
+            listed.map(|listed| format!("{listed} is on the list of those never banned"))
+        })
+    }
+
     /// Says which processes are our own, and by which names hosts report the machine they run on.
     ///
     /// The names are compared with those of the sources of every dialect and of the hosts they report,
@@ -99,13 +124,15 @@ impl Rules {
         &self.paths
     }
 
-    pub(crate) const fn block_seconds_max(&self) -> u64 {
+    /// The longest time that a host blocks an address, in seconds.
+    pub const fn block_seconds_max(&self) -> u64 {
         self.block_seconds_max
     }
 
     pub(crate) fn is_automatic(&self, subject: &Subject, action: &str) -> bool {
-        matches!(subject, Subject::Rule { name }
-            if self.automatic.contains(&(name.clone(), action.to_owned())))
+        let Subject::Rule { name } = subject else { return false };
+        let pair = (name.clone(), action.to_owned());
+        self.automatic.contains(&pair) || self.banning.contains(&pair)
     }
 
     pub(crate) fn is_own_process(&self, host_names: [&str; 2], pid: i64) -> bool {
@@ -127,6 +154,8 @@ impl Default for Rules {
             paths: ProtectedPaths::default(),
             block_seconds_max: 30 * 86_400,
             automatic: [("indicator".to_owned(), "kill_process".to_owned())].into(),
+            never_banned: Vec::new(),
+            banning: HashSet::new(),
             own_hosts: HashSet::new(),
             own_pids: HashSet::new(),
         }

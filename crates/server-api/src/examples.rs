@@ -3,7 +3,7 @@
 use crate::*;
 use ringwall_event::{
     Activity, AgentHealth, AlertState, CommandState, Connection, Container, EventId, Finding,
-    Order, Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
+    Network, Order, Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
 };
 use serde_json::json;
 
@@ -160,6 +160,97 @@ pub(crate) fn guard_project_keys() -> GuardProjectKeys {
         key: "rwg_q7Zc…".into(),
         signing_secret: Some("v1w2Xy…".into()),
         encryption_key: Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
+    }
+}
+
+pub(crate) fn guard_rules() -> GuardRules {
+    GuardRules {
+        project: "shop".into(),
+        version: 86_401,
+        rules: json!({ "blocked_user_agents": ["sqlmap"], "ttl": 15 }),
+        expired: false,
+        updated: Some(seconds_ago(60)),
+        updated_by: Some("user:admin".into()),
+        note: Some("scanners".into()),
+        etag: "\"86401\"".into(),
+        published: GuardPublished {
+            version: 86_420,
+            since: Some(seconds_ago(41)),
+            bans: 1,
+            bans_left_out: 0,
+        },
+    }
+}
+
+pub(crate) fn guard_rules_edit() -> GuardRulesEditRow {
+    GuardRulesEditRow {
+        version: 86_401,
+        updated: seconds_ago(60),
+        updated_by: "user:admin".into(),
+        note: Some("scanners".into()),
+        summary: "blocked_user_agents: 1 added".into(),
+    }
+}
+
+pub(crate) fn guard_preview() -> GuardPreview {
+    GuardPreview {
+        hours: 24,
+        requests_seen: 417,
+        would_block: 12,
+        partial: false,
+        by_rule: vec![GuardPreviewRule {
+            field: "blocked_user_agents".into(),
+            entry: "sqlmap".into(),
+            count: 12,
+            addresses: 2,
+            samples: vec![GuardPreviewSample {
+                time: seconds_ago(300),
+                address: "203.0.113.7".into(),
+                method: Some("GET".into()),
+                endpoint: Some("/login".into()),
+                user_agent: Some("sqlmap/1.7".into()),
+            }],
+        }],
+        not_tried: vec![],
+    }
+}
+
+pub(crate) fn guard_ban() -> GuardBanRow {
+    GuardBanRow {
+        id: "ban_0192f3b4c5d67e8f8a1b2c3d4e".into(),
+        address: Network::single(std::net::Ipv4Addr::new(203, 0, 113, 7).into()),
+        project: None,
+        reason: "probes".into(),
+        origin: GuardBanOrigin::Person,
+        hosts: false,
+        created: seconds_ago(120),
+        created_by: "user:admin".into(),
+        expires: seconds_ago(-3480),
+        ended: None,
+        ended_by: None,
+        alert: None,
+        country: Some("NL".into()),
+    }
+}
+
+pub(crate) fn guard_automatic() -> GuardAutomatic {
+    GuardAutomatic {
+        rules: vec![GuardAutomaticRule {
+            name: "probes".into(),
+            enabled: true,
+            when: GuardAutomaticWhen {
+                findings: vec![],
+                event_types: vec!["penetration_attempt".into()],
+                min_severity: None,
+                threshold: 5,
+                window_seconds: 300,
+            },
+            ban_seconds: 3600,
+            projects: None,
+            hosts: false,
+        }],
+        share_app_bans: true,
+        never_ban: vec![Network::single(std::net::Ipv4Addr::new(198, 51, 100, 4).into())],
     }
 }
 

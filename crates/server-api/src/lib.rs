@@ -28,7 +28,10 @@ mod alerts;
 mod audit;
 mod commands;
 mod events;
+mod guard_automatic;
+mod guard_bans;
 mod guard_projects;
+mod guard_rules;
 mod health;
 mod holds;
 mod hosts;
@@ -64,9 +67,19 @@ pub use alerts::{AlertQuery, AlertRow, KillRequest, NOTE_CHARS_MAX, NoteRequest}
 pub use audit::{AuditOutcome, AuditRow};
 pub use commands::{CommandQuery, CommandRequest, CommandRow};
 pub use events::{EventQuery, EventRow};
+pub use guard_automatic::{GuardAutomatic, GuardAutomaticRule, GuardAutomaticWhen};
+pub use guard_bans::{
+    BAN_SECONDS_MAX, BAN_SECONDS_MIN, GuardBanOrigin, GuardBanQuery, GuardBanRequest, GuardBanRow,
+    GuardBanState, GuardLiftRequest,
+};
 pub use guard_projects::{
     GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectKeys, GuardProjectRequest,
     GuardProjectRow, GuardRotateRequest,
+};
+pub use guard_rules::{
+    GuardHistoryQuery, GuardPreview, GuardPreviewRequest, GuardPreviewRule, GuardPreviewSample,
+    GuardPublished, GuardRestoreRequest, GuardRules, GuardRulesEditRow, GuardRulesRequest,
+    PREVIEW_HOURS_DEFAULT, PREVIEW_HOURS_MAX,
 };
 pub use health::{Health, HealthStatus};
 pub use holds::{HoldRequest, HoldRow};
@@ -127,6 +140,11 @@ mod tests {
         check(examples::webhook());
         check(examples::guard_project());
         check(examples::guard_project_keys());
+        check(examples::guard_rules());
+        check(examples::guard_rules_edit());
+        check(examples::guard_preview());
+        check(examples::guard_ban());
+        check(examples::guard_automatic());
         check(examples::delivery());
         check(examples::delivery_detail());
         check(examples::audit());

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document: each operation described once, its bodies by their types.
 
 mod guard;
+mod guard_rules;
 mod operation;
 mod operations;
 mod people;

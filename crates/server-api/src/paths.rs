@@ -107,6 +107,22 @@ pub const GUARD_PROJECTS: &str = "/api/v1/guard/projects";
 pub const GUARD_PROJECT: &str = "/api/v1/guard/projects/{name}";
 /// Gives a project's guards another key and other secrets.
 pub const GUARD_PROJECT_ROTATE: &str = "/api/v1/guard/projects/{name}/rotate";
+/// The rules of a guarded application.
+pub const GUARD_RULES: &str = "/api/v1/guard/projects/{name}/rules";
+/// How they were edited.
+pub const GUARD_RULES_HISTORY: &str = "/api/v1/guard/projects/{name}/rules/history";
+/// Puts earlier ones into force again.
+pub const GUARD_RULES_RESTORE: &str = "/api/v1/guard/projects/{name}/rules/restore";
+/// Tries rules on what was stored.
+pub const GUARD_RULES_PREVIEW: &str = "/api/v1/guard/projects/{name}/rules/preview";
+/// Whom guarded applications do not let in.
+pub const GUARD_BANS: &str = "/api/v1/guard/bans";
+/// One ban.
+pub const GUARD_BAN: &str = "/api/v1/guard/bans/{id}";
+/// Ends a ban.
+pub const GUARD_BAN_LIFT: &str = "/api/v1/guard/bans/{id}/lift";
+/// When addresses are banned without anybody asking.
+pub const GUARD_AUTOMATIC: &str = "/api/v1/guard/automatic";
 /// What happens from now on.
 pub const STREAM: &str = "/api/v1/stream";
 /// Leave for host agents to enrol.

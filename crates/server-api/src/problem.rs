@@ -75,6 +75,8 @@ pub enum ProblemKind {
     Conflict,
     /// The body is beyond the limit.
     BodyTooLarge,
+    /// Rules have faults; `errors` says where each is.
+    InvalidRules,
     /// The body is not JSON, or is packed in a way that is not supported.
     UnsupportedMediaType,
     /// Too many attempts; `Retry-After` says when to come back.
@@ -89,7 +91,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them, by status.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::InvalidCursor,
         Self::Unauthenticated,
@@ -103,6 +105,7 @@ impl ProblemKind {
         Self::Conflict,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::InvalidRules,
         Self::TooManyRequests,
         Self::Internal,
         Self::Busy,
@@ -144,6 +147,7 @@ impl ProblemKind {
             Self::Conflict => ("conflict", "Conflict", 409),
             Self::BodyTooLarge => ("body-too-large", "Body too large", 413),
             Self::UnsupportedMediaType => ("unsupported-media-type", "Unsupported media type", 415),
+            Self::InvalidRules => ("invalid-rules", "Invalid rules", 422),
             Self::TooManyRequests => ("too-many-requests", "Too many requests", 429),
             Self::Internal => ("internal", "Internal error", 500),
             Self::Busy => ("busy", "Busy", 503),

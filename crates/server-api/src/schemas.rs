@@ -408,6 +408,66 @@ pub(crate) enum Activity {
     EventsLost(EventsLost),
 }
 
+/// What of a project's rules can be edited (all fields may be left out or null).
+#[derive(ToSchema)]
+pub(crate) struct GuardRuleFields {
+    /// When the rules end, and the application's own configuration holds again.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// How many seconds an agent may go without asking again.
+    #[schema(minimum = 1, maximum = 86400, default = 15)]
+    ttl: Option<u32>,
+    /// Addresses and networks that are banned for `ip_ban_duration` seconds.
+    ip_blacklist: Option<Vec<String>>,
+    /// Addresses and networks that are unbanned.
+    ip_whitelist: Option<Vec<String>>,
+    /// How long those of `ip_blacklist` are banned, in seconds.
+    #[schema(minimum = 1, maximum = 31_536_000, default = 3600)]
+    ip_ban_duration: Option<u32>,
+    /// ISO 3166 codes of countries that are not let in.
+    blocked_countries: Option<Vec<String>>,
+    /// ISO 3166 codes: only these countries are let in.
+    whitelist_countries: Option<Vec<String>>,
+    /// Requests of one address in `global_rate_window`.
+    #[schema(minimum = 1)]
+    global_rate_limit: Option<u32>,
+    /// Seconds.
+    #[schema(minimum = 1)]
+    global_rate_window: Option<u32>,
+    /// `[requests, seconds]` by exact path.
+    #[schema(example = json!({"/login": [5, 60]}))]
+    endpoint_rate_limits: Option<std::collections::BTreeMap<String, Vec<u32>>>,
+    /// `AWS GCP Azure DigitalOcean Linode Vultr`, or `GCP:!region`.
+    blocked_cloud_providers: Option<Vec<String>>,
+    /// Regular expressions, searched for without regard to case.
+    blocked_user_agents: Option<Vec<String>>,
+    /// Regular expressions that are added to the detection.
+    suspicious_patterns: Option<Vec<String>>,
+    /// Replaces the application's own setting.
+    enable_penetration_detection: Option<bool>,
+    /// Replaces the application's own setting.
+    enable_ip_banning: Option<bool>,
+    /// Replaces the application's own setting.
+    enable_rate_limiting: Option<bool>,
+    /// Replaces the application's own setting.
+    enable_rate_limit_auto_ban: Option<bool>,
+    /// Detections before an address is banned by the application.
+    #[schema(minimum = 1)]
+    auto_ban_threshold: Option<u32>,
+    /// How long then, in seconds.
+    #[schema(minimum = 1)]
+    auto_ban_duration: Option<u32>,
+    /// Everybody but `emergency_whitelist` is answered 503.
+    emergency_mode: Option<bool>,
+    /// Addresses; with newer guards networks, too.
+    emergency_whitelist: Option<Vec<String>>,
+    /// Without effect in the original middleware.
+    emergency_whitelist_only: Option<bool>,
+    /// Without effect in the original middleware.
+    #[schema(max_length = 500)]
+    message: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use ringwall_event as event;

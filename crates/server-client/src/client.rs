@@ -1,4 +1,5 @@
 mod guard;
+mod guard_rules;
 
 use crate::http_client::{to_body, with_query};
 use crate::{ClientError, EventStream, HttpAnswer, HttpClient, QueryLines, Rows, Trust};

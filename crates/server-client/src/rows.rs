@@ -1,7 +1,8 @@
 use crate::http_client::with_query;
 use crate::{Client, ClientError};
 use ringwall_server_api::{
-    AlertQuery, CommandQuery, DeliveryQuery, EventQuery, LIMIT_MAX, Page, PageQuery, ScoreQuery,
+    AlertQuery, CommandQuery, DeliveryQuery, EventQuery, GuardBanQuery, LIMIT_MAX, Page, PageQuery,
+    ScoreQuery,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,7 +37,7 @@ macro_rules! paged {
     )*};
 }
 
-paged!(PageQuery, AlertQuery, CommandQuery, DeliveryQuery, EventQuery, ScoreQuery);
+paged!(PageQuery, AlertQuery, CommandQuery, DeliveryQuery, EventQuery, GuardBanQuery, ScoreQuery);
 
 #[expect(private_bounds, reason = "only our own queries are paged")]
 impl<Q: Paged, T: DeserializeOwned> Rows<Q, T> {

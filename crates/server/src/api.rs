@@ -27,7 +27,10 @@ mod deliveries;
 mod docs;
 mod enrolments;
 mod events;
+mod guard_automatic;
+mod guard_bans;
 mod guard_projects;
+mod guard_rules;
 mod health;
 mod holds;
 mod hosts;
@@ -55,7 +58,7 @@ pub(crate) use sign_in_state::SignInState;
 
 use crate::server::Server;
 use axum::Router;
-use axum::routing::{MethodRouter, any, delete, get, patch, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use caller::Who;
 use ringwall_access::Permission as May;
 use ringwall_server_api::paths;
@@ -141,6 +144,17 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::GUARD_PROJECT, Who::May(May::ReadGuard), get(guard_projects::show)),
         (paths::GUARD_PROJECT, changes, delete(guard_projects::remove)),
         (paths::GUARD_PROJECT_ROTATE, changes, post(guard_projects::rotate)),
+        (paths::GUARD_RULES, Who::May(May::ReadGuard), get(guard_rules::show)),
+        (paths::GUARD_RULES, changes, put(guard_rules::replace)),
+        (paths::GUARD_RULES_HISTORY, Who::May(May::ReadGuard), get(guard_rules::history)),
+        (paths::GUARD_RULES_RESTORE, changes, post(guard_rules::restore)),
+        (paths::GUARD_RULES_PREVIEW, Who::May(May::ReadGuard), post(guard_rules::try_out)),
+        (paths::GUARD_BANS, Who::May(May::ReadGuard), get(guard_bans::list)),
+        (paths::GUARD_BANS, changes, post(guard_bans::add)),
+        (paths::GUARD_BAN, Who::May(May::ReadGuard), get(guard_bans::show)),
+        (paths::GUARD_BAN_LIFT, changes, post(guard_bans::lift)),
+        (paths::GUARD_AUTOMATIC, Who::May(May::ReadGuard), get(guard_automatic::show)),
+        (paths::GUARD_AUTOMATIC, changes, put(guard_automatic::replace)),
         (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
         (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
         // Host agents sign their requests; the handlers check that before anything else.

@@ -4,6 +4,7 @@
 
 use crate::engine::EngineSettings;
 use crate::guard::GuardProjects;
+use crate::guard_rules::GuardRules;
 use crate::rules::Rules;
 use crate::tls::{TlsSection, TlsUse};
 use crate::webhooks::Webhooks;
@@ -561,6 +562,7 @@ impl Config {
             ),
             webhooks: Webhooks::new(self.webhooks.settings()),
             guard_projects: GuardProjects::default(),
+            guard_rules: GuardRules::default(),
             access: Arc::new(access),
             enrolled: crate::identities::Enrolled::default(),
             command_seconds: self.detection.command_seconds,

@@ -215,6 +215,16 @@ impl Writing<'_> {
         checkpoint::write(self.session, self.derived)
     }
 
+    /// Puts these rules of who may do what into force: for what is decided in this write from now on,
+    /// no; for every write after it, yes.
+    pub(crate) fn put_access_rules_into_force(&mut self, access: Arc<ringwall_access::Rules>) {
+        let shared = Arc::clone(self.shared);
+        self.after_commit(move || {
+            let mut rules = shared.rules.write();
+            *rules = Arc::new(Rules { access, ..Rules::clone(&rules) });
+        });
+    }
+
     /// Puts these indicators into force with the commit.
     pub(crate) fn put_indicators_into_force(&mut self, indicators: Arc<IndicatorSet>) {
         let shared = Arc::clone(self.shared);
@@ -494,6 +504,7 @@ fn intake(
         let seq = writing.session.append_batch(&source, base, received, &encoded)?;
         let proposals = writing.derived.absorb(seq, &source, received, &events, writing.rules);
         conclude::act(writing, &source, &events, proposals)?;
+        writing.ban_after_events(&source, &events)?;
     }
     if let Some(mark) = &batch.mark {
         writing.session.put_mark(mark, &Mark { received, answer: answer.write() })?;

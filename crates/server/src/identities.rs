@@ -75,6 +75,13 @@ impl Enrolled {
         self.0.read().contains_key(name)
     }
 
+    /// The names of all that have one, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.read().keys().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The same, whatever the case of the letters: as hosts are named.
     pub(crate) fn contains_host(&self, hostname: &str) -> bool {
         self.0.read().keys().any(|name| name.eq_ignore_ascii_case(hostname))

@@ -14,6 +14,7 @@ mod dialects;
 pub mod engine;
 mod environment;
 mod guard;
+mod guard_rules;
 mod identities;
 mod indicators;
 mod keys;

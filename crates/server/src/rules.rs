@@ -1,6 +1,7 @@
 //! What is in force: indicators, thresholds, and what may be done.
 
 use crate::guard::GuardProjects;
+use crate::guard_rules::GuardRules;
 use crate::identities::Enrolled;
 use crate::webhooks::Webhooks;
 use ringwall_access::Rules as AccessRules;
@@ -24,6 +25,8 @@ pub struct Rules {
     pub(crate) webhooks: Webhooks,
     /// The guarded applications.
     pub(crate) guard_projects: GuardProjects,
+    /// What they are told, and when addresses are banned without anybody asking.
+    pub(crate) guard_rules: GuardRules,
     /// Who may do what.
     pub access: Arc<AccessRules>,
     /// Which host agents have an identity.

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::environment::{Environment, hostname};
 use crate::guard::GuardProjects;
+use crate::guard_rules::{self, GuardRules};
 use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::listen::{self, ListenLimits, asked_to_stop};
@@ -90,11 +91,15 @@ pub async fn run(
     let identities = Identities::load(&database, config.host_agents.suspend_cloned, now())?;
     let own_url = listeners.main.url()?;
     let settings = config.webhooks.complete(environment.webhooks.clone(), &own_url)?;
+    let guard_rules = GuardRules::load(&database)?;
+    let first = first_rules(&config, &database)?;
     let rules = Rules {
         enrolled: identities.enrolled(),
         webhooks: Webhooks::load(settings, &database, &secrets)?,
         guard_projects: GuardProjects::load(&database, &secrets)?,
-        ..first_rules(&config, &database)?
+        access: guard_rules.automatic().with_access(&first.access),
+        guard_rules,
+        ..first
     };
     let engine = Engine::start(Arc::clone(&database), rules, &config.engine_settings())
         .context("cannot start the engine")?;
@@ -138,6 +143,7 @@ pub async fn run(
     };
     let mut tasks = listeners.serve(&server, &options.shutdown);
     tasks.spawn(sweep(Arc::clone(&server), options.shutdown.clone()));
+    tasks.spawn(guard_rules::sweep::run(Arc::clone(&server), options.shutdown.clone()));
     if let Some(tls) = tls {
         tasks.spawn(tls::look_after(Arc::clone(&server), tls, bound, data_dir.clone()));
     }
@@ -370,6 +376,8 @@ impl Listeners {
                 serve(listener, router);
             }
         }
+        let guard = dialects::guard_rules::routes().with_state(Arc::clone(server));
+        main = main.nest_service("/dialects/guard", guard);
         let mut main = main.fallback(axum::routing::get(dashboard::serve));
         let seconds = server.config.tls.strict_transport_seconds;
         if self.main.is_tls && seconds > 0 {

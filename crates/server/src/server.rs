@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::guard::GuardProjects;
+use crate::guard_rules::GuardRules;
 use crate::identities::Identities;
 use crate::keys::KeyRing;
 use crate::query::Queries;
@@ -68,6 +69,11 @@ impl Server {
     /// The applications whose guards report.
     pub(crate) fn guard_projects(&self) -> GuardProjects {
         self.engine.rules().guard_projects.clone()
+    }
+
+    /// What guarded applications are told.
+    pub(crate) fn guard_rules(&self) -> GuardRules {
+        self.engine.rules().guard_rules.clone()
     }
 
     /// The wall clock.

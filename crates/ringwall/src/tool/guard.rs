@@ -1,4 +1,8 @@
+mod automatic;
+mod bans;
+mod fields;
 mod projects;
+mod rules;
 
 use super::Asking;
 use crate::discovery::Connect;
@@ -6,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use ringwall_lifecycle::Exit;
 
-/// Guarded applications: the projects whose guards report
+/// Guarded applications: their projects, rules and bans
 ///
 /// Without a subcommand, lists projects. Guards of web applications (the Python guard agents, and our
 /// own layer for Rust) report to a project with its key.
@@ -23,17 +27,25 @@ const EXAMPLES: &str = "\
 Examples:
   ringwall guard project add shop
   (umask 077; ringwall guard project add shop --json > shop.json)
-  ringwall guard project rotate shop --grace-seconds 3600";
+  ringwall guard project rotate shop --grace-seconds 3600
+  ringwall guard rules set shop 'blocked_user_agents=[\"sqlmap\"]'
+  ringwall guard bans add 203.0.113.7 --for 2h --reason probes";
 
 #[derive(Debug, Subcommand)]
 enum Action {
     Project(projects::Arguments),
+    Rules(rules::Arguments),
+    Bans(bans::Arguments),
+    Automatic(automatic::Arguments),
 }
 
 pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
     match arguments.action {
         None => projects::list(asking).await?,
         Some(Action::Project(arguments)) => projects::run(asking, arguments).await?,
+        Some(Action::Rules(arguments)) => rules::run(asking, arguments).await?,
+        Some(Action::Bans(arguments)) => bans::run(asking, arguments).await?,
+        Some(Action::Automatic(arguments)) => automatic::run(asking, arguments).await?,
     }
     Ok(Exit::Yes)
 }

@@ -54,6 +54,10 @@ pub(super) fn post(path: &'static str, id: &str, summary: &str) -> Describing {
     Describing::new(HttpMethod::Post, path, id, summary)
 }
 
+pub(super) fn put(path: &'static str, id: &str, summary: &str) -> Describing {
+    Describing::new(HttpMethod::Put, path, id, summary)
+}
+
 pub(super) fn patch(path: &'static str, id: &str, summary: &str) -> Describing {
     Describing::new(HttpMethod::Patch, path, id, summary)
 }

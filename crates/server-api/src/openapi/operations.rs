@@ -26,6 +26,7 @@ pub(super) fn all() -> Vec<Described> {
         indicators(),
         super::webhooks::all(),
         super::guard::all(),
+        super::guard_rules::all(),
         access(),
         super::people::all(),
         stream(),

@@ -27,7 +27,7 @@ pub(super) async fn list(
     State(server): State<Arc<Server>>,
 ) -> Result<Json<Page<GuardProjectRow>>, ApiError> {
     let projects = server.guard_projects().all();
-    Ok(Json(Page::whole(projects.iter().map(|project| row(project)).collect())))
+    Ok(Json(Page::whole(projects.iter().map(|project| row(&server, project)).collect())))
 }
 
 pub(super) async fn show(
@@ -35,7 +35,7 @@ pub(super) async fn show(
     InPath(name): InPath<String>,
 ) -> Result<Json<GuardProjectRow>, ApiError> {
     let project = server.guard_projects().project(&name).ok_or_else(|| missing(&name))?;
-    Ok(Json(row(&project)))
+    Ok(Json(row(&server, &project)))
 }
 
 pub(super) async fn create(
@@ -75,6 +75,7 @@ pub(super) async fn create(
             }
             writing.audit(permit.audit_entry())?;
             writing.put_guard_project(project)?;
+            writing.publish_guard_rules(&name)?;
             Ok(Ok(()))
         })
         .await??;
@@ -131,13 +132,15 @@ pub(super) async fn remove(
         .engine
         .write(move |writing| {
             writing.audit(permit.audit_entry())?;
-            writing.remove_guard_project(&name)
+            let removed = writing.remove_guard_project(&name)?;
+            writing.forget_guard_rules(&name)?;
+            Ok(removed)
         })
         .await?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(nothing) }
 }
 
-fn row(project: &Project) -> GuardProjectRow {
+fn row(server: &Server, project: &Project) -> GuardProjectRow {
     let stored = &project.stored;
     let warning = (!project.is_ready()).then(|| {
         "its secrets cannot be opened: was the master key replaced? rotate its keys".to_owned()
@@ -154,7 +157,10 @@ fn row(project: &Project) -> GuardProjectRow {
         last_seen: None,
         events_24h: 0,
         blocked_24h: 0,
-        rules_version: 0,
+        rules_version: server
+            .guard_rules()
+            .published(&project.name)
+            .map_or(0, |rules| rules.version.unsigned_abs()),
         warning,
     }
 }

@@ -4,6 +4,7 @@ use super::derived::{Derived, HostState, ProcessScore, Totals};
 use super::losses::Losses;
 use super::pending_rollups::{PendingRollups, catch_up};
 use super::{EngineSettings, now};
+use crate::guard_rules::automatic;
 use crate::rules::Rules;
 use crate::secrets::random_bytes;
 use anyhow::Context;
@@ -135,6 +136,7 @@ pub(super) fn load(
                 derived.tick_past(received);
             }
             remember_items(session, &mut derived, identity, settings)?;
+            automatic::recount_recent(session, &mut derived.ban_windows, rules, now())?;
             session.replay(from, None, &mut |batch| {
                 // What follows was committed with the batch; only the state is wanted.
                 drop(derived.absorb(

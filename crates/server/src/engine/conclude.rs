@@ -102,6 +102,8 @@ fn act_on(
             order(writing, source, &mut alert, &proposal)?;
         }
         writing.session.put_alert(&alert, &entity)?;
+        let event = proposal.event.and_then(|position| events.get(position));
+        writing.ban_after_alert(&alert, event, proposal.sightings.max(1))?;
         let rise = proposal.rise.filter(|_| is_told(writing, source, &proposal, &entity, news));
         writing.tell_of_alert(&alert, news, rise)?;
         if news == News::Raised {

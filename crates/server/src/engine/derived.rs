@@ -3,6 +3,7 @@ use super::item_window::ItemWindow;
 use super::losses::Losses;
 use super::minutes::Minutes;
 use super::pending_rollups::PendingRollups;
+use crate::guard_rules::windows::BanWindows;
 use crate::rules::Rules;
 use ringwall_detection::{Kill, Proposal, RiskRise};
 use ringwall_event::{Activity, Event, EventId, Finding, ProcessRef, Severity, Source, Timestamp};
@@ -18,6 +19,8 @@ pub struct Derived {
     pub(crate) items: ItemWindow,
     /// Sources that may have open commands; the database knows which.
     pub(crate) open_commands: HashSet<Source>,
+    /// How often automatic rules saw an address.
+    pub(crate) ban_windows: BanWindows,
     /// Hosts that changed since the last checkpoint.
     pub(super) dirty: HashSet<Source>,
     /// Hosts that were dropped since the last checkpoint.
@@ -78,6 +81,7 @@ impl Derived {
             totals: Totals::default(),
             items: ItemWindow::new(settings.item_window_max, settings.item_window_seconds),
             open_commands: HashSet::new(),
+            ban_windows: BanWindows::default(),
             dirty: HashSet::new(),
             dropped: HashSet::new(),
             hosts_of_form_1: Vec::new(),

@@ -1,7 +1,9 @@
+mod bans;
 mod rollups;
 
 use super::*;
 use crate::config::Config;
+use crate::guard_rules::GuardRules;
 use crate::identities::Enrolled;
 use crate::indicators;
 use ringwall_detection::{Indicator, IndicatorKind, IndicatorOrigin, IndicatorSet, IndicatorValue};
@@ -36,9 +38,14 @@ impl Fixture {
         self.engine = None;
         let database = Arc::new(Database::open(&self.folder.join("ringwall.db")).unwrap());
         let listed = indicators::load(&database).unwrap();
+        let guard_rules = GuardRules::load(&database).unwrap();
+        let first =
+            Config::default().rules(Arc::new(IndicatorSet::new(listed)), vec!["me".to_owned()]);
         let rules = Rules {
             enrolled: Enrolled::of("web-1"),
-            ..Config::default().rules(Arc::new(IndicatorSet::new(listed)), vec!["me".to_owned()])
+            access: guard_rules.automatic().with_access(&first.access),
+            guard_rules,
+            ..first
         };
         self.engine = Some(Engine::start(database, rules, &EngineSettings::default()).unwrap());
     }

@@ -45,6 +45,14 @@ impl Project {
         self.keys.as_ref()?.0.signing.as_ref()
     }
 
+    /// The secret that was given out with this key, the present one or the one before.
+    pub(crate) fn signing_secret_of(&self, key: &[u8]) -> Option<&Secret> {
+        let (current, previous) = self.keys.as_ref()?;
+        let digest = key_digest(key);
+        let keys = previous.as_ref().filter(|keys| keys.key_sha256 == digest).unwrap_or(current);
+        keys.signing.as_ref()
+    }
+
     /// The secrets that may sign what its guards send, the present one first.
     pub(crate) fn signing_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         self.good_keys(now).filter_map(|keys| keys.signing.as_ref())
@@ -100,10 +108,6 @@ impl GuardProjects {
     }
 
     /// The project that guards with this key report for.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the routes of the dialect that ask this are not mounted yet")
-    )]
     pub(crate) fn of_key(&self, key: &[u8], now: Timestamp) -> Option<Arc<Project>> {
         let digest = key_digest(key);
         let table = self.0.read();

@@ -28,6 +28,9 @@ pub trait GuardBanStore {
         project: Option<&str>,
     ) -> Result<Option<GuardBan>, StoreError>;
 
+    /// The active bans of exactly this address, in whichever project.
+    fn active_bans_of(&self, address: Network) -> Result<Vec<GuardBan>, StoreError>;
+
     /// Bans that fit, newest first, those with an id below `before`.
     fn bans(
         &self,
@@ -192,6 +195,10 @@ impl GuardBanStore for Session<'_> {
         let found =
             self.list_bans("WHERE address = ? AND project = ? AND ended IS NULL", values)?;
         Ok(found.into_iter().next())
+    }
+
+    fn active_bans_of(&self, address: Network) -> Result<Vec<GuardBan>, StoreError> {
+        self.list_bans("WHERE address = ? AND ended IS NULL ORDER BY id", [address.to_string()])
     }
 
     fn bans(

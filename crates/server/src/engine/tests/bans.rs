@@ -1,0 +1,167 @@
+//! Bans that follow from events: in their transaction, once, and the same after a kill.
+
+use super::*;
+use crate::guard_rules::publishing::Edited;
+use ringwall_access::Subject;
+use ringwall_dialects::guard::DynamicRules;
+use ringwall_server_api::{GuardAutomatic, GuardAutomaticRule, GuardAutomaticWhen};
+use ringwall_store::{GuardBan, GuardBanStore, GuardRulesStore};
+
+const ADDRESS: &str = "203.0.113.7";
+
+fn guard() -> Source {
+    Source::new(Source::GUARD, "shop")
+}
+
+fn attempt(address: &str) -> Event {
+    let original =
+        format!(r#"{{"event_type":"penetration_attempt","ip_address":"{address}","reason":"x"}}"#);
+    let activity = Activity::HttpRequest(Box::default());
+    Event { original: Some(original.into()), ..event(&guard(), activity) }
+}
+
+fn batch(mark: u8, addresses: &[&str]) -> IntakeBatch {
+    IntakeBatch {
+        source: Some(guard()),
+        mark: Some([mark; 32]),
+        events: addresses.iter().map(|address| attempt(address)).collect(),
+        ..IntakeBatch::default()
+    }
+}
+
+fn three_in_an_hour() -> GuardAutomatic {
+    GuardAutomatic {
+        rules: vec![GuardAutomaticRule {
+            name: "probes".into(),
+            enabled: true,
+            when: GuardAutomaticWhen {
+                findings: vec!["indicator_match".into()],
+                event_types: vec!["penetration_attempt".into()],
+                min_severity: Some(Severity::High),
+                threshold: 3,
+                window_seconds: 3600,
+            },
+            ban_seconds: 600,
+            projects: None,
+            hosts: true,
+        }],
+        ..GuardAutomatic::default()
+    }
+}
+
+impl Fixture {
+    async fn automatic(&self, settings: GuardAutomatic) {
+        self.engine().write(move |writing| writing.put_automatic(&settings)).await.unwrap();
+    }
+
+    async fn bans(&self) -> Vec<GuardBan> {
+        self.engine().read(|s| s.bans(&Default::default(), None, 100)).await.unwrap()
+    }
+
+    async fn publish(&self) {
+        self.engine().write(|writing| writing.publish_guard_rules("shop")).await.unwrap();
+    }
+
+    /// What guards are told, as the disk and the memory have it.
+    async fn told(&self) -> DynamicRules {
+        let stored = self.engine().read(|s| s.published_rules("shop")).await.unwrap().unwrap();
+        let shown = self.engine().rules().guard_rules.published("shop").unwrap();
+        assert_eq!(stored.version, shown.version);
+        DynamicRules::read(stored.text.as_bytes()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn counts_go_on_after_a_kill_and_a_batch_that_comes_again_bans_nobody_twice() {
+    let mut fixture = Fixture::new();
+    fixture.automatic(three_in_an_hour()).await;
+    fixture.publish().await;
+    let before = fixture.told().await;
+    fixture.engine().take(batch(1, &[ADDRESS, ADDRESS])).await.unwrap();
+    fixture.start();
+    assert_eq!(fixture.bans().await, []);
+    fixture.engine().take(batch(2, &[ADDRESS])).await.unwrap();
+    assert_eq!(fixture.bans().await.len(), 1);
+    let commands = fixture.commands().await;
+    assert_eq!(commands.len(), 1, "the one enrolled host is told: {commands:?}");
+    assert_eq!(commands[0].ordered_by, "rule:ban/probes");
+
+    // A kill between the change and the next poll: what was told stays told.
+    fixture.start();
+    let after = fixture.told().await;
+    assert!(after.version > before.version && after.rule_id == before.rule_id);
+    assert_eq!(after.ip_blacklist, [ADDRESS.into()]);
+    assert!(fixture.engine().take(batch(2, &[ADDRESS])).await.unwrap().replayed);
+    fixture.engine().take(batch(3, &[ADDRESS; 7])).await.unwrap();
+    assert_eq!(fixture.bans().await.len(), 1);
+    assert_eq!(fixture.commands().await.len(), 1);
+    fixture.publish().await;
+    assert_eq!(fixture.told().await.version, after.version, "nothing changed, nothing is told");
+}
+
+#[tokio::test]
+async fn what_led_to_a_ban_does_not_lead_to_the_next_one_when_it_is_lifted() {
+    let mut fixture = Fixture::new();
+    fixture.automatic(three_in_an_hour()).await;
+    fixture.publish().await;
+    fixture.engine().take(batch(1, &[ADDRESS; 5])).await.unwrap();
+    let id = fixture.bans().await[0].id.clone();
+    let person = Subject::User { name: "ada".into(), role: ringwall_access::Role::Responder };
+    let lifted = fixture
+        .engine()
+        .write(move |writing| writing.lift_ban(&id, &person, "a customer"))
+        .await
+        .unwrap();
+    assert!(lifted.unwrap().is_ok());
+    for (mark, expected) in [(2, 1), (3, 1), (4, 2)] {
+        fixture.start();
+        fixture.engine().take(batch(mark, &[ADDRESS])).await.unwrap();
+        assert_eq!(fixture.bans().await.len(), expected, "batch {mark}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_bad_address_that_a_host_talks_to_is_banned_from_applications() {
+    let fixture = Fixture::new();
+    let mut settings = three_in_an_hour();
+    settings.rules[0].when.threshold = 1;
+    settings.rules[0].when.min_severity = None;
+    fixture.automatic(settings).await;
+    fixture.publish().await;
+    let value = IndicatorValue::parse(IndicatorKind::Address, ADDRESS).unwrap();
+    let listed = Indicator::new(value, IndicatorOrigin::User, now());
+    indicators::add(fixture.engine(), vec![listed], |_| Ok(())).await.unwrap();
+    let connection = ringwall_event::Connection {
+        remote_address: Some(ADDRESS.into()),
+        ..ringwall_event::Connection::default()
+    };
+    fixture.take(&host_agent("web-1"), vec![Activity::ConnectionOpened(connection)]).await;
+    let bans = fixture.bans().await;
+    assert_eq!(bans.len(), 1, "{:?}", fixture.alerts().await);
+    assert_eq!(bans[0].alert, Some(fixture.alerts().await[0].id));
+    assert_eq!(bans[0].caused_by.as_deref(), Some("host-agent:web-1"));
+    assert_eq!(fixture.told().await.ip_blacklist, [ADDRESS.into()]);
+}
+
+#[tokio::test]
+async fn an_edit_and_its_version_survive_a_kill() {
+    let mut fixture = Fixture::new();
+    let edit = |agents: &str| {
+        let rules = format!(r#"{{"blocked_user_agents":["{agents}"]}}"#);
+        Edited {
+            rules: DynamicRules::read_edited(rules.as_bytes()).unwrap(),
+            updated_by: "user:ada".into(),
+            note: None,
+            summary: String::new(),
+        }
+    };
+    let mut versions = Vec::new();
+    for agents in ["a", "b", "c"] {
+        let edited = edit(agents);
+        let put = fixture.engine().write(move |writing| writing.edit_guard_rules("shop", edited));
+        versions.push(put.await.unwrap().version);
+        fixture.start();
+        assert_eq!(fixture.told().await.blocked_user_agents, [agents.into()]);
+    }
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
+}

@@ -1,0 +1,169 @@
+//! What was published, in memory: thousands of agents may ask without a read of the disk.
+
+use super::automatic::Automatic;
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use ringwall_dialects::guard::sign;
+use ringwall_event::Timestamp;
+use ringwall_signing::Secret;
+use ringwall_store::PublishedRules;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// What is published for each project, and the automatic rules in force. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct GuardRules(Arc<Shared>);
+
+struct Shared {
+    projects: RwLock<HashMap<String, watch::Sender<Arc<Published>>>>,
+    automatic: RwLock<Arc<Automatic>>,
+    /// When the next ban ends, in microseconds since 1970.
+    next_ban_end: AtomicI64,
+    streams: Arc<Semaphore>,
+    previews: Arc<Semaphore>,
+}
+
+/// How many streams of rules are open at once, over all projects.
+const STREAMS_MAX: usize = 20_000;
+/// How many previews are under way at once: each reads for seconds.
+const PREVIEWS_MAX: usize = 2;
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            projects: RwLock::default(),
+            automatic: RwLock::default(),
+            next_ban_end: AtomicI64::new(i64::MAX),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            previews: Arc::new(Semaphore::new(PREVIEWS_MAX)),
+        }
+    }
+}
+
+/// What the applications of one project are told.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// The version.
+    pub(crate) version: i64,
+    /// The JSON text.
+    text: Bytes,
+    /// When it must be composed anew, though nothing changes it: rules end, or bans must be heard of
+    /// again.
+    pub(super) due: Option<Timestamp>,
+    /// The same as it is sent, by the name of the secret that signs it. There are as many as a project
+    /// has secrets: two, or none.
+    signed: Mutex<Vec<(String, Arc<Signed>)>>,
+}
+
+/// What is published, in the forms in which it is sent, signed with one secret or none.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    /// `v1=…` over the text; none where the project has no secret.
+    pub(crate) signature: Option<String>,
+    /// The JSON text.
+    pub(crate) text: Bytes,
+    /// The server-sent event of the stream.
+    pub(crate) message: Bytes,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    rules: &'a str,
+    signature: Option<&'a str>,
+}
+
+const SIGNED_KEPT: usize = 4;
+
+impl Published {
+    pub(super) fn new(rules: PublishedRules, due: Option<Timestamp>) -> Self {
+        Self { version: rules.version, text: rules.text.into(), due, signed: Mutex::default() }
+    }
+
+    /// It, signed. Made once, however many ask.
+    pub(crate) fn signed(&self, secret: Option<&Secret>) -> Arc<Signed> {
+        // Names the secret without holding it.
+        let name = secret.map_or_else(String::new, |secret| sign(secret, b""));
+        let mut all = self.signed.lock();
+        if let Some((_, signed)) = all.iter().find(|(known, _)| *known == name) {
+            return Arc::clone(signed);
+        }
+        let signature = secret.map(|secret| sign(secret, &self.text));
+        // It was made of a text.
+        let rules = std::str::from_utf8(&self.text).unwrap_or_default();
+        let message = Message { rules, signature: signature.as_deref() };
+        // Two texts: this cannot fail. JSON escapes line breaks, so it is one line.
+        let data = serde_json::to_string(&message).unwrap_or_default();
+        let message = format!("event: rules\nid: {}\ndata: {data}\n\n", self.version).into();
+        let signed = Arc::new(Signed { signature, text: self.text.clone(), message });
+        if all.len() >= SIGNED_KEPT {
+            all.clear();
+        }
+        all.push((name, Arc::clone(&signed)));
+        signed
+    }
+}
+
+impl GuardRules {
+    /// What the applications of this project are told; none where nothing was composed yet.
+    pub(crate) fn published(&self, project: &str) -> Option<Arc<Published>> {
+        self.0.projects.read().get(project).map(|sender| Arc::clone(&sender.borrow()))
+    }
+
+    /// Hears of each change of what this project is told, the present one first.
+    pub(crate) fn subscribe(&self, project: &str) -> Option<watch::Receiver<Arc<Published>>> {
+        self.0.projects.read().get(project).map(watch::Sender::subscribe)
+    }
+
+    /// A place for one more stream; none where all are taken.
+    pub(crate) fn stream_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.streams).try_acquire_owned().ok()
+    }
+
+    /// A place for one more preview; none where all are taken.
+    pub(crate) fn preview_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.previews).try_acquire_owned().ok()
+    }
+
+    /// The automatic rules in force.
+    pub(crate) fn automatic(&self) -> Arc<Automatic> {
+        Arc::clone(&self.0.automatic.read())
+    }
+
+    pub(super) fn put_automatic(&self, automatic: Automatic) {
+        *self.0.automatic.write() = Arc::new(automatic);
+    }
+
+    pub(super) fn put(&self, project: &str, published: Published) {
+        let published = Arc::new(published);
+        let mut projects = self.0.projects.write();
+        match projects.get(project) {
+            Some(sender) => drop(sender.send_replace(published)),
+            None => drop(projects.insert(project.to_owned(), watch::Sender::new(published))),
+        }
+    }
+
+    /// Ends what listens to this project, too.
+    pub(super) fn remove(&self, project: &str) {
+        self.0.projects.write().remove(project);
+    }
+
+    pub(super) fn set_next_ban_end(&self, end: Option<Timestamp>) {
+        self.0.next_ban_end.store(end.map_or(i64::MAX, Timestamp::as_micros), Ordering::Release);
+    }
+
+    /// Whether a ban is past its end.
+    pub(super) fn is_ban_over(&self, now: Timestamp) -> bool {
+        self.0.next_ban_end.load(Ordering::Acquire) <= now.as_micros()
+    }
+
+    /// The projects whose rules must be composed anew by now.
+    pub(super) fn due(&self, now: Timestamp) -> Vec<String> {
+        let is_due = |published: &Published| published.due.is_some_and(|due| due <= now);
+        let projects = self.0.projects.read();
+        let due = projects.iter().filter(|(_, sender)| is_due(&sender.borrow()));
+        due.map(|(project, _)| project.clone()).collect()
+    }
+}

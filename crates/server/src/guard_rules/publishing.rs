@@ -1,0 +1,225 @@
+//! From a change to what applications are told: composed, given a version and kept in the transaction
+//! of the change, and put onto the board once that is committed.
+
+use super::board::Published;
+use super::composition::{
+    BLACKLIST_MAX, Composed, Parts, UNBAN_SECONDS, UNBANS_MAX, next_version, one_spelling,
+    refresh_moment, withdrawn,
+};
+use super::{GuardRules, automatic};
+use crate::engine::Writing;
+use crate::secrets::random_bytes;
+use ringwall_dialects::guard::DynamicRules;
+use ringwall_event::Timestamp;
+use ringwall_store::{
+    Database, GuardBanStore, GuardRulesStore, PublishedRules, RulesEdit, Session, StoreError,
+};
+
+/// How many of the latest edits are looked through for addresses that are not banned any more.
+const EDITS_LOOKED_AT: usize = 50;
+
+/// Rules as somebody wrote them, and why.
+pub(crate) struct Edited {
+    /// The rules, checked.
+    pub(crate) rules: DynamicRules,
+    /// By whom.
+    pub(crate) updated_by: String,
+    /// Why, in their words.
+    pub(crate) note: Option<String>,
+    /// What changed, in one line.
+    pub(crate) summary: String,
+}
+
+/// What a project's rules come to now.
+struct Present {
+    composed: Composed,
+    /// When the edited rules end by themselves.
+    ends: Option<Timestamp>,
+}
+
+impl GuardRules {
+    /// What was published before the start, and the automatic rules.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(crate) fn load(database: &Database) -> Result<Self, StoreError> {
+        let board = Self::default();
+        database.read(|session| {
+            for project in session.projects_with_rules()? {
+                if let Some(published) = session.published_rules(&project)? {
+                    // Due at once: what ended while the server was down is found by the first sweep.
+                    board.put(&project, Published::new(published, Some(Timestamp::default())));
+                }
+            }
+            board.set_next_ban_end(session.next_ban_end()?);
+            board.put_automatic(automatic::stored(session)?);
+            Ok(())
+        })?;
+        Ok(board)
+    }
+}
+
+impl Writing<'_> {
+    /// Has the applications of this project told what holds now, under a new version if it differs
+    /// from what they were told before, or if they are about to forget it.
+    pub(crate) fn publish_guard_rules(&mut self, project: &str) -> Result<(), StoreError> {
+        let before = self.session.published_rules(project)?;
+        let present = compose(self.session, project, self.now)?;
+        let told = before.as_ref().and_then(|before| {
+            // What cannot be read any more is published anew.
+            DynamicRules::read(before.text.as_bytes()).ok().map(|rules| (before, rules))
+        });
+        if let Some((before, told)) = told {
+            let refresh =
+                present.composed.needs_refresh.then(|| refresh_moment(&told, before.published));
+            if present.composed.says_the_same(&told)
+                && before.left_out == count(present.composed.left_out)
+                && refresh.is_none_or(|moment| moment > self.now)
+            {
+                let due = refresh.into_iter().chain(present.ends).min();
+                let before = before.clone();
+                self.onto_board(project, before, due);
+                return Ok(());
+            }
+        }
+        self.publish_version(project, before, present)
+    }
+
+    /// The same for all projects: where a ban of all begins or ends.
+    pub(crate) fn publish_all_guard_rules(&mut self) -> Result<(), StoreError> {
+        for project in self.session.projects_with_rules()? {
+            self.publish_guard_rules(&project)?;
+        }
+        Ok(())
+    }
+
+    /// Puts edited rules into force; returns the edit with its version.
+    pub(crate) fn edit_guard_rules(
+        &mut self,
+        project: &str,
+        edited: Edited,
+    ) -> Result<RulesEdit, StoreError> {
+        let before = self.session.published_rules(project)?;
+        let mut rules = edited.rules;
+        for list in
+            [&mut rules.ip_blacklist, &mut rules.ip_whitelist, &mut rules.emergency_whitelist]
+        {
+            one_spelling(list);
+        }
+        let edit = RulesEdit {
+            version: version_after(before.as_ref(), self.now),
+            updated: self.now,
+            updated_by: edited.updated_by,
+            note: edited.note,
+            summary: edited.summary,
+            body: rules.write_editable(),
+        };
+        self.session.put_rules_edit(project, &edit)?;
+        let present = compose(self.session, project, self.now)?;
+        self.publish_version(project, before, present)?;
+        Ok(edit)
+    }
+
+    /// Forgets the rules of a project that is removed, and ends its bans.
+    pub(crate) fn forget_guard_rules(&mut self, project: &str) -> Result<(), StoreError> {
+        self.session.forget_rules(project)?;
+        self.end_bans_of(project)?;
+        let board = self.rules.guard_rules.clone();
+        let project = project.to_owned();
+        self.after_commit(move || board.remove(&project));
+        Ok(())
+    }
+
+    fn publish_version(
+        &mut self,
+        project: &str,
+        before: Option<PublishedRules>,
+        present: Present,
+    ) -> Result<(), StoreError> {
+        let version = version_after(before.as_ref(), self.now);
+        let (rule_id, began) = match before {
+            Some(before) => (before.rule_id, before.began),
+            None => (rule_id(project)?, self.now),
+        };
+        let Present { composed, ends } = present;
+        let rules = DynamicRules {
+            rule_id: rule_id.as_str().into(),
+            version,
+            timestamp: Some(self.now),
+            ..composed.rules
+        };
+        let published = PublishedRules {
+            rule_id,
+            began,
+            version,
+            published: self.now,
+            text: rules.write(),
+            left_out: count(composed.left_out),
+        };
+        self.session.publish_rules(project, &published)?;
+        let refresh = composed.needs_refresh.then(|| refresh_moment(&rules, self.now));
+        if composed.left_out > 0 {
+            tracing::warn!(
+                project,
+                left_out = composed.left_out,
+                "more addresses are banned than applications are told of"
+            );
+        }
+        self.onto_board(project, published, refresh.into_iter().chain(ends).min());
+        Ok(())
+    }
+
+    fn onto_board(&mut self, project: &str, rules: PublishedRules, due: Option<Timestamp>) {
+        let board = self.rules.guard_rules.clone();
+        let project = project.to_owned();
+        self.after_commit(move || board.put(&project, Published::new(rules, due)));
+    }
+}
+
+fn compose(session: &Session<'_>, project: &str, now: Timestamp) -> Result<Present, StoreError> {
+    let since = now.plus_seconds(-UNBAN_SECONDS);
+    let mut edits = Vec::new();
+    for edit in session.rules_edits(project, None, EDITS_LOOKED_AT)? {
+        edits.push(read_edit(&edit)?);
+        // This one held when the time began that still matters.
+        if edit.updated < since {
+            break;
+        }
+    }
+    let edited = edits.first().filter(|rules| !rules.has_expired(now));
+    let composed = Parts {
+        edited,
+        withdrawn: &withdrawn(edits.iter(), edited),
+        // One more than there is room for would not say how many are left out.
+        bans: &session.bans_holding_in(project, 2 * BLACKLIST_MAX)?,
+        ended: &session.bans_ended_in(project, since, UNBANS_MAX)?,
+        now,
+    }
+    .compose();
+    Ok(Present { composed, ends: edited.and_then(|rules| rules.expires_at) })
+}
+
+/// The rules of an edit.
+pub(crate) fn read_edit(edit: &RulesEdit) -> Result<DynamicRules, StoreError> {
+    DynamicRules::read_edited(edit.body.as_bytes()).map_err(|faults| {
+        let why = faults.first().map_or_else(String::new, ToString::to_string);
+        StoreError::Unreadable { what: "edited rules", why }
+    })
+}
+
+fn version_after(before: Option<&PublishedRules>, now: Timestamp) -> i64 {
+    let began = before.map_or(now, |before| before.began);
+    next_version(before.map(|before| before.version), began, now)
+}
+
+/// The name of a project's rules for its applications: another one where a project of the same name is
+/// made anew, as they would not take smaller versions of the old one.
+fn rule_id(project: &str) -> Result<String, StoreError> {
+    let random = random_bytes::<4>()
+        .map_err(|error| StoreError::Unreadable { what: "randomness", why: error.to_string() })?;
+    Ok(format!("ringwall-{project}-{:08x}", u32::from_be_bytes(random)))
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
