@@ -270,6 +270,9 @@ impl GuardBuilder {
         if countries.is_none() && guard.needs_countries() {
             return Err(BuildError::NoCountries);
         }
+        if countries.is_none() {
+            guard.without_countries();
+        }
         if let Some(ranges) = self.cloud_ranges {
             guard.set_cloud_ranges(ranges);
         }

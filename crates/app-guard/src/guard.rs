@@ -43,6 +43,8 @@ struct Shared {
 struct MadeOf {
     settings: GuardSettings,
     applied: Option<Applied>,
+    /// Whether somebody answers questions about countries.
+    knows_countries: bool,
 }
 
 impl Guard {
@@ -58,7 +60,7 @@ impl Guard {
             shared: Arc::new(Shared {
                 active: RwLock::new(Arc::new(active)),
                 clouds: RwLock::default(),
-                made_of: Mutex::new(MadeOf { settings, applied: None }),
+                made_of: Mutex::new(MadeOf { settings, applied: None, knows_countries: true }),
                 sums,
                 told: Told::default(),
                 known,
@@ -88,7 +90,8 @@ impl Guard {
         let mut made_of = self.shared.made_of.lock();
         let active = match &made_of.applied {
             Some(applied) => {
-                let (merged, added, _) = applied::merged(&settings, &applied.rules);
+                let (merged, added, _) =
+                    applied::merged(&settings, &applied.rules, made_of.knows_countries);
                 Active::new(&merged, added)?
             }
             None => Active::new(&settings, Additions::default())?,
@@ -106,7 +109,8 @@ impl Guard {
     pub fn apply_rules(&self, rules: &RuleSet, now: Moment) -> Result<RulesApplied, RulesRefused> {
         let mut made_of = self.shared.made_of.lock();
         applied::acceptable(rules, made_of.applied.as_ref(), now)?;
-        let (settings, added, left_out) = applied::merged(&made_of.settings, rules);
+        let (settings, added, left_out) =
+            applied::merged(&made_of.settings, rules, made_of.knows_countries);
         let active = Active::new(&settings, added).map_err(|error| RulesRefused::Invalid {
             rule_id: rules.rule_id.clone(),
             version: rules.version,
@@ -118,6 +122,12 @@ impl Guard {
         made_of.applied = Some(next);
         *self.shared.active.write() = active;
         Ok(outcome)
+    }
+
+    /// Nobody will answer questions about countries: what rules say about them is left out from now on,
+    /// rather than that nobody is let in. Settings that ask for countries ask all the same.
+    pub fn without_countries(&self) {
+        self.shared.made_of.lock().knows_countries = false;
     }
 
     /// Takes rules back whose time is over; to be called now and then.

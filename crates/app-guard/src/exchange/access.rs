@@ -9,7 +9,11 @@ use std::sync::Arc;
 
 impl Exchange {
     pub(super) fn address_is_known(&mut self, now: Moment) -> Flow {
-        if self.client.spoofing {
+        // Told now and then: each request of a proxy that somebody forgot to trust looks like this.
+        let client = self.group;
+        if self.client.spoofing
+            && self.guard.tells(EventType::SuspiciousRequest, &client.to_string(), now)
+        {
             let reason = "forwarding headers from a peer that is no trusted proxy";
             let event = self.event(EventType::SuspiciousRequest, "spoofing_detected", reason, now);
             let mut event = event.by("ip_extraction");
@@ -34,15 +38,17 @@ impl Exchange {
             return Flow::Next;
         }
         if self.bypasses(Bypass::All) {
-            let event = self.route_event(
-                EventType::SecurityBypass,
-                "all_checks_bypassed",
-                "the route skips all checks",
-                ("advanced", "bypass"),
-                now,
-            );
             let endpoint = self.endpoint.to_string();
-            self.tell(event.with("bypassed_checks", vec!["all"]).with("endpoint", endpoint));
+            if self.guard.tells(EventType::SecurityBypass, &endpoint, now) {
+                let event = self.route_event(
+                    EventType::SecurityBypass,
+                    "all_checks_bypassed",
+                    "the route skips all checks",
+                    ("advanced", "bypass"),
+                    now,
+                );
+                self.tell(event.with("bypassed_checks", vec!["all"]).with("endpoint", endpoint));
+            }
             return Flow::Go(Stage::Preflight);
         }
         if self.excluded {

@@ -206,6 +206,8 @@ impl Exchange {
                 let found = std::mem::take(&mut self.body.found);
                 self.attack(found, now);
                 self.conclude_in_passing();
+                // Told once; nothing would come of finding more.
+                self.body.scan = None;
             }
             Stop::Trapped(field) => {
                 self.trapped(&field, now);

@@ -75,6 +75,7 @@ pub(super) fn acceptable(
 pub(super) fn merged(
     base: &GuardSettings,
     rules: &RuleSet,
+    knows_countries: bool,
 ) -> (GuardSettings, Additions, Vec<String>) {
     let mut left_out = Vec::new();
     let mut s = base.clone();
@@ -87,6 +88,7 @@ pub(super) fn merged(
     networks("ip_blacklist", &rules.ip_blacklist, &mut left_out);
     let let_in = networks("ip_whitelist", &rules.ip_whitelist, &mut left_out);
     let country = |text: &str| match Country::new(text.trim()) {
+        _ if !knows_countries => Err(format!("`{text}`: no source of countries is set")),
         Some(country) => Ok(country.to_string()),
         None => Err(format!("`{text}` is not a country code of two letters")),
     };
@@ -117,7 +119,7 @@ pub(super) fn merged(
         kept("blocked_user_agents", &rules.blocked_user_agents, &mut left_out, agent),
     );
     let first = rules.suspicious_patterns.get(..PATTERNS_MAX);
-    if first.is_some() {
+    if rules.suspicious_patterns.len() > PATTERNS_MAX {
         left_out.push(format!("suspicious_patterns: entries beyond the first {PATTERNS_MAX}"));
     }
     let first = first.unwrap_or(&rules.suspicious_patterns);
@@ -241,7 +243,9 @@ pub(super) fn differences(
         }));
     }
     outcome.unbans.extend(banned_before.difference(banned_after));
-    outcome.unbans.extend(let_in.iter().filter(|network| !banned_before.contains(network)));
+    let let_in_before = before.map_or(&nothing, |applied| &applied.let_in);
+    let newly = let_in.difference(let_in_before);
+    outcome.unbans.extend(newly.filter(|network| !banned_before.contains(network)));
     tell(&mut outcome, before, after, now);
     outcome
 }
@@ -281,7 +285,11 @@ fn tell(
     events.extend(patterns_before.difference(patterns_after).map(|removed| {
         pattern(EventType::PatternRemoved, "pattern_removed", "rules no longer hold it", removed)
     }));
-    events.extend(outcome.bans.iter().take(TOLD_MAX).map(|order| ban_event(order, now)));
+    // A ban that goes on is made anew with each version, but told once.
+    let is_new =
+        |order: &&BanOrder| !before.is_some_and(|applied| applied.banned.contains(&order.network));
+    let bans = outcome.bans.iter().filter(is_new).take(TOLD_MAX);
+    events.extend(bans.map(|order| ban_event(order, now)));
     events.extend(outcome.unbans.iter().take(TOLD_MAX).map(|network| {
         let reason = "dynamic_rule_whitelist";
         let mut event =

@@ -63,6 +63,8 @@ fn a_forwarding_header_from_anybody_is_told_once_and_not_believed() {
     let outcome = application.send(&Request::get().header("x-forwarded-for", "203.0.113.7"));
     assert_eq!(outcome.status(), 200);
     assert_eq!(outcome.told(), [("suspicious_request", "spoofing_detected")]);
+    let again = application.send(&Request::get().header("x-forwarded-for", "203.0.113.7"));
+    assert_eq!(again.told(), [], "the same client is told of once in five minutes");
 }
 
 #[test]

@@ -86,6 +86,29 @@ fn what_rules_name_replaces_the_settings_and_what_they_leave_out_falls_back() {
     assert_eq!(application.status(&Request::get().from("82.0.0.1")), 200);
 }
 
+#[test]
+fn countries_in_rules_are_left_out_where_nobody_knows_countries() {
+    let mut application = Application::plain();
+    application.guard.without_countries();
+    let applied = application.apply(&RuleSet { whitelist_countries: texts(&["DE"]), ..version(1) });
+    assert_eq!(applied.left_out, ["whitelist_countries: `DE`: no source of countries is set"]);
+    assert_eq!(application.status(&Request::get().from("99.0.0.1")), 200);
+}
+
+#[test]
+fn a_ban_that_goes_on_is_told_once() {
+    let mut application = Application::plain();
+    let listed = |number| RuleSet {
+        ip_blacklist: texts(&["192.0.2.1"]),
+        ip_whitelist: texts(&["192.0.2.9"]),
+        ..version(number)
+    };
+    assert!(names(&application.apply(&listed(1))).contains(&"ip_banned"));
+    let again = application.apply(&listed(2));
+    assert_eq!(names(&again), ["dynamic_rule_updated", "dynamic_rule_applied"]);
+    assert_eq!((again.bans.len(), again.unbans.len()), (1, 0));
+}
+
 /// Flaw 30: addresses taken off the list stayed banned, and `ip_whitelist` let nobody in.
 #[test]
 fn flaw_30_addresses_taken_off_the_list_are_unbanned() {
