@@ -12,6 +12,8 @@ mod inspector;
 mod keys;
 mod order;
 mod paths;
+mod payload_corpus;
+mod payload_laws;
 mod properties;
 mod rates;
 mod rules;
