@@ -82,6 +82,7 @@ fn throughput(detector: &Detector) {
         println!("{name:<17} {:.2} ns a byte", nanoseconds_a_byte(detector, value.as_bytes()));
     }
     let mut worst = (0.0, "");
+    let mut steepest = (0.0, "");
     for pattern in [
         "((((",
         "%25%25",
@@ -114,11 +115,20 @@ fn throughput(detector: &Detector) {
     ] {
         let value = pattern.repeat(16_384 / pattern.len());
         let cost = nanoseconds_a_byte(detector, value.as_bytes());
+        let growth = nanoseconds_a_byte(detector, value.repeat(4).as_bytes()) / cost;
+        if growth > steepest.0 {
+            steepest = (growth, pattern);
+        }
         if cost > worst.0 {
             worst = (cost, pattern);
         }
     }
     println!("worst adversarial {:.2} ns a byte, `{}` repeated", worst.0, worst.1.escape_debug());
+    println!(
+        "worst growth      {:.2} times that for each byte of four times the length, `{}` repeated",
+        steepest.0,
+        steepest.1.escape_debug()
+    );
 }
 
 fn nanoseconds_a_byte(detector: &Detector, value: &[u8]) -> f64 {

@@ -198,7 +198,7 @@ enum Needs {
     SystemFile,
     /// A string, and a call of the result.
     CodeString,
-    /// A quote before it that is closed.
+    /// The start of the value, or a closed string before it.
     Breakout,
     /// Other checks know better.
     Nowhere,
@@ -302,7 +302,10 @@ fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: 
             .any(|name| contains(module, name))
                 && (contains(from_start(text, start), b")")
                     && (contains(arguments, b").")
-                        || contains(text, b"process")
+                        || contains(
+                            slice(text, start.saturating_sub(CALL_MAX), start),
+                            b"process",
+                        )
                         || at(text, start.wrapping_sub(1)) != b' '
                         || start == 0))
         }
@@ -319,7 +322,7 @@ fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: 
         Needs::CodeString => {
             is_quoted && (contains(arguments, b")()") || contains(arguments, b")("))
         }
-        Needs::Breakout => memchr::memchr3(b'\'', b'"', b';', slice(text, 0, start)).is_some(),
+        Needs::Breakout => start == 0 || matches!(at(text, start - 1), b'\'' | b'"' | b';' | b'`'),
         Needs::Nowhere => false,
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn check_operators(scan: &mut Scan<'_>, view: &View<'_>) {
         if is_operator
             && !matches!(
                 bare,
-                b"$type" | b"$set" | b"$all" | b"$size" | b"$in" | b"$options" | b"$function"
+                b"$type" | b"$set" | b"$all" | b"$size" | b"$options" | b"$out" | b"$text"
             )
         {
             hit(scan, view, 0, "nosql_key", "a name that is an operator of a document store");
@@ -108,6 +108,7 @@ fn is_key(text: &[u8], start: usize, end: usize) -> bool {
 /// Script of the store's own: `'; return true; var x='`, `' || 1==1//`, `this.password.match(…)`.
 fn script(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
+    let first_quote = memchr::memchr2(b'\'', b'"', text).unwrap_or(text.len());
     let returns = places_of(text, b"return").any(|start| {
         let before = slice(text, start.saturating_sub(4), start);
         let breaks = before
@@ -116,7 +117,7 @@ fn script(scan: &mut Scan<'_>, view: &View<'_>) {
             .find(|byte| !is_space(**byte))
             .is_some_and(|byte| matches!(byte, b';' | b'{' | b'}'));
         let rest = slice(text, start + 6, start + 40);
-        let quoted = memchr::memchr2(b'\'', b'"', slice(text, 0, start)).is_some();
+        let quoted = first_quote < start;
         let value = skip(rest, 0, |byte| is_space(byte) || byte == b'(' || byte == b'!');
         let constant = [&b"true"[..], b"1", b"this.", b"'a'=='a", b"\"a\"==\"a"]
             .iter()
@@ -265,6 +266,6 @@ pub(crate) fn check_prototypes(scan: &mut Scan<'_>, view: &View<'_>) {
 fn is_path_of_names(text: &[u8]) -> bool {
     let text = trim(text);
     text.len() <= 128
-        && text.iter().all(|&byte| is_word(byte) || matches!(byte, b'.' | b'[' | b']'))
-        && text.iter().any(|&byte| matches!(byte, b'.' | b'['))
+        && text.iter().all(|&byte| is_word(byte) || matches!(byte, b'.' | b'[' | b']' | b'/'))
+        && text.iter().any(|&byte| matches!(byte, b'.' | b'[' | b'/'))
 }

@@ -47,6 +47,7 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
                 if broke_out
                     && (rest.starts_with(b"(&")
                         || rest.starts_with(b"(|")
+                        || rest.starts_with(b"(!(")
                         || rest.starts_with(b"(!") && star)
                     && is_filter_like(text)
                 {

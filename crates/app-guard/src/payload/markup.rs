@@ -42,6 +42,7 @@ struct Tag<'a> {
 
 fn tags(scan: &mut Scan<'_>, view: &View<'_>, respects_quotes: bool) {
     let text = view.lower;
+    let scripts_end = memchr::memmem::rfind(text, b"</script").unwrap_or(0);
     let mut index = 0;
     while let Some(found) = memchr::memchr(b'<', from(text, index)) {
         let start = index + found;
@@ -69,7 +70,7 @@ fn tags(scan: &mut Scan<'_>, view: &View<'_>, respects_quotes: bool) {
         let name = name.rsplit(|&byte| byte == b':').next().unwrap_or(name);
         let mut tag = Tag { start, name, closing, attributes: 0 };
         index = attributes(scan, view, &mut tag, end, respects_quotes);
-        bare_tag(scan, view, &tag);
+        bare_tag(scan, view, &tag, scripts_end);
     }
 }
 
@@ -199,11 +200,11 @@ fn attribute(
 }
 
 /// Tags that do harm by being there.
-fn bare_tag(scan: &mut Scan<'_>, view: &View<'_>, tag: &Tag<'_>) {
+fn bare_tag(scan: &mut Scan<'_>, view: &View<'_>, tag: &Tag<'_>, scripts_end: usize) {
     let text = view.lower;
     let is_script = tag.name == b"script" || tag.name.starts_with(b"script\0");
     if is_script {
-        if is_only_named(text, tag) {
+        if is_only_named(text, tag, scripts_end) {
             return;
         }
         hit(scan, view, tag.start, "xss_script_tag", "a script tag");
@@ -216,7 +217,7 @@ fn bare_tag(scan: &mut Scan<'_>, view: &View<'_>, tag: &Tag<'_>) {
         hit(scan, view, tag.start, "xss_tag", "a tag that only attacks use");
     }
     if tag.name == b"style" {
-        let content = slice(from(text, tag.start), 0, VALUE_MAX * 4);
+        let content = slice(from(text, tag.start), 0, VALUE_MAX * 2);
         if contains(content, b"@import") || is_active_style(content) {
             hit(
                 scan,
@@ -230,7 +231,7 @@ fn bare_tag(scan: &mut Scan<'_>, view: &View<'_>, tag: &Tag<'_>) {
 }
 
 /// `Vec<Script>` and `` `<script>` `` in prose name a tag or a type, where no end of a script follows.
-fn is_only_named(text: &[u8], tag: &Tag<'_>) -> bool {
+fn is_only_named(text: &[u8], tag: &Tag<'_>, scripts_end: usize) -> bool {
     if tag.attributes > 0 {
         return false;
     }
@@ -239,15 +240,13 @@ fn is_only_named(text: &[u8], tag: &Tag<'_>) -> bool {
     let bare = at(text, end) == b'>';
     let quoted = before == b'`' && at(text, end + 1) == b'`';
     let generic = (is_word(before) || before == b':') && !tag.closing && !tag.name.is_empty();
-    // One look over the whole value for each tag would not be linear; an end of a script is near its start.
-    let follows = slice(text, end, end + VALUE_MAX * 16);
     bare && (quoted || generic)
-        && !contains(follows, b"</script")
-        && !contains(slice(follows, 0, VALUE_MAX), b"(")
+        && scripts_end <= tag.start
+        && !contains(slice(text, end, end + VALUE_MAX), b"(")
 }
 
 fn is_active_style(value: &[u8]) -> bool {
-    let value = slice(value, 0, VALUE_MAX * 4);
+    let value = slice(value, 0, VALUE_MAX * 2);
     let mut bare = Vec::new();
     // `exp/**/ression`, `\65xpression`: comments and backslashes vanish.
     let mut index = 0;
@@ -281,6 +280,7 @@ fn is_active_style(value: &[u8]) -> bool {
 /// Handlers of values that already stand inside of a tag: `" onmouseover=alert(1) x="`.
 fn handlers(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
+    let first_quote = memchr::memchr2(b'"', b'\'', text).unwrap_or(text.len());
     for start in places_of(text, b"on") {
         let before = start.checked_sub(1).map(|before| at(text, before));
         if before
@@ -299,10 +299,8 @@ fn handlers(scan: &mut Scan<'_>, view: &View<'_>) {
         }
         let value = slice(text, equals + 1, equals + 1 + VALUE_MAX);
         let value = trim(value);
-        let breaks_out = memchr::memchr2(b'"', b'\'', slice(text, 0, start)).is_some()
-            || start == 0
-            || before == Some(b'/')
-            || before == Some(0x0c);
+        let breaks_out =
+            first_quote < start || start == 0 || before == Some(b'/') || before == Some(0x0c);
         // In prose and code, `onclick = submit` does nothing. In an attribute it is script that is called.
         if is_script(value)
             || (breaks_out && start <= VALUE_MAX && !value.is_empty() && !value.starts_with(b"{"))
@@ -478,6 +476,7 @@ fn spelled(text: &[u8], start: usize, word: &[u8]) -> Option<usize> {
 /// Script URLs that are the value, or stand in a link of a text.
 fn script_urls(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
+    let first_solid = skip(text, 0, is_space);
     for start in memchr::memchr3_iter(b'j', b'v', b'd', text) {
         let before = start.checked_sub(1).map(|before| at(text, before));
         if before.is_some_and(|byte| is_word(byte) || matches!(byte, b'-' | b'.' | b'/')) {
@@ -485,7 +484,7 @@ fn script_urls(scan: &mut Scan<'_>, view: &View<'_>) {
         }
         let Some(code) = scheme_end(text, start) else { continue };
         let rest = slice(text, code, code + VALUE_MAX);
-        let is_whole = trim(slice(text, 0, start)).is_empty();
+        let is_whole = start == first_solid;
         let in_link =
             before.is_some_and(|byte| matches!(byte, b'(' | b'=' | b'"' | b'\'' | b'<' | b'['));
         if at(text, start) == b'd' {
@@ -549,6 +548,7 @@ const SINKS: [&[u8]; 24] = [
 /// Values that break out of a string of a script: `';alert(1)//`, `"-alert(1)-"`, `${alert(1)}`.
 fn script_strings(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
+    let first_call = memchr::memchr(b'(', text).unwrap_or(text.len());
     for start in memchr::memchr3_iter(b'\'', b'"', b'`', text) {
         let next = skip(slice(text, 0, start + 16), start + 1, |byte| {
             is_space(byte) || matches!(byte, b')' | b'}' | b']' | b'\\')
@@ -606,8 +606,7 @@ fn script_strings(scan: &mut Scan<'_>, view: &View<'_>) {
                 .iter()
                 .any(|word| code.starts_with(word) && contains(code, b"("));
         // Before the quote there is a value, not code: code has called something already.
-        let before = slice(text, 0, start);
-        if is_sink && !contains(before, b"(") && !code.starts_with(b"function(") {
+        if is_sink && first_call > start && !code.starts_with(b"function(") {
             hit(
                 scan,
                 view,

@@ -191,6 +191,29 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
             }
         }
     }
+    // The same where the key is the name of the place.
+    let place = scan.place;
+    let names_class = place.is_named_like(&["@type", "@class", "$type", "json_class", "__class__"]);
+    let bare = trim(text);
+    const PACKAGES: [&[u8]; 14] = [
+        b"java.",
+        b"javax.",
+        b"sun.",
+        b"com.sun.",
+        b"org.apache.",
+        b"org.springframework.",
+        b"ch.qos.logback",
+        b"oracle.",
+        b"net.sf.",
+        b"com.mchange.",
+        b"com.zaxxer.",
+        b"org.hibernate.",
+        b"system.",
+        b"microsoft.",
+    ];
+    if names_class && PACKAGES.iter().any(|package| bare.starts_with(package)) {
+        hit(scan, view, 0, "serialized_class", "a key that names the class to make");
+    }
     let decodes = contains(text, b"<java") && contains(text, b"class=\"java.beans")
         || contains(text, b"<object class=\"java.")
         || contains(text, b"<void method=\"start\"");

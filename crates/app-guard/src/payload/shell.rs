@@ -41,6 +41,11 @@ fn separators(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     let mut index = 0;
     // Words of prose before the first separator make an accidental word behind it likely.
     let mut is_open = false;
+    // Kept up to date on the way, so that nothing looks back over the whole value.
+    let first_solid = skip(text, 0, is_space);
+    let first_gap =
+        first_solid + memchr::memchr(b' ', from(text, first_solid)).unwrap_or(text.len());
+    let mut last_solid = 0;
     while let Some(&byte) = text.get(index) {
         let next = at(text, index + 1);
         let (opening, length) = match byte {
@@ -60,12 +65,16 @@ fn separators(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
             b'$' if next == b'(' => (Opening::Substitution, 2),
             b'<' | b'>' if next == b'(' => (Opening::Substitution, 2),
             _ => {
+                if !is_space(byte) {
+                    last_solid = index;
+                }
                 index += 1;
                 continue;
             }
         };
         let behind = index + length;
-        if is_command(scan, text, index, behind, opening) {
+        let before = Before { end: index, is_bare: first_gap > last_solid };
+        if is_command(scan, text, before, behind, opening) {
             let (name, words) = match opening {
                 Opening::Substitution => ("shell_substitution", "a command whose output is put in"),
                 _ => ("shell_command", "a command behind a separator"),
@@ -73,8 +82,18 @@ fn separators(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
             hit(scan, view, index, name, words);
             return;
         }
+        last_solid = index;
         index = behind;
     }
+}
+
+/// What stands before a separator.
+#[derive(Clone, Copy)]
+struct Before {
+    /// Where it ends, and the separator begins.
+    end: usize,
+    /// It is one token, or nothing: the value was not prose until here.
+    is_bare: bool,
 }
 
 /// One word as a shell reads it, and where it ends.
@@ -190,7 +209,7 @@ fn skip_blanks(text: &[u8], start: usize) -> usize {
 fn is_command(
     scan: &mut Scan<'_>,
     text: &[u8],
-    separator: usize,
+    before: Before,
     behind: usize,
     opening: Opening,
 ) -> bool {
@@ -252,9 +271,15 @@ fn is_command(
         // A program by its whole path.
         return has_path && in_program_folder(&word.text);
     };
-    let separated = slice(text, separator, first);
+    let separated = slice(text, before.end, first);
     let context = Context {
-        before: slice(text, 0, separator),
+        before: slice(text, 0, before.end),
+        is_bare: before.is_bare,
+        is_body: scan.place.is_body(),
+        lists_names: scan.place.is_named_like(&[
+            "fields", "sort", "columns", "select", "include", "expand", "order", "tags",
+        ]),
+        is_line: matches!(at(text, before.end), b'\n' | b'\r'),
         arguments: slice(text, word.end, word.end + ARGUMENTS_MAX),
         name,
         opening,
@@ -266,6 +291,12 @@ fn is_command(
 
 struct Context<'a> {
     before: &'a [u8],
+    is_bare: bool,
+    is_body: bool,
+    /// The place takes a list of names.
+    lists_names: bool,
+    /// The separator is a line break.
+    is_line: bool,
     arguments: &'a [u8],
     name: &'a [u8],
     opening: Opening,
@@ -282,10 +313,12 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
     let next = at(arguments, 0);
     let ends = is_end(arguments);
     let has_argument = takes_argument(arguments);
-    // One token before it, or nothing: the value was not prose until here.
-    let bare_before = !trim(context.before).contains(&b' ');
+    let bare_before = context.is_bare;
     // In a table of a text a bar follows; in a list, another semicolon.
-    let in_row = context.spaced && matches!(at(trim(arguments), 0), b'|' | b';');
+    let follows = at(trim(arguments), 0);
+    let in_row = context.spaced
+        && (follows == b'|'
+            || follows == b';' && context.before.iter().take(WORD_MAX).any(|&byte| is_word(byte)));
     if next == b'=' || next == b':' && context.name != b"dir" || next == b'(' {
         return false;
     }
@@ -302,7 +335,13 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                         && matches!(next, b' ' | b'|' | b';' | b'&' | b'#' | b'\'' | b'"' | b'>'))
                         && !in_row
             }
-            Habit::AloneCommon => (ends && !in_row && bare_before) || has_argument,
+            Habit::AloneCommon => {
+                (ends
+                    && !in_row
+                    && bare_before
+                    && !(context.lists_names && is_name_list(context.before)))
+                    || has_argument
+            }
             Habit::WithArguments => {
                 has_argument
                     || (bare_before
@@ -321,7 +360,9 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
         Opening::Weak => match habit {
             Habit::Alone => ends && bare_before || has_argument,
             Habit::AloneCommon => {
-                has_argument || ends && bare_before && context.spaced && context.before.is_empty()
+                has_argument
+                    || ends && bare_before && context.spaced && context.before.is_empty()
+                    || ends && bare_before && context.is_line && !context.is_body
             }
             Habit::WithArguments => {
                 has_argument
@@ -336,7 +377,10 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
 
 /// `python;ruby;perl`: names in a list.
 fn is_name_list(before: &[u8]) -> bool {
-    before.iter().all(|&byte| is_word(byte) || matches!(byte, b';' | b'|' | b',' | b'-'))
+    before
+        .iter()
+        .take(WORD_MAX * 4)
+        .all(|&byte| is_word(byte) || matches!(byte, b';' | b'|' | b',' | b'-'))
 }
 
 fn words_are_few(arguments: &[u8]) -> bool {
@@ -387,9 +431,28 @@ fn takes_argument(arguments: &[u8]) -> bool {
         && argument.last().is_some_and(|byte| *byte != b'.')
         && !argument.contains(&b',');
     let is_shell = matches!(first, b'$' | b'`' | b'>' | b'<' | b'*')
-        || first == b'|' && second != b' '
+        || first == b'|' && argument.len() > 1 && second != b'|'
         || matches!(first, b'\'' | b'"') && argument.len() > 1;
-    is_option || is_path || is_slash_option || is_address || is_number || is_host || is_shell
+    let is_late_option = has_late_option(from(arguments, start + end));
+    is_option
+        || is_path
+        || is_slash_option
+        || is_address
+        || is_number
+        || is_host
+        || is_shell
+        || is_late_option
+}
+
+/// `net user x pw /add`, `cp a b -r`: an option behind a few words.
+fn has_late_option(arguments: &[u8]) -> bool {
+    slice(arguments, 0, WORD_MAX).split(|&byte| byte == b' ').take(5).any(|word| {
+        let letters = from(word, 1);
+        matches!(at(word, 0), b'/' | b'-')
+            && !letters.is_empty()
+            && letters.len() <= 8
+            && letters.iter().all(u8::is_ascii_alphanumeric)
+    })
 }
 
 fn strong_argument(arguments: &[u8]) -> bool {
@@ -397,6 +460,17 @@ fn strong_argument(arguments: &[u8]) -> bool {
     argument.starts_with(b"-") && at(argument, 1).is_ascii_alphabetic()
         || argument.starts_with(b"/")
         || contains(slice(argument, 0, 64), b"://")
+}
+
+/// Whether one of the arguments is a path or an option.
+fn names_path(arguments: &[u8]) -> bool {
+    arguments.split(|&byte| is_space(byte)).any(|word| {
+        let (first, second) = (at(word, 0), at(word, 1));
+        first == b'/' && word.len() > 1
+            || first == b'-' && second.is_ascii_alphabetic()
+            || matches!(first, b'.' | b'~') && second == b'/'
+            || contains(word, b":\\")
+    })
 }
 
 /// The name of a program without its folder and `.exe`.
@@ -561,11 +635,8 @@ fn start(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
         }
         b"rm" => trim(arguments).starts_with(b"-r") || trim(arguments).starts_with(b"-f"),
         b"ls" | b"dir" | b"find" | b"chmod" | b"chown" | b"uname" | b"netstat" | b"ps"
-        | b"kill" | b"useradd" => {
-            let arguments = trim(arguments);
-            !arguments.is_empty()
-                && takes_argument(slice(text, word.end, word.end + ARGUMENTS_MAX))
-                && words_are_few(arguments)
+        | b"kill" | b"useradd" | b"cp" | b"mv" | b"touch" | b"mkdir" | b"echo" => {
+            words_are_few(arguments) && names_path(arguments)
         }
         b"whoami" | b"ifconfig" | b"ipconfig" => {
             is_end(arguments) && !trim(text).contains(&b' ') && first + name.len() < text.len()

@@ -6,7 +6,7 @@ use super::scan::{Scan, View};
 use super::text::{at, contains, is_space, is_word, places_of, skip, slice, trim};
 
 /// The longest expression that is read, in bytes.
-const EXPRESSION_MAX: usize = 512;
+const EXPRESSION_MAX: usize = 256;
 
 /// Delimiters, and whether what stands between them is a placeholder in so many languages that arithmetic alone
 /// has to be of literals.
@@ -113,7 +113,7 @@ fn computes(expression: &[u8]) -> bool {
 
 /// Objects and functions through which an expression leaves its template.
 fn reaches(expression: &[u8]) -> bool {
-    const PARTS: [&[u8]; 74] = [
+    const PARTS: [&[u8]; 75] = [
         b"__",
         b"constructor.constructor",
         b".constructor(",
@@ -149,6 +149,7 @@ fn reaches(expression: &[u8]) -> bool {
         b"getruntime",
         b"processbuilder",
         b"getclass",
+        b"class.get",
         b".class.",
         b"class.forname",
         b"?new(",

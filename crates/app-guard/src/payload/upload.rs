@@ -105,7 +105,7 @@ fn name(scan: &mut Scan<'_>, view: &View<'_>, file: &[u8], start: usize) {
         }
     }
     if file.contains(&0)
-        || contains(view.original, b"\xe2\x80\xae") && file.len() == view.lower.len()
+        || file.len() == view.lower.len() && contains(view.original, b"\xe2\x80\xae")
     {
         hit(
             scan,

@@ -10,12 +10,13 @@ use super::text::{at, contains, find, from, is_space, is_word, skip, slice, trim
 use hosts::{Inside, inside};
 
 /// The longest URL of which more than its host is read.
-const URL_MAX: usize = 2048;
+const URL_MAX: usize = 512;
 
 /// Looks at each URL of the value.
 pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
     scan.walked(text.len().saturating_mul(2));
+    let prose = is_prose(text);
     streams(scan, view);
     remote_file(scan, view);
     if !scan.wants(ServerSideRequest) {
@@ -44,12 +45,12 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
             continue;
         }
         scan.walked(64);
-        one(scan, view, (scheme_start, scheme), slashes);
+        one(scan, view, (scheme_start, scheme), slashes, prose);
     }
     // `//169.254.169.254/latest`, `metadata.google.internal/computeMetadata`: without a scheme, for metadata only.
     let bare = trim(text);
     let bare = bare.strip_prefix(b"//").unwrap_or(bare);
-    if !is_prose(text) && inside(host_of(bare)) == Some(Inside::Metadata) {
+    if !prose && inside(host_of(bare)) == Some(Inside::Metadata) {
         mark(scan, view, 0, "url_metadata", "an address of the metadata of a cloud");
     }
 }
@@ -66,10 +67,15 @@ fn is_prose(text: &[u8]) -> bool {
     trim(text).contains(&b' ')
 }
 
-fn one(scan: &mut Scan<'_>, view: &View<'_>, (start, scheme): (usize, &[u8]), host_start: usize) {
+fn one(
+    scan: &mut Scan<'_>,
+    view: &View<'_>,
+    (start, scheme): (usize, &[u8]),
+    host_start: usize,
+    prose: bool,
+) {
     let text = view.lower;
     let rest = slice(text, host_start, host_start + URL_MAX);
-    let prose = is_prose(text);
     // No web page has these, and a client of the server's libraries has.
     if matches!(
         scheme,
@@ -253,7 +259,7 @@ fn authority_of(rest: &[u8]) -> &[u8] {
     let end = rest
         .iter()
         .position(|&byte| {
-            matches!(byte, b'/' | b'?' | b'#' | b'\\' | b'"' | b'\'' | b'<' | b'>' | b')')
+            matches!(byte, 0 | b'/' | b'?' | b'#' | b'\\' | b'"' | b'\'' | b'<' | b'>' | b')')
                 || is_space(byte)
         })
         .unwrap_or(rest.len());
@@ -351,6 +357,7 @@ fn streams(scan: &mut Scan<'_>, view: &View<'_>) {
                     .any(|folder| rest.starts_with(folder))
                         && !is_prose(text)
             }
+            _ if rest.is_empty() => false,
             b"jar:" => {
                 rest.starts_with(b"http") || rest.starts_with(b"file") || rest.starts_with(b"ftp")
             }

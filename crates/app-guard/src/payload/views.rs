@@ -128,11 +128,20 @@ fn escape(input: &[u8], index: usize) -> Option<Unit> {
         b'u' | b'U' => Unit::code_point(6, hexadecimal(slice(input, index + 2, index + 6), 4)?),
         b'0'..=b'3' => {
             let digits = slice(input, index + 1, index + 4);
-            if digits.len() < 3 || !digits.iter().all(|byte| (b'0'..=b'7').contains(byte)) {
+            let is_octal = |byte: &u8| (b'0'..=b'7').contains(byte);
+            if digits.len() < 3 || !digits.iter().all(is_octal) {
                 return None;
             }
             let value = digits.iter().fold(0u32, |sum, byte| sum * 8 + u32::from(byte - b'0'));
             Unit::byte(4, u8::try_from(value).ok()?)
+        }
+        // `\74` of scripts: two digits, where a third cannot follow.
+        b'4'..=b'7' => {
+            let (first, second) = (at(input, index + 1) - b'0', at(input, index + 2));
+            if !(b'0'..=b'7').contains(&second) || at(input, index + 3).is_ascii_digit() {
+                return None;
+            }
+            Unit::byte(3, first * 8 + (second - b'0'))
         }
         _ => None,
     }
@@ -269,6 +278,8 @@ fn fold(value: u32) -> Option<Decoded> {
         // In circles.
         0x24b6..=0x24cf => letter(b'A', value - 0x24b6),
         0x24d0..=0x24e9 => letter(b'a', value - 0x24d0),
+        0x2460..=0x2468 => letter(b'1', value - 0x2460),
+        0x24ea => Some(Decoded::Byte(b'0')),
         // Mathematical letters, in alphabets of 52, and digits.
         0x1d400..=0x1d6a3 => {
             let offset = (value - 0x1d400) % 52;

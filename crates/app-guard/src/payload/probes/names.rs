@@ -21,6 +21,16 @@ type Judged = (Probe, &'static str, &'static str);
 
 /// What this path, in lower case, asks for.
 pub(super) fn judge(path: &[u8], in_path: bool) -> Option<Judged> {
+    // As folders these are somebody's product; as a page they are a word like others.
+    match path {
+        b"/solr/" | b"/nexus/" | b"/zabbix/" | b"/nagios/" | b"/cacti/" | b"/hudson/"
+            if in_path =>
+        {
+            return Some(CONSOLE);
+        }
+        _ if in_path && path.ends_with(b"/administrator/") => return Some(SYSTEM),
+        _ => {}
+    }
     let segments: Vec<&[u8]> = path
         .split(|&byte| matches!(byte, b'/' | b'\\'))
         .map(without_parameters)
@@ -88,8 +98,15 @@ fn folder(segment: &[u8], next: &[u8], in_path: bool) -> Option<Judged> {
             SYSTEM
         }
         b"administrator"
-            if matches!(next, b"index.php" | b"components" | b"manifests" | b"language" | b"")
-                && in_path =>
+            if matches!(
+                next,
+                b"index.php"
+                    | b"components"
+                    | b"manifests"
+                    | b"language"
+                    | b"modules"
+                    | b"templates"
+            ) && in_path =>
         {
             SYSTEM
         }
@@ -551,7 +568,7 @@ fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
         (first, second),
         (b"manager", b"html" | b"text" | b"status" | b"jmxproxy")
             | (b"host-manager", b"html")
-            | (b"solr", b"admin" | b"select")
+            | (b"solr", b"admin" | b"select" | b"admin.cgi" | b"#")
             | (b"jenkins", b"script" | b"login" | b"asynchpeople")
             | (b"owa", b"auth" | b"auth.owa")
             | (b"ecp", b"default.flt" | b"current" | b"y.js")

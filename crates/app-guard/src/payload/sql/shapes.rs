@@ -72,10 +72,13 @@ impl Judge<'_> {
             index += 1;
         }
         if sentence.is(index, Kind::Comment) && ends_statement(before, sentence, index) {
+            // Passwords have such characters on purpose.
+            let weight =
+                if scan.place.is_named_like(&["pass", "pwd", "secret"]) { 0.5 } else { 1.0 };
             scan.hit(
                 view,
                 sentence.broken_at,
-                (SqlInjection, 1.0),
+                (SqlInjection, weight),
                 "sql_quote_comment",
                 "a closing quote, then a comment that hides the rest of the statement",
             );
@@ -191,7 +194,10 @@ impl Judge<'_> {
                     || self.after_is_end_or_comment(index)
                     || self.written_without_spaces(index)
             }
-            Condition::Constants => directly || near,
+            // `5 < 10 and 10 > 5`: comparisons all the way are mathematics.
+            Condition::Constants => {
+                directly || near && !(0..index).any(|before| sentence.is(before, Kind::Compare))
+            }
             Condition::Name(is_marked) => {
                 directly
                     || (is_marked
@@ -231,10 +237,14 @@ impl Judge<'_> {
         }
         let left_token = next.saturating_sub(1);
         next = self.past(next, Kind::Close);
-        if left == Operand::Constant
-            && matches!(sentence.kind(next), None | Some(Kind::Comment | Kind::Semicolon))
-            && !sentence.is(left_token, Kind::Text)
-        {
+        let is_whole = matches!(
+            sentence.kind(next),
+            None | Some(Kind::Comment | Kind::Semicolon | Kind::Logic)
+        ) || matches!(
+            sentence.word(next),
+            b"group" | b"order" | b"having" | b"limit" | b"union" | b"into" | b"procedure"
+        );
+        if left == Operand::Constant && is_whole && !sentence.is(left_token, Kind::Text) {
             return Condition::Truth;
         }
         // `1+1=2`
@@ -420,7 +430,10 @@ impl Judge<'_> {
                 matches!(second, None | Some(Kind::Comment | Kind::Semicolon)) || object == b"with"
             }
             b"grant" | b"revoke" => matches!(object, b"all" | b"select" | b"execute" | b"dba"),
-            b"copy" => matches!(sentence.word(index + 3), b"from" | b"to"),
+            b"copy" => {
+                matches!(sentence.word(index + 3), b"from" | b"to")
+                    || sentence.is(index + 2, Kind::Open) && sentence.word(index + 3) == b"select"
+            }
             b"call" => sentence.is(index + 3, Kind::Open),
             b"handler" => sentence.word(index + 3) == b"open",
             b"load" => object == b"data",
@@ -546,10 +559,13 @@ impl Judge<'_> {
                 }
             };
             // Elsewhere `sleep` is a function of everybody's language.
-            let is_ordinary = word == b"sleep" || word == b"exp" || word == b"replace";
+            let is_ordinary = word == b"sleep";
+            // `sleep (5 hours)`
+            let is_prose =
+                sentence.is(index + 2, Kind::Number) && sentence.is(index + 3, Kind::Word);
             let is_statement =
                 !is_ordinary || !matches!(sentence.kind(index.wrapping_sub(1)), Some(Kind::Other));
-            if begins && is_statement {
+            if begins && is_statement && !is_prose {
                 self.call_hit(scan, view, index);
             }
         }
@@ -559,7 +575,9 @@ impl Judge<'_> {
             let commas =
                 (index + 3..index + 24).filter(|&next| sentence.is(next, Kind::Comma)).count();
             let quick = (index + 3..index + 24).any(|next| is_attack_function(sentence.word(next)));
-            if compares && (quick || commas >= 2) {
+            // `=IF(A1>5,"yes","no")` is a formula of a spreadsheet.
+            let constants = matches!(sentence.kind(index + 2), Some(Kind::Number | Kind::Text));
+            if compares && (quick || commas >= 2 && (constants || self.breaks_out)) {
                 self.call_hit(scan, view, index);
             }
         }
