@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The benches, and what each is given in `./x test --full`: the store is as large as time allows there.
-const BENCHES: [(&str, &[&str]); 7] = [
+const BENCHES: [(&str, &[&str]); 8] = [
     ("ingest", &[]),
     ("react", &[]),
     ("agent", &[]),
@@ -21,6 +21,7 @@ const BENCHES: [(&str, &[&str]); 7] = [
     ("query", &["--events", "1000000"]),
     ("fleet", &["--seconds", "20"]),
     ("guard", &[]),
+    ("guard-detection", &[]),
 ];
 
 /// `./x test [--full]`.
@@ -128,6 +129,9 @@ fn run_demo_check(place: &Place, ringwall: &Path, arguments: &[String]) -> Resul
 }
 
 fn run_bench(place: &Place, name: &str, arguments: &[String]) -> Result<()> {
+    if name == "guard-detection" {
+        return run_guard_detection(place);
+    }
     if matches!(name, "store" | "guard") {
         // Their peers are DuckDB and the original middleware.
         set_up::for_end_to_end(place)?;
@@ -143,6 +147,14 @@ fn run_bench(place: &Place, name: &str, arguments: &[String]) -> Result<()> {
     // The figures are what was asked for: they stay on stdout.
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { bail!("bench {name} ended with {status}") }
+}
+
+/// The detection needs no program around it: its crate measures itself.
+fn run_guard_detection(place: &Place) -> Result<()> {
+    let arguments = ["run", "-q", "--locked", "--release", "-p", "ringwall-app-guard"];
+    let mut cargo = command("cargo", arguments, &place.root);
+    let status = cargo.args(["--example", "guard_detection"]).status()?;
+    if status.success() { Ok(()) } else { bail!("bench guard-detection ended with {status}") }
 }
 
 /// What the end-to-end harness reads from its environment.

@@ -258,6 +258,7 @@ fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: 
     let calls_inside = arguments.iter().take(64).any(|&byte| byte == b'(');
     match needs {
         Needs::Nothing => true,
+        _ if is_ellipsis(arguments) => false,
         Needs::Argument => {
             !is_empty
                 && !spaced
@@ -265,9 +266,8 @@ fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: 
                     || calls_inside
                     || !contains(slice(arguments, 0, 64), b" ")
                     || contains(slice(arguments, 0, 64), b"request"))
-                && !is_ellipsis(arguments)
         }
-        Needs::Quoted => is_quoted && !is_ellipsis(arguments),
+        Needs::Quoted => is_quoted,
         Needs::CodeArgument => {
             (is_quoted && calls_inside && !contains(arguments, b" == "))
                 || byte == b'$' && arguments.starts_with(b"$_")
@@ -332,7 +332,9 @@ fn from_start(text: &[u8], start: usize) -> &[u8] {
 }
 
 /// `eval(...)`: how prose writes that there are arguments.
-fn is_ellipsis(arguments: &[u8]) -> bool {
+fn is_ellipsis(whole: &[u8]) -> bool {
+    let arguments = skip(whole, 0, |byte| matches!(byte, b'"' | b'\'')).min(1);
+    let arguments = slice(whole, arguments, whole.len());
     arguments.starts_with(b"...") || arguments.starts_with("…".as_bytes())
 }
 
@@ -365,7 +367,11 @@ fn backticked(scan: &mut Scan<'_>, view: &View<'_>) {
 }
 
 /// Names that code goes through, whatever is called.
-const PATHS: [(&[u8], &[u8]); 28] = [
+const PATHS: [(&[u8], &[u8]); 32] = [
+    (b"exec(compile(", b""),
+    (b"globals()[", b""),
+    (b"getattr(__", b""),
+    (b"vars()[", b""),
     (b"class.module.classloader", b""),
     (b"class.classloader", b""),
     (b"#_memberaccess", b""),

@@ -163,7 +163,7 @@ impl Detector {
         scan.walked(original.len());
         let blanked = if quotes_code(scan.place) && lower.contains(&b'`') {
             scan.walked(original.len());
-            without_quoted_code(&lower)
+            without_quoted_code(&lower, if scan.place.is_body() { 1 } else { 2 })
         } else {
             None
         };

@@ -236,6 +236,15 @@ pub(crate) fn check_prototypes(scan: &mut Scan<'_>, view: &View<'_>) {
             }
         }
     }
+    for start in places_of(text, b"object.prototype.") {
+        let end = skip(slice(text, 0, start + 80), start + 17, is_word);
+        let operator = skip_spaces(slice(text, 0, end + 4), end);
+        let changes = at(text, operator) == b'=' && at(text, operator + 1) != b'=';
+        if changes && !trim(text).contains(&b' ') {
+            mark(scan, start);
+            return;
+        }
+    }
     for start in places_of(text, b"prototype") {
         let before = slice(text, start.saturating_sub(24), start);
         let after = at(text, start + 9);

@@ -22,6 +22,15 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
                 if condition && operators > 0 && opens_inside(text, index) {
                     hit(scan, view, index, "ldap_filter", "a filter with an operator");
                 }
+                let joined = index > 0 && matches!(at(text, index - 1), b'|' | b'&');
+                if joined
+                    && condition
+                    && starts_with_star(text)
+                    && has_star(text, index)
+                    && is_filter_like(text)
+                {
+                    hit(scan, view, index, "ldap_filter", "a filter with an operator");
+                }
                 if broke_out
                     && condition
                     && (operators > 0 || has_star(text, index) || starts_with_star(text))

@@ -143,6 +143,10 @@ fn attribute(
         hit(scan, view, start, "xss_handler", "a tag with an event handler");
         return;
     }
+    if name == b"attributename" && value.starts_with(b"on") {
+        hit(scan, view, start, "xss_handler", "an animation that sets an event handler");
+        return;
+    }
     if name == b"srcdoc" {
         hit(scan, view, start, "xss_srcdoc", "a frame with a document of its own");
         return;
@@ -631,6 +635,15 @@ fn cookie_thief(scan: &mut Scan<'_>, view: &View<'_>) {
     });
     if template {
         hit(scan, view, 0, "xss_script_string", "a call inside of a template string");
+    }
+    let bare = trim(text);
+    let timed = [&b"settimeout("[..], b"setinterval(", b"expression("].iter().any(|call| {
+        let rest = bare.strip_prefix(*call).unwrap_or_default();
+        let code = slice(rest, 0, VALUE_MAX);
+        SINKS.iter().any(|sink| contains(code, sink))
+    });
+    if timed {
+        hit(scan, view, 0, "xss_script_string", "script in a call that runs it");
     }
     let Some(cookie) = find(text, b"document.cookie") else { return };
     let sends = [

@@ -99,8 +99,7 @@ impl<'a> Scan<'a> {
 ///
 /// Who writes ``run `ls -la` first`` quotes a command. A shell would run it, so this holds only where words of
 /// prose stand around it, and the backticks stand as quotation marks do.
-pub(crate) fn without_quoted_code(lower: &[u8]) -> Option<Vec<u8>> {
-    const WORDS_MIN: usize = 2;
+pub(crate) fn without_quoted_code(lower: &[u8], words_min: usize) -> Option<Vec<u8>> {
     let mut out = lower.to_vec();
     let mut opened: Option<usize> = None;
     let mut any = false;
@@ -121,7 +120,7 @@ pub(crate) fn without_quoted_code(lower: &[u8]) -> Option<Vec<u8>> {
             Some(_) => {}
         }
     }
-    (any && words_up_to(&out, WORDS_MIN) >= WORDS_MIN).then_some(out)
+    (any && words_up_to(&out, words_min) >= words_min).then_some(out)
 }
 
 fn opens(text: &[u8], index: usize) -> bool {
@@ -148,10 +147,10 @@ mod tests {
 
     #[test]
     fn quoted_code_is_blanked_in_prose_only() {
-        let prose = without_quoted_code(b"please run `ls -la` there").unwrap();
+        let prose = without_quoted_code(b"please run `ls -la` there", 2).unwrap();
         assert_eq!(prose, b"please run          there");
-        assert_eq!(without_quoted_code(b"`id`"), None);
-        assert_eq!(without_quoted_code(b"some name`id`"), None);
-        assert_eq!(without_quoted_code(b"some words here"), None);
+        assert_eq!(without_quoted_code(b"`id`", 2), None);
+        assert_eq!(without_quoted_code(b"some name`id`", 2), None);
+        assert_eq!(without_quoted_code(b"some words here", 2), None);
     }
 }

@@ -154,6 +154,8 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
         (b"py/object", "an object of jsonpickle"),
         (b"py/reduce", "an object of jsonpickle"),
         (b"ysoserial", "a known generator of such objects"),
+        (b"pickle.loads(", "a pickle that is read"),
+        (b"marshal.loads(", "a serialized object that is read"),
     ] {
         if let Some(at) = find(text, mark) {
             // Whoever writes about them does not write what makes one.
@@ -167,9 +169,15 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
             }
         }
     }
-    for key in
-        [&b"\"@type\""[..], b"\"$type\"", b"\"@class\"", b"'@type'", b"\"json_class\"", b"$type"]
-    {
+    for key in [
+        &b"\"@type\""[..],
+        b"\"$type\"",
+        b"\"@class\"",
+        b"\"__class__\"",
+        b"'@type'",
+        b"\"json_class\"",
+        b"$type",
+    ] {
         for start in places_of(text, key).take(16) {
             let rest = slice(text, start + key.len(), start + key.len() + 96);
             let is_class = [
@@ -182,6 +190,9 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
                 b"ch.qos",
                 b"oracle.",
                 b"net.sf",
+                b"os.system",
+                b"subprocess",
+                b"builtins",
             ]
             .iter()
             .any(|package| contains(slice(rest, 0, 24), package));

@@ -116,7 +116,16 @@ fn read_word(text: &[u8], start: usize) -> Word {
                     && (is_word(at(text, index + 1))
                         || matches!(at(text, index + 1), b'\'' | b'"'));
                 let around = word.text.is_empty() && is_word(at(text, index + 1));
-                if !inside && !around {
+                // `user's` is an apostrophe: what hides a word closes again.
+                let quote = at(text, index);
+                let closes = slice(text, index + 1, index + 1 + WORD_MAX)
+                    .iter()
+                    .take_while(|&&byte| {
+                        is_word(byte) || byte == quote || matches!(byte, b'/' | b'.' | b'-')
+                    })
+                    .any(|&byte| byte == quote)
+                    || closed_before(text, start, index, quote);
+                if !(around || inside && closes) {
                     break;
                 }
                 word.hidden |= inside;
@@ -159,6 +168,11 @@ fn read_word(text: &[u8], start: usize) -> Word {
     }
     word.end = index;
     word
+}
+
+/// Whether the quote at `index` closes one that was opened in the same word.
+fn closed_before(text: &[u8], start: usize, index: usize, quote: u8) -> bool {
+    slice(text, start, index).iter().filter(|&&byte| byte == quote).count() % 2 == 1
 }
 
 fn windows_path(word: &[u8]) -> bool {
@@ -325,6 +339,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
     match context.opening {
         Opening::Substitution => match habit {
             Habit::Harmless => false,
+            Habit::Tool => strong_argument(arguments),
             _ => ends || has_argument || matches!(next, b')' | b'`') || is_space(next),
         },
         Opening::Strong => match habit {
@@ -342,7 +357,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                     && !(context.lists_names && is_name_list(context.before)))
                     || has_argument
             }
-            Habit::WithArguments => {
+            Habit::WithArguments | Habit::Tool => {
                 has_argument
                     || (bare_before
                         && is_space(next)
@@ -364,7 +379,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                     || ends && bare_before && context.spaced && context.before.is_empty()
                     || ends && bare_before && context.is_line && !context.is_body
             }
-            Habit::WithArguments => {
+            Habit::WithArguments | Habit::Tool => {
                 has_argument
                     && (bare_before
                         || context.opening != Opening::Weak

@@ -114,7 +114,7 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
         let bits = chunk.iter().fold(0u32, |sum, &byte| (sum << 8) | u32::from(byte))
             << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
-            out.push(DIGITS[(bits >> (18 - 6 * place)) as usize & 63]);
+            out.extend(DIGITS.get((bits >> (18 - 6 * place)) as usize & 63));
         }
     }
     out

@@ -24,6 +24,7 @@ pub(super) fn judge(path: &[u8], in_path: bool) -> Option<Judged> {
     // As folders these are somebody's product; as a page they are a word like others.
     match path {
         b"/solr/" | b"/nexus/" | b"/zabbix/" | b"/nagios/" | b"/cacti/" | b"/hudson/"
+        | b"/owa/" | b"/ecp/" | b"/confluence/" | b"/ssl-vpn/" | b"/svpn/" | b"/jenkins/"
             if in_path =>
         {
             return Some(CONSOLE);
@@ -330,10 +331,10 @@ fn file(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> {
     {
         return Some(FILE);
     }
-    by_extension(last, in_path)
+    by_extension(last, is_root, in_path)
 }
 
-fn by_extension(last: &[u8], in_path: bool) -> Option<Judged> {
+fn by_extension(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> {
     if !in_path {
         return by_system_page(last, in_path);
     }
@@ -423,6 +424,35 @@ fn by_extension(last: &[u8], in_path: bool) -> Option<Judged> {
         || last.ends_with(b".sql.zip")
     {
         return Some(FILE);
+    }
+    // Programs of other languages, at the root or in folders of sources.
+    let is_source = matches!(extension, b"py" | b"rb" | b"java" | b"go" | b"rs" | b"pl" | b"sh");
+    if is_source && is_root {
+        return Some(FILE);
+    }
+    let old_page = [
+        &b"index"[..],
+        b"home",
+        b"page",
+        b"post",
+        b"article",
+        b"about",
+        b"contact",
+        b"view",
+        b"product",
+        b"category",
+        b"search",
+        b"news",
+        b"item",
+        b"feed",
+        b"blog",
+        b"gallery",
+        b"viewtopic",
+        b"showthread",
+    ]
+    .contains(&stem);
+    if extension == b"php" && !old_page && is_root {
+        return Some(LEFTOVER);
     }
     by_system_page(last, in_path)
 }
@@ -646,7 +676,10 @@ fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
             | (b"magicinfo", _)
             | (b"officescan", _)
             | (b"centreon" | b"scadabr" | b"pandora_console" | b"decisioncenter" | b"metasys", _)
-            | (b"nifi-api", _)
+            | (b"nifi-api" | b"nifi" | b"geoserver" | b"sonicui" | b"myvpn" | b"vpntunnel", _)
+            | (b"owa" | b"ecp", b"auth" | b"current" | b"#")
+            | (b"confluence", b"pages" | b"login.action" | b"dologin.action" | b"setup" | b"rest")
+            | (b"config_dump" | b"clientaccesspolicy", _)
             | (b"kylin", b"api")
             | (b"luci" | b"webfig", _)
             | (b"console", b"login" | b"console.portal" | b"css")
@@ -685,6 +718,8 @@ fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
                 | b"cfm"
                 | b"cgi"
                 | b"fcgi"
+                | b"do"
+                | b"shtml"
                 | b"action"
                 | b"axd"
                 | b"jsa"

@@ -9,6 +9,8 @@ pub(super) enum Habit {
     AloneCommon,
     /// Used with arguments: `cat`, `ping`, `python`.
     WithArguments,
+    /// Used with arguments, and quoted by people who write about programs: `docker`, `python`.
+    Tool,
     /// Tells nothing and does nothing: `pwd`.
     Harmless,
 }
@@ -30,23 +32,24 @@ pub(super) fn habit(name: &[u8]) -> Option<Habit> {
         | b"xxd" | b"hexdump" | b"strings" | b"base64" | b"base32" | b"wget" | b"curl"
         | b"fetch" | b"lynx" | b"aria2c" | b"nc" | b"ncat" | b"netcat" | b"socat" | b"telnet"
         | b"ssh" | b"scp" | b"ftp" | b"tftp" | b"rsync" | b"ping" | b"ping6" | b"traceroute"
-        | b"tracert" | b"dig" | b"host" | b"nmap" | b"tcpdump" | b"rm" | b"mv" | b"cp" | b"ln"
-        | b"dd" | b"chmod" | b"chown" | b"chgrp" | b"mkdir" | b"rmdir" | b"touch" | b"find"
-        | b"grep" | b"egrep" | b"fgrep" | b"awk" | b"gawk" | b"sed" | b"cut" | b"sort" | b"tr"
-        | b"tee" | b"xargs" | b"echo" | b"printf" | b"sleep" | b"kill" | b"pkill" | b"killall"
-        | b"crontab" | b"at" | b"useradd" | b"adduser" | b"usermod" | b"userdel" | b"passwd"
-        | b"su" | b"sudo" | b"python" | b"python2" | b"python3" | b"perl" | b"ruby" | b"php"
-        | b"node" | b"lua" | b"java" | b"gcc" | b"make" | b"tar" | b"zip" | b"unzip" | b"gzip"
+        | b"tracert" | b"dig" | b"nmap" | b"tcpdump" | b"rm" | b"mv" | b"cp" | b"ln" | b"dd"
+        | b"chmod" | b"chown" | b"chgrp" | b"mkdir" | b"rmdir" | b"touch" | b"find" | b"grep"
+        | b"egrep" | b"fgrep" | b"awk" | b"gawk" | b"sed" | b"tee" | b"xargs" | b"echo"
+        | b"printf" | b"sleep" | b"kill" | b"pkill" | b"killall" | b"crontab" | b"useradd"
+        | b"adduser" | b"usermod" | b"userdel" | b"passwd" | b"su" | b"sudo" | b"gzip"
         | b"gunzip" | b"mysql" | b"mysqldump" | b"psql" | b"sqlite3" | b"zsh" | b"ksh" | b"csh"
-        | b"tcsh" | b"dash" | b"ash" | b"busybox" | b"eval" | b"exec" | b"source" | b"nohup"
-        | b"mkfifo" | b"mknod" | b"pwsh" | b"type" | b"copy" | b"del" | b"erase" | b"net"
-        | b"net1" | b"reg" | b"sc" | b"wmic" | b"certutil" | b"bitsadmin" | b"mshta"
-        | b"rundll32" | b"regsvr32" | b"cscript" | b"wscript" | b"schtasks" | b"taskkill"
-        | b"icacls" | b"start" | b"timeout" | b"openssl" | b"gdb" | b"strace" | b"docker"
-        | b"kubectl" | b"systemctl" | b"service" | b"vi" | b"vim" | b"nano" | b"ed" | b"diff"
-        | b"stat" | b"file" | b"wc" | b"md5sum" | b"sha256sum" | b"sendmail" | b"mail"
-        | b"xterm" | b"tclsh" | b"expect" | b"script" | b"screen" | b"apt" | b"apt-get"
-        | b"yum" | b"pip" | b"chsh" | b"visudo" => Habit::WithArguments,
+        | b"tcsh" | b"dash" | b"ash" | b"busybox" | b"eval" | b"exec" | b"nohup" | b"mkfifo"
+        | b"mknod" | b"pwsh" | b"del" | b"erase" | b"net1" | b"reg" | b"sc" | b"wmic"
+        | b"certutil" | b"bitsadmin" | b"mshta" | b"rundll32" | b"regsvr32" | b"cscript"
+        | b"wscript" | b"schtasks" | b"taskkill" | b"icacls" | b"timeout" | b"openssl" | b"gdb"
+        | b"strace" | b"ed" | b"wc" | b"md5sum" | b"sha256sum" | b"sendmail" | b"xterm"
+        | b"tclsh" | b"chsh" | b"visudo" => Habit::WithArguments,
+        b"docker" | b"kubectl" | b"make" | b"systemctl" | b"service" | b"apt" | b"apt-get"
+        | b"yum" | b"pip" | b"node" | b"python" | b"python2" | b"python3" | b"php" | b"ruby"
+        | b"perl" | b"lua" | b"java" | b"gcc" | b"vim" | b"vi" | b"nano" | b"diff" | b"stat"
+        | b"file" | b"screen" | b"tar" | b"zip" | b"unzip" | b"mail" | b"script" | b"expect"
+        | b"start" | b"net" | b"type" | b"copy" | b"host" | b"sort" | b"cut" | b"tr" | b"at"
+        | b"source" => Habit::Tool,
         b"pwd" | b"date" | b"nproc" | b"true" | b"false" | b"cd" | b"which" | b"test"
         | b"basename" | b"dirname" | b"realpath" => Habit::Harmless,
         _ => return None,
