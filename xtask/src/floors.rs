@@ -10,8 +10,16 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// Crates that others on their own floor may use, and the program that contains the others.
-const USED_WITHIN_FLOOR: [&str; 7] =
-    ["event", "signing", "inspection", "resilience", "detection", "delivery", "lifecycle"];
+const USED_WITHIN_FLOOR: [&str; 8] = [
+    "event",
+    "signing",
+    "inspection",
+    "resilience",
+    "detection",
+    "delivery",
+    "lifecycle",
+    "server-client",
+];
 const CONTAINS_PROGRAMS: &str = "ringwall";
 
 /// One crate of ours, as its manifest tells.

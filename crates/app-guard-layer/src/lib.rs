@@ -37,6 +37,8 @@ mod request_head;
 mod service;
 pub mod sink;
 pub mod state;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 mod time_zone;
 
 pub use answer::AnswerBody;

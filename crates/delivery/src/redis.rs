@@ -139,6 +139,14 @@ impl RedisSpool {
     /// # Errors
     /// Where Redis does not answer; then the spool is free when the lease is over.
     pub async fn close(self) -> Result<(), SpoolError> {
+        self.release().await
+    }
+
+    /// The same for a spool that others still look at. Whatever is asked of it afterwards is refused.
+    ///
+    /// # Errors
+    /// As [`RedisSpool::close`].
+    pub async fn release(&self) -> Result<(), SpoolError> {
         self.call(CLOSE, Vec::new()).await.map(drop)
     }
 

@@ -123,6 +123,17 @@ impl<S: Spool> Outbox<S> {
         self.spool.count_lost(count).await
     }
 
+    /// The spool itself.
+    pub fn spool(&self) -> &S {
+        &self.spool
+    }
+
+    /// Sends what waits as soon as may be, instead of when it is enough or old enough.
+    pub fn flush(&self) {
+        self.shared.flush.lock().add(usize::MAX, usize::MAX, Instant::now());
+        self.shared.filled.notify_one();
+    }
+
     /// How things stand.
     pub fn status(&self) -> SenderStatus {
         let Progress { failures, trouble, delivered_ms } = self.shared.progress.lock().clone();
@@ -284,23 +295,29 @@ impl<S: Spool, K: Sink> Sender<S, K> {
             let was_stopping = is_asked(stop);
             let admission = self.shared.breaker.lock().admit(Instant::now());
             let permit = match admission {
-                Admission::Admit(permit) => permit,
+                Admission::Admit(permit) => Some(permit),
+                Admission::Refuse { .. } if was_stopping && self.spool.status().is_durable => {
+                    return Next::Leave;
+                }
+                // What is in memory dies with the process: it is worth a try, whatever the breaker says.
+                Admission::Refuse { .. } if was_stopping => None,
                 Admission::Refuse { until } => {
-                    if was_stopping && self.spool.status().is_durable {
-                        return Next::Leave;
-                    }
                     self.pause(until.saturating_duration_since(Instant::now()), stop).await;
                     continue;
                 }
             };
             let outcome = self.sink.deliver(parcel).await;
-            let (after, why) = match outcome {
-                Outcome::Retry { after, why } => {
-                    self.shared.breaker.lock().failed(permit, Instant::now());
-                    (after, why)
+            if let Some(permit) = permit {
+                let mut breaker = self.shared.breaker.lock();
+                match &outcome {
+                    Outcome::Retry { .. } => breaker.failed(permit, Instant::now()),
+                    Outcome::Later { .. } => breaker.abandoned(permit),
+                    _ => breaker.succeeded(permit),
                 }
+            }
+            let (after, why) = match outcome {
+                Outcome::Retry { after, why } | Outcome::Later { after, why } => (after, why),
                 outcome => {
-                    self.shared.breaker.lock().succeeded(permit);
                     let settlement = self.settlement(outcome, parcel);
                     self.succeeded(backoff, &settlement);
                     return Next::Settle(settlement);
@@ -335,7 +352,9 @@ impl<S: Spool, K: Sink> Sender<S, K> {
                 tracing::error!(sink, items, why, "the peer refuses a batch for good");
                 Settlement::Dead { reason: why }
             }
-            Outcome::Delivered | Outcome::Retry { .. } => Settlement::Delivered,
+            Outcome::Delivered | Outcome::Retry { .. } | Outcome::Later { .. } => {
+                Settlement::Delivered
+            }
         }
     }
 

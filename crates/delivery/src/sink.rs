@@ -55,6 +55,14 @@ pub enum Outcome {
         /// Why, one line for the log.
         why: String,
     },
+    /// Not now, though the peer works: it asked for patience, so this does not count towards leaving it
+    /// alone.
+    Later {
+        /// How long the peer asks to be left alone.
+        after: Option<Duration>,
+        /// Why, one line for the log.
+        why: String,
+    },
     /// Smaller parcels might be taken.
     TooLarge {
         /// What the peer said.

@@ -1,7 +1,7 @@
 //! One request, one answer: bounded in size and in time.
 
 use crate::connector::{ConnectError, Connector};
-use crate::{ClientError, Trust};
+use crate::{ClientError, ServerSentStream, Trust};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::uri::{Authority, Scheme};
@@ -111,6 +111,32 @@ impl HttpClient {
         self.send_within(self.timeout, method, path_and_query, headers, body).await
     }
 
+    /// Sends a GET and leaves the body of the answer to the caller, event by event, where it is a stream of
+    /// server-sent events; any other answer is read whole.
+    ///
+    /// # Errors
+    /// Where no answer begins in time.
+    pub async fn stream(
+        &self,
+        path_and_query: &str,
+        mut headers: HeaderMap,
+        silence_max: Duration,
+    ) -> Result<StreamAnswer, ClientError> {
+        headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
+        let response = self.open(path_and_query, headers).await?;
+        let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_stream = media.is_some_and(|media| media.starts_with(EVENT_STREAM));
+        if response.status() == StatusCode::OK && is_stream {
+            let stream = ServerSentStream::new(response.into_body(), &self.url, silence_max);
+            return Ok(StreamAnswer::Events(stream));
+        }
+        let whole = tokio::time::timeout(self.timeout, self.read(response)).await;
+        let answer = whole.unwrap_or_else(|_| {
+            Err(ClientError::TimedOut { url: self.url.clone(), after: self.timeout })
+        })?;
+        Ok(StreamAnswer::Other(answer))
+    }
+
     pub(crate) async fn send_within(
         &self,
         timeout: Duration,
@@ -164,7 +190,7 @@ impl HttpClient {
             .path_and_query(format!("{}{path_and_query}", self.prefix))
             .build()
             .map_err(|error| ClientError::Unwritable(error.to_string()))?;
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static(JSON));
         if !body.is_empty() {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(JSON));
@@ -211,6 +237,16 @@ impl HttpClient {
 
 const AGENT: &str = concat!("ringwall/", env!("CARGO_PKG_VERSION"));
 const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// The answer to the question for a stream.
+#[derive(Debug)]
+pub enum StreamAnswer {
+    /// What was asked for.
+    Events(ServerSentStream),
+    /// Something else, whole.
+    Other(HttpAnswer),
+}
 
 /// Why the other end is not believed to be the server, where that is what went wrong.
 fn untrusted(error: &(dyn std::error::Error + 'static)) -> Option<String> {

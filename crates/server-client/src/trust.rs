@@ -63,6 +63,19 @@ impl Trust {
         Ok(Trusted::Authorities(Arc::new(store)).into())
     }
 
+    /// Trusts the authorities that this machine trusts, as browsers and other programs on it do.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub fn system() -> Result<Self, TrustError> {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if store.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        Ok(Trusted::Authorities(Arc::new(store)).into())
+    }
+
     /// Trusts the one authority whose certificate has this fingerprint.
     pub fn fingerprint(fingerprint: Fingerprint) -> Self {
         Trusted::Fingerprint(fingerprint).into()

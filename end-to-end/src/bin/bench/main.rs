@@ -13,6 +13,7 @@
 mod agent;
 mod fleet;
 mod guard;
+mod guard_telemetry;
 mod ingest;
 mod limits;
 mod query;
@@ -43,7 +44,8 @@ async fn bench() -> Result<()> {
     println!("machine   {}", process_stat::machine());
     if name == "guard" {
         let with_original = !options.iter().any(|word| word == "--without-original");
-        return guard::run(option(options, "--requests", 20_000)?, with_original).await;
+        guard::run(option(options, "--requests", 20_000)?, with_original).await?;
+        return guard_telemetry::run().await;
     }
     let version = Command::new(environment::ringwall()?).arg("--version").output()?;
     println!("program   {}", String::from_utf8_lossy(&version.stdout).trim());
