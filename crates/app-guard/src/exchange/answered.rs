@@ -159,6 +159,7 @@ impl Exchange {
     pub(super) const fn after_offence(&self) -> Flow {
         match self.stage {
             Stage::Returned(number) => Flow::Go(Stage::Returned(number + 1)),
+            Stage::Usage(number) => Flow::Go(Stage::Usage(number + 1)),
             _ => Flow::Next,
         }
     }

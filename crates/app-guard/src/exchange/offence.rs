@@ -61,10 +61,17 @@ impl Offence {
     /// A behaviour rule that bans. The tripping request is refused unless its answer is under way.
     pub(super) fn behaviour(rule: &CompiledRule, event: GuardEvent, refuses: bool) -> Self {
         let time = Duration::from_secs(u64::from(rule.rule.ban_duration));
-        let reply = refuses.then(|| Reply::new(403, BANNED));
+        let reply = refuses.then(|| Reply::new(403, "Forbidden"));
         let mut offence = Self::new(Kind::Behaviour, reply, Some(event));
         offence.ban = Some((time, Arc::from("behavioral_violation")));
         offence
+    }
+
+    /// A rule that bans did not; its event says so.
+    fn not_banned(&mut self) {
+        if let (Kind::Behaviour, Some(event)) = (&self.kind, &mut self.event) {
+            event.action_taken = "ban_not_applied";
+        }
     }
 
     const fn new(kind: Kind, reply: Option<Reply>, event: Option<GuardEvent>) -> Self {
@@ -84,6 +91,9 @@ impl Exchange {
                 if offence.ban.take().is_some() {
                     let event = self.ban_failed("the address is never banned", now);
                     self.tell(event);
+                    // Whoever is never banned, such as a health check, is not shut out by the rule either.
+                    offence.not_banned();
+                    offence.reply = None;
                 }
             }
         }
@@ -100,6 +110,7 @@ impl Exchange {
                     Some(_) => {
                         let event = self.ban_failed("the ban could not be stored", now);
                         self.tell(event);
+                        offence.not_banned();
                         self.conclude(offence)
                     }
                 };

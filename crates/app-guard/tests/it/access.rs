@@ -201,6 +201,10 @@ fn trap_fields() {
     check(rules(), &Request::get().post(multipart, part("").as_bytes()), PASSES);
     check(rules(), &Request::get().post(multipart, part("x").as_bytes()), trapped);
     check(rules(), &Request::get(), PASSES);
+    let long = format!(r#"{{"website" : "x", "text": "{}"}}"#, "a".repeat(400_000));
+    check(rules(), &Request::get().post("application/json", long.as_bytes()), trapped);
+    let long = long.replace("\"x\"", "\"\"");
+    check(rules(), &Request::get().post("application/json", long.as_bytes()), PASSES);
 }
 
 #[test]

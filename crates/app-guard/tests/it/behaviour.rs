@@ -118,8 +118,23 @@ fn a_ban_that_is_not_possible_is_told_truthfully() {
     application.send(&request);
     let told = application.send(&request).told();
     assert!(told.contains(&("ip_ban_failed", "ban_not_applied")), "{told:?}");
+    assert!(told.contains(&("behavioral_violation", "ban_not_applied")), "{told:?}");
     assert!(!told.iter().any(|(name, _)| *name == "ip_banned"));
     assert_eq!(application.state.bans(application.now), []);
+}
+
+#[test]
+fn who_is_never_banned_is_not_shut_out_by_a_rule_that_bans() {
+    let rules = RouteRules::new().usage_monitor(1, 60, BehaviourAction::Ban);
+    let mut application = Application::with_route(&rules);
+    let health_check = Request::get().from("127.0.0.1");
+    application.send(&health_check);
+    let outcome = application.send(&health_check);
+    assert_eq!(outcome.status(), 200);
+    assert_eq!(
+        outcome.told(),
+        [("ip_ban_failed", "ban_not_applied"), ("behavioral_violation", "ban_not_applied")]
+    );
 }
 
 #[test]

@@ -29,6 +29,32 @@ fn network() -> impl Strategy<Value = Network> {
     })
 }
 
+/// Many at once are no more than one after the other.
+#[test]
+fn requests_at_the_same_time_share_a_limit() {
+    let now = start();
+    let state = LocalState::new(GuardLimits::default(), now);
+    for limit in [10, 1000] {
+        let hit = || {
+            let key = CounterKey {
+                kind: CounterKind::Rate,
+                client: "192.0.2.1".parse().unwrap(),
+                endpoint: Some("/x".into()),
+                detail: Some(limit.to_string().into()),
+            };
+            let window = Duration::from_secs(60);
+            let question = Question::Hit(Hit { key, limit, window });
+            matches!(state.answer(&question, now), Some(Answer::Hit(hit)) if hit.within)
+        };
+        let passed: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..500).filter(|_| hit()).count())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(passed, limit as usize);
+    }
+}
+
 proptest! {
     #[test]
     fn networks_survive_being_written_and_read(network in network()) {

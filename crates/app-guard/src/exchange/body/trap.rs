@@ -47,8 +47,13 @@ impl Trap {
     pub(super) fn filled(&self, fields: &[Box<str>]) -> Option<Box<str>> {
         match &self.form {
             Form::Json => {
-                let value: Value = serde_json::from_slice(&self.bytes).ok()?;
-                fields.iter().find(|field| json_fills(&value, field, 0)).cloned()
+                let read = serde_json::from_slice::<Value>(&self.bytes);
+                let filled = |field: &str| match &read {
+                    Ok(value) => json_fills(value, field, 0),
+                    // Longer than what is looked at, or broken: then as text.
+                    Err(_) => text_fills(&self.bytes, field),
+                };
+                fields.iter().find(|field| filled(field)).cloned()
             }
             Form::Multipart(boundary) => {
                 let text = String::from_utf8_lossy(&self.bytes);
@@ -72,6 +77,18 @@ fn json_fills(value: &Value, field: &str, depth: usize) -> bool {
         Value::Array(items) => items.iter().any(|item| json_fills(item, field, depth + 1)),
         _ => false,
     }
+}
+
+/// Whether the name stands there with something behind its colon.
+fn text_fills(bytes: &[u8], field: &str) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let name = format!("\"{field}\"");
+    text.match_indices(&name).any(|(at, name)| {
+        let behind = text.get(at + name.len()..).unwrap_or_default().trim_start();
+        let value = behind.strip_prefix(':').map(str::trim_start).unwrap_or_default();
+        let empty = ["\"\"", "null", "false", "[]", "{}"];
+        !value.is_empty() && !empty.iter().any(|empty| value.starts_with(empty))
+    })
 }
 
 fn is_filled(value: &Value) -> bool {
