@@ -99,7 +99,7 @@ impl Exchanging {
         let verdict = if refused { "refused" } else { "allowed" };
         self.span.record("guard.verdict", verdict);
         if refused {
-            self.span.in_scope(|| tracing::info!("request refused"));
+            self.span.in_scope(|| tracing::debug!("request refused"));
         }
         if let Holder::Shared(watched) = &self.holder {
             watched.finished();

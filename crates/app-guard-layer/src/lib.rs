@@ -49,3 +49,8 @@ pub use layer::{BuildError, GuardBuilder, GuardLayer};
 pub use peer::{OverTls, PeerAddress};
 pub use service::{GuardFuture, GuardService};
 pub use sink::EventSink;
+
+/// The guide's examples are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guard-rust.md")]
+mod guide {}

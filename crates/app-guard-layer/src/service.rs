@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use ringwall_app_guard::{BodyFlow, Exchange, Route, Step};
+use ringwall_app_guard::{BodyFlow, Exchange, Reply, Route, Step};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -182,12 +182,14 @@ where
                 if exchanging.poll_stopped(context) { Poll::Pending } else { inner.poll(context) };
             // The body may have been stopped just now, by the application that reads it.
             if exchanging.poll_stopped(context) {
-                let step = ready!(exchanging.poll_step(None, context));
-                if let Step::Reply(reply) = step {
-                    // Whatever the application made of half a body is not answered.
-                    this.inner.set(None);
-                    return Poll::Ready(Ok(answer::reply(reply, exchanging)));
-                }
+                let reply = match ready!(exchanging.poll_step(None, context)) {
+                    Step::Reply(reply) => reply,
+                    // A body that was stopped is refused, whatever comes of the rest.
+                    _ => Reply::new(400, "Suspicious activity detected"),
+                };
+                // Whatever the application made of half a body is not answered.
+                this.inner.set(None);
+                return Poll::Ready(Ok(answer::reply(reply, exchanging)));
             }
             let response = ready!(polled)?;
             this.inner.set(None);

@@ -7,7 +7,7 @@ use axum::routing::{any, get, post};
 use parking_lot::Mutex;
 use ringwall_app_guard::GuardSettings;
 use ringwall_app_guard_layer::sink::{ExchangeMetrics, GuardEvent};
-use ringwall_app_guard_layer::{EventSink, GuardBuilder, GuardLayer};
+use ringwall_app_guard_layer::{EventSink, GuardBuilder, GuardHandle, GuardLayer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// A server that ends with it.
 pub(crate) struct Application {
     pub(crate) address: SocketAddr,
+    pub(crate) handle: GuardHandle,
     pub(crate) told: Arc<Told>,
     /// How many requests reached a handler.
     pub(crate) served: Arc<AtomicUsize>,
@@ -61,6 +62,7 @@ impl Application {
     pub(crate) async fn with(builder: GuardBuilder) -> Self {
         let told = Arc::new(Told::default());
         let guard = builder.sink(told.clone()).build().unwrap();
+        let handle = guard.handle();
         let served = Arc::new(AtomicUsize::new(0));
         let counted = served.clone();
         let count = axum::middleware::from_fn(
@@ -89,7 +91,7 @@ impl Application {
         let server = tokio::spawn(async move {
             axum::serve(listener, service).await.unwrap();
         });
-        Self { address, told, served, server }
+        Self { address, handle, told, served, server }
     }
 
     /// GET, from this client.

@@ -1,9 +1,19 @@
 //! Bodies: held back up to a bound, searched while they stream beyond it, bounded in memory.
 
 use crate::application::{Application, chunked, read, settings};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
 use ringwall_app_guard::{DetectionSettings, GuardSettings, RouteEntry, RouteRules};
+use ringwall_app_guard_layer::{GuardBody, GuardLayer, PeerAddress};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tower::{Layer, ServiceExt};
 
 const CLIENT: &str = "203.0.113.9";
 
@@ -51,6 +61,72 @@ async fn a_slow_body_is_handed_on() {
     stream.write_all(b"half").await.unwrap();
     let answer = read(&mut stream).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "8 bytes"));
+}
+
+/// How many bytes of the body are in memory, now and at most.
+#[derive(Default)]
+struct Alive {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+struct Chunk(Vec<u8>, Arc<Alive>);
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.1.now.fetch_sub(self.0.len(), Ordering::Relaxed);
+    }
+}
+
+/// A body of many chunks, each made when it is asked for.
+struct Endless(usize, Arc<Alive>);
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let Some(left) = self.0.checked_sub(1) else { return Poll::Ready(None) };
+        self.0 = left;
+        let text = b"words that go on and on, ".repeat(640);
+        let now = self.1.now.fetch_add(text.len(), Ordering::Relaxed) + text.len();
+        self.1.most.fetch_max(now, Ordering::Relaxed);
+        let chunk = Bytes::from_owner(Chunk(text, self.1.clone()));
+        Poll::Ready(Some(Ok(http_body::Frame::data(chunk))))
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_kept_of_a_body_than_is_held_back() {
+    const HELD: usize = 100_000;
+    let guard = GuardLayer::new(holding(HELD)).unwrap();
+    let alive = Arc::new(Alive::default());
+    let service = guard.layer(tower::service_fn(async |request: Request<GuardBody<Endless>>| {
+        let mut body = request.into_body();
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame.unwrap().into_data().unwrap().len();
+        }
+        Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from(bytes.to_string())))
+    }));
+    let peer = PeerAddress::from(SocketAddr::from(([203, 0, 113, 9], 4711)));
+    let request = Request::post("/").header("content-type", "text/plain").extension(peer);
+    let request = request.body(Endless(400, alive.clone())).unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    let answer = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(answer, "6400000");
+    let most = alive.most.load(Ordering::Relaxed);
+    assert!(most <= HELD + 2 * 16_000, "{most} bytes at once");
+    assert_eq!(alive.now.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

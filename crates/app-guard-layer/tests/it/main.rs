@@ -7,6 +7,10 @@
 )]
 
 mod application;
+mod attacks;
 mod bodies;
 mod country_file;
+mod files;
+mod handle;
+mod peers;
 mod statuses;

@@ -3,5 +3,6 @@
 
 mod bans;
 mod counters;
+mod outage;
 mod patterns;
 mod server;

@@ -1,0 +1,161 @@
+//! Redis away and back in the middle of traffic, with the guard around an application.
+
+use crate::server::Redis;
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::Request;
+use ringwall_app_guard::GuardSettings;
+use ringwall_app_guard_layer::state::{WhenAway, WhenAwayPolicy};
+use ringwall_app_guard_layer::{GuardHandle, GuardLayer, PeerAddress};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+use tower::ServiceExt;
+
+const CLIENT: &str = "203.0.113.9";
+
+struct Worker {
+    app: Router,
+    handle: GuardHandle,
+}
+
+fn worker(redis: &Redis, settings: GuardSettings, when_away: WhenAway) -> Worker {
+    let policy = WhenAwayPolicy { bans: when_away, rates: when_away, behaviour: when_away };
+    let guard = GuardLayer::builder(settings).redis(redis.settings(), policy).build().unwrap();
+    let handle = guard.handle();
+    let app = Router::new().route("/", get(|| async { "home" })).layer(guard);
+    Worker { app, handle }
+}
+
+impl Worker {
+    async fn status(&self, client: &str) -> u16 {
+        self.answer(client).await.status().as_u16()
+    }
+
+    async fn answer(&self, client: &str) -> http::Response<Body> {
+        let address: IpAddr = client.parse().unwrap();
+        let request = Request::get("/")
+            .extension(PeerAddress::from(SocketAddr::from((address, 4711))))
+            .body(Body::empty())
+            .unwrap();
+        self.app.clone().oneshot(request).await.unwrap()
+    }
+}
+
+fn limited(rate_limit: u32) -> GuardSettings {
+    GuardSettings { rate_limit, rate_limit_window: 600, ..GuardSettings::default() }
+}
+
+#[tokio::test]
+async fn workers_share_limits_and_bans() {
+    let Some(redis) = Redis::start() else { return };
+    let one = worker(&redis, limited(3), WhenAway::Local);
+    let other = worker(&redis, limited(3), WhenAway::Local);
+    assert_eq!(one.status(CLIENT).await, 200);
+    assert_eq!(other.status(CLIENT).await, 200);
+    assert_eq!(one.status(CLIENT).await, 200);
+    assert_eq!(other.status(CLIENT).await, 429);
+    let banned = "198.51.100.0/24";
+    one.handle.ban(banned, Duration::from_secs(600), "by hand").await.unwrap();
+    assert_eq!(other.status("198.51.100.7").await, 403);
+    assert!(other.handle.unban(banned).await.unwrap());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while one.status("198.51.100.8").await == 403 {
+        assert!(Instant::now() < deadline, "the other worker goes on banning");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn by_default_each_worker_goes_on_by_itself() {
+    let Some(mut redis) = Redis::start() else { return };
+    let worker = worker(&redis, limited(2), WhenAway::Local);
+    assert_eq!(worker.status(CLIENT).await, 200);
+    redis.kill();
+    assert_eq!(worker.status(CLIENT).await, 200);
+    assert_eq!(worker.status(CLIENT).await, 200);
+    assert_eq!(worker.status(CLIENT).await, 429, "it counts by itself");
+    // A ban made meanwhile holds here at once, and is handed in when Redis is back.
+    let shared = worker.handle.ban("198.51.100.7", Duration::from_secs(600), "by hand").await;
+    shared.unwrap_err();
+    assert_eq!(worker.status("198.51.100.7").await, 403);
+    redis.restart();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while redis.say::<u32>(&["EXISTS", "guard_core:banned_ips:198.51.100.7"]) == 0 {
+        assert!(Instant::now() < deadline, "the ban is not handed in");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(worker.status("198.51.100.7").await, 403);
+    // Then the shared windows count again: one request was in.
+    assert_eq!(worker.status(CLIENT).await, 200);
+    assert_eq!(worker.status(CLIENT).await, 429);
+}
+
+#[tokio::test]
+async fn closed_means_503_and_open_means_through() {
+    let Some(mut redis) = Redis::start() else { return };
+    let closed = worker(&redis, limited(1), WhenAway::Closed);
+    let open = worker(&redis, limited(1), WhenAway::Open);
+    redis.kill();
+    let answer = closed.answer(CLIENT).await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "5");
+    assert!(answer.headers().contains_key("x-content-type-options"));
+    for _ in 0..3 {
+        assert_eq!(open.status(CLIENT).await, 200);
+    }
+    redis.restart();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while closed.status(CLIENT).await == 503 {
+        assert!(Instant::now() < deadline, "it stays closed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn traffic_goes_on_while_redis_comes_and_goes() {
+    let Some(mut redis) = Redis::start() else { return };
+    let worker = worker(&redis, limited(1_000_000), WhenAway::Local);
+    let app = worker.app.clone();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let traffic: Vec<_> = (0..4_u8)
+        .map(|number| {
+            let (app, stopped) = (app.clone(), stopped.clone());
+            tokio::spawn(async move {
+                let mut count = 0_u32;
+                while !*stopped.borrow() {
+                    let peer = SocketAddr::from(([203, 0, 113, number], 4711));
+                    let request = Request::get("/")
+                        .extension(PeerAddress::from(peer))
+                        .body(Body::empty())
+                        .unwrap();
+                    let answer = app.clone().oneshot(request).await.unwrap();
+                    assert_eq!(answer.status(), 200);
+                    count += 1;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                count
+            })
+        })
+        .collect();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        redis.kill();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        redis.restart();
+    }
+    stop.send(true).unwrap();
+    for worker in traffic {
+        assert!(worker.await.unwrap() > 0);
+    }
+}
+
+#[tokio::test]
+async fn patterns_of_other_workers_are_taken_over() {
+    let Some(redis) = Redis::start() else { return };
+    let one = worker(&redis, limited(100_000), WhenAway::Local);
+    let patterns = std::collections::BTreeSet::from(["zz{2,3}top".to_owned()]);
+    one.handle.share_patterns(&patterns).await.unwrap();
+    let stored: String = redis.say(&["GET", "guard_core:patterns:custom_json"]);
+    assert_eq!(stored, r#"["zz{2,3}top"]"#);
+}
