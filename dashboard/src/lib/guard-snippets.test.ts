@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { environmentOf, guardEndpoint, pythonSnippet } from "./guard-snippets";
+import { environmentOf, guardEndpoint, pythonSnippet, rustSnippet } from "./guard-snippets";
 
 const SECRETS = { project: 'sh"op', key: "rwg_key", signing_secret: "sign", encryption_key: null };
 
@@ -12,9 +12,14 @@ it("the environment has what there is", () => {
 });
 
 it("the source has no secret, and no option without one", () => {
-  const source = pythonSnippet(SECRETS, "http://127.0.0.1:7400");
-  expect(source).not.toContain("rwg_key");
-  expect(source).toContain('agent_api_key=os.environ["GUARD_API_KEY"]');
-  expect(source).toContain('agent_project_id="sh\\"op"');
-  expect(source).not.toContain("ENCRYPTION");
+  for (const snippet of [pythonSnippet, rustSnippet]) {
+    const source = snippet(SECRETS, "http://127.0.0.1:7400");
+    expect(source).not.toContain("rwg_key");
+    expect(source).toContain('"GUARD_API_KEY"');
+    expect(source).toContain('"GUARD_SIGNING_SECRET"');
+    expect(source).not.toContain("ENCRYPTION");
+    // A name is quoted as the language has it.
+    expect(source).toContain('"sh\\"op"');
+    expect(source).toContain('"http://127.0.0.1:7400/dialects/guard"');
+  }
 });
