@@ -266,6 +266,7 @@ export const FINDINGS = [
   "indicator_match",
   "new_process",
   "risk_threshold",
+  "command_refused",
   "cloned_identity",
 ] as const;
 
