@@ -5,7 +5,7 @@ import { EVENT_KINDS, FINDINGS } from "./api-types";
 /** The names in a list of the crate `event`. */
 function listed(file: string, list: string): string[] {
   const text = readFileSync(new URL(`../../../crates/event/src/${file}`, import.meta.url), "utf8");
-  const body = new RegExp(`pub const ${list}: X([^\\]]*)\\];`).exec(text)?.[1] ?? "";
+  const body = new RegExp(`pub const ${list}: \\[[^\\]]*\\] =\\s*\\[([^\\]]*)\\];`).exec(text)?.[1] ?? "";
   return [...body.matchAll(/"(\w+)"/g)].map(([, name = ""]) => name);
 }
 
