@@ -79,8 +79,9 @@ pub fn counter(key: &CounterKey) -> String {
             }
         },
         CounterKind::RateWebSocket => {
-            let place = endpoint.map(|endpoint| format!(":{}", sha256(endpoint)));
-            format!("rate_limit:websocket:{client}{}", place.unwrap_or_default())
+            // The original counts handshakes under an endpoint of the name `ws`.
+            let place = sha256(&format!("ws{}", endpoint.unwrap_or_default()));
+            format!("rate_limit:rate:{client}:{place}")
         }
         CounterKind::Detection => {
             format!("detection:count:{client}:{}", detail.unwrap_or("all"))

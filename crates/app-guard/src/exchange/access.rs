@@ -27,7 +27,7 @@ impl Exchange {
         let event = self
             .event(EventType::IpBlocked, "request_blocked", reason, now)
             .with("filter_type", "no_address");
-        self.refuse(Reply::new(403, "Forbidden"), event)
+        self.refuse(Reply::new(403, "Client address could not be determined"), event)
     }
 
     /// Routes that skip everything, and paths that skip almost everything.
@@ -184,7 +184,7 @@ impl Exchange {
             let body = if key == "missing_header" {
                 format!("Missing required header: {name}")
             } else {
-                format!("Invalid header: {name}")
+                format!("Header '{name}' does not match the required value")
             };
             // In passive mode one event for the check is enough.
             return self.refuse(Reply::new(400, body), event);

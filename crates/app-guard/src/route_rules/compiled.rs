@@ -25,7 +25,7 @@ pub struct Route {
     pub(crate) authentication: Option<AuthenticationCheck>,
     pub(crate) api_key: Option<ApiKeyCheck>,
     pub(crate) authorization_present: bool,
-    /// Lower-case name and, where one is demanded, the value.
+    /// The name as it was written and, where one is demanded, the value.
     pub(crate) headers: Vec<(Box<str>, Option<Box<str>>)>,
     pub(crate) referrers: Vec<Box<str>>,
     pub(crate) content_types: Vec<Box<str>>,
@@ -165,7 +165,7 @@ impl RouteRules {
         for (name, value) in &self.require_headers {
             crate::settings::check_header(name, value)?;
             let value = (value != REQUIRED).then(|| Box::from(value.as_str()));
-            headers.push((name.to_ascii_lowercase().into(), value));
+            headers.push((name.as_str().into(), value));
         }
         Ok(headers)
     }
@@ -211,7 +211,7 @@ fn authentication(rule: &Authentication) -> Result<AuthenticationCheck, Settings
 fn api_key(rule: &ApiKey) -> Result<ApiKeyCheck, SettingsError> {
     crate::settings::check_header(&rule.header, "")?;
     let verifier = rule.verifier.as_deref().map(Arc::from);
-    Ok(ApiKeyCheck { header: rule.header.to_ascii_lowercase().into(), verifier })
+    Ok(ApiKeyCheck { header: rule.header.as_str().into(), verifier })
 }
 
 /// The host of what was written as a domain or, by mistake, as an address of a page.

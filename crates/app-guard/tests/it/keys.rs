@@ -23,6 +23,13 @@ fn counters() {
         &format!("rate_limit:rate:192.0.2.1:{}", sha("/login")),
     );
     check(
+        CounterKind::RateWebSocket,
+        "192.0.2.1",
+        None,
+        None,
+        &format!("rate_limit:rate:192.0.2.1:{}", sha("ws")),
+    );
+    check(
         CounterKind::BehaviourUsage,
         "192.0.2.1",
         Some("/login"),
