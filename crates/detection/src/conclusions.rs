@@ -1,5 +1,6 @@
 //! From a batch of events to what should be said and done about it.
 
+mod app_guard;
 mod wording;
 
 use crate::default_indicators::ORDERED_SEVERITY_MIN;
@@ -7,8 +8,10 @@ use crate::{
     Change, HostTable, IndicatorAction, IndicatorMatch, IndicatorOrigin, IndicatorSet, Learning,
     SeenNames, WATCHER_NAMES,
 };
+use app_guard::AppGuardJudge;
 use ringwall_event::{
-    Activity, Connection, Event, Finding, Process, ProcessRef, Severity, Source, Timestamp,
+    Activity, AppGuardEvent, Connection, Event, Finding, Process, ProcessRef, Severity, Source,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -122,6 +125,7 @@ pub fn conclude(
     if let Some(event) = events.first() {
         proposals.source = event.source.to_string();
     }
+    let mut app_guard = AppGuardJudge::default();
     for (position, event) in events.iter().enumerate() {
         let changes = state.table.apply(event);
         let judge = Judge { source: &event.source, table: &state.table, indicators, rules };
@@ -133,6 +137,10 @@ pub fn conclude(
             Activity::SystemCall { process, .. } if !process.name.is_empty() => {
                 let found = indicators.match_name(&process.name);
                 proposals.add(judge.named_process(process, &found, event.received), position);
+            }
+            Activity::AppGuard(seen) => {
+                proposals.add(judge.client(event, seen), position);
+                proposals.add(app_guard.judge(event, seen), position);
             }
             _ => {}
         }
@@ -264,6 +272,25 @@ impl Judge<'_> {
             reasons,
             process,
             kill,
+            sightings: 1,
+            event: None,
+            rise: None,
+        })
+    }
+
+    /// A listed address that was a client of a guarded application.
+    fn client(&self, event: &Event, seen: &AppGuardEvent) -> Option<Proposal> {
+        let address = seen.client_address.as_deref()?;
+        let found = self.indicators.match_address(address);
+        let gravest = found.first()?;
+        Some(Proposal {
+            entity: format!("{}/{}/{}", gravest.indicator.id(), address, event.source),
+            finding: wording::finding(gravest),
+            severity: found.iter().map(|one| one.indicator.severity).max()?,
+            title: wording::client_title(&event.source, address),
+            reasons: found.iter().map(wording::reason).collect(),
+            process: None,
+            kill: Kill::No,
             sightings: 1,
             event: None,
             rise: None,

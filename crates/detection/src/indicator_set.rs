@@ -139,6 +139,11 @@ impl IndicatorSet {
                     self.find_connection(connection, &mut found);
                 }
             }
+            Activity::AppGuard(seen) => {
+                if let Some(address) = &seen.client_address {
+                    self.find_host(address, MatchedOn::RemoteAddress, &mut found);
+                }
+            }
             _ => {}
         }
         self.resolve(found)
@@ -162,6 +167,13 @@ impl IndicatorSet {
     pub fn match_connection(&self, connection: &Connection) -> Vec<IndicatorMatch<'_>> {
         let mut found = Matches::default();
         self.find_connection(connection, &mut found);
+        self.resolve(found)
+    }
+
+    /// Every indicator that the address of a client matches, each once.
+    pub fn match_address(&self, address: &str) -> Vec<IndicatorMatch<'_>> {
+        let mut found = Matches::default();
+        self.find_host(address, MatchedOn::RemoteAddress, &mut found);
         self.resolve(found)
     }
 

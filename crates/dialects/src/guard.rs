@@ -26,6 +26,7 @@ mod batch;
 mod dynamic_rules;
 mod envelope;
 mod event;
+mod event_context;
 mod event_type;
 mod left_out;
 mod metric;
@@ -42,6 +43,7 @@ pub use dynamic_rules::{
 };
 pub use envelope::{EncryptionKey, EncryptionKeyError, Envelope, EnvelopeError};
 pub use event::Event;
+pub use event_context::{EventContext, SET_ASIDE};
 pub use event_type::{EventClass, KNOWN_EVENT_TYPES, class_of, severity_of};
 pub use left_out::{ItemKind, LeftOut, LeftOutItem, LeftOutReason};
 pub use metric::{KNOWN_METRIC_TYPES, Metric};

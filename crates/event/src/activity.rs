@@ -1,4 +1,4 @@
-use crate::{AgentHealth, Container, EventsLost, Timestamp};
+use crate::{AgentHealth, AppGuardEvent, Container, EventsLost, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What happened, one variant per kind of observation.
@@ -39,6 +39,9 @@ pub enum Activity {
     AgentHealth(Box<AgentHealth>),
     /// Events of the host will never arrive: OCSF application lifecycle 6002.
     EventsLost(Box<EventsLost>),
+    /// The guard of a web application saw or did something: OCSF detection finding 2004 where it found
+    /// something, else HTTP activity 4002 or application lifecycle 6002.
+    AppGuard(Box<AppGuardEvent>),
 }
 
 impl Activity {
@@ -55,7 +58,8 @@ impl Activity {
             Self::Inventory(_)
             | Self::HttpRequest(_)
             | Self::AgentHealth(_)
-            | Self::EventsLost(_) => None,
+            | Self::EventsLost(_)
+            | Self::AppGuard(_) => None,
             Self::SignIn(sign_in) => sign_in.pid,
         }
     }
@@ -98,6 +102,7 @@ impl Activity {
                 }
             }
             Self::EventsLost(lost) => shorten(&mut lost.spool_id, NAME_BYTES_MAX),
+            Self::AppGuard(seen) => seen.shorten_texts(),
         }
     }
 
@@ -114,11 +119,12 @@ impl Activity {
             Self::SignIn(_) => "sign_in",
             Self::AgentHealth(_) => "agent_health",
             Self::EventsLost(_) => "events_lost",
+            Self::AppGuard(_) => "app_guard",
         }
     }
 
     /// Every name that [`Activity::kind`] gives.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 11] = [
         "process_started",
         "process_ended",
         "connection_opened",
@@ -129,6 +135,7 @@ impl Activity {
         "sign_in",
         "agent_health",
         "events_lost",
+        "app_guard",
     ];
 }
 
@@ -208,6 +215,30 @@ impl HttpRequest {
         for text in [&mut self.user_agent, &mut self.referrer] {
             shorten_optional(text, PATH_BYTES_MAX);
         }
+    }
+}
+
+impl AppGuardEvent {
+    fn shorten_texts(&mut self) {
+        shorten(&mut self.event_type, NAME_BYTES_MAX);
+        shorten(&mut self.action, NAME_BYTES_MAX);
+        shorten(&mut self.reason, PATH_BYTES_MAX);
+        for text in [
+            &mut self.client_address,
+            &mut self.country,
+            &mut self.method,
+            &mut self.category,
+            &mut self.decorator,
+            &mut self.rule,
+            &mut self.handler,
+            &mut self.install_id,
+        ] {
+            shorten_optional(text, NAME_BYTES_MAX);
+        }
+        for text in [&mut self.user_agent, &mut self.pattern] {
+            shorten_optional(text, PATH_BYTES_MAX);
+        }
+        shorten_optional(&mut self.path, COMMAND_LINE_BYTES_MAX);
     }
 }
 
@@ -479,6 +510,7 @@ mod tests {
             Activity::SignIn(Box::default()),
             Activity::AgentHealth(Box::default()),
             Activity::EventsLost(Box::default()),
+            Activity::AppGuard(Box::default()),
         ];
         assert_eq!(one_of_each.map(|activity| activity.kind()), Activity::KINDS);
     }

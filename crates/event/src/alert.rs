@@ -59,12 +59,53 @@ pub enum Finding {
     },
     /// Two machines use the identity of one host agent.
     ClonedIdentity,
+    /// The guard of an application found an attack in requests of one client.
+    AppAttack {
+        /// The client's address; empty where it is not known.
+        address: String,
+        /// `sqli`, `xss`, …, or `unknown`.
+        category: String,
+    },
+    /// The guard of an application banned a client, or could not.
+    AppBan {
+        /// The client's address; empty where it is not known.
+        address: String,
+        /// Why, in the guard's words.
+        reason: String,
+    },
+    /// A client of an application behaves unlike a client should.
+    AppAbuse {
+        /// The client's address; empty where it is not known.
+        address: String,
+        /// The guard's name for it: `behavioral_violation`, `suspicious_request`.
+        kind: String,
+    },
+    /// An application lets nobody in but those on a list.
+    AppEmergency,
+    /// The key of one application is used by many installations.
+    GuardKeyShared,
+    /// What came under the right key was signed or encrypted with a wrong one.
+    GuardUnreadable {
+        /// `signature` or `encryption`.
+        what: String,
+    },
 }
 
 impl Finding {
     /// The names of all kinds.
-    pub const KINDS: [&str; 5] =
-        ["indicator_match", "new_process", "risk_threshold", "command_refused", "cloned_identity"];
+    pub const KINDS: [&str; 11] = [
+        "indicator_match",
+        "new_process",
+        "risk_threshold",
+        "command_refused",
+        "cloned_identity",
+        "app_attack",
+        "app_ban",
+        "app_abuse",
+        "app_emergency",
+        "guard_key_shared",
+        "guard_unreadable",
+    ];
 
     /// The lower-case name of the kind.
     pub const fn kind(&self) -> &'static str {
@@ -74,7 +115,24 @@ impl Finding {
             Self::RiskThreshold => "risk_threshold",
             Self::CommandRefused { .. } => "command_refused",
             Self::ClonedIdentity => "cloned_identity",
+            Self::AppAttack { .. } => "app_attack",
+            Self::AppBan { .. } => "app_ban",
+            Self::AppAbuse { .. } => "app_abuse",
+            Self::AppEmergency => "app_emergency",
+            Self::GuardKeyShared => "guard_key_shared",
+            Self::GuardUnreadable { .. } => "guard_unreadable",
         }
+    }
+
+    /// The address of the client of an application that it is about, where there is one.
+    pub fn client_address(&self) -> Option<&str> {
+        match self {
+            Self::AppAttack { address, .. }
+            | Self::AppBan { address, .. }
+            | Self::AppAbuse { address, .. } => Some(address).filter(|it| !it.is_empty()),
+            _ => None,
+        }
+        .map(String::as_str)
     }
 }
 

@@ -23,6 +23,7 @@ mod absolute_path;
 mod activity;
 mod agent_health;
 mod alert;
+mod app_guard;
 mod command;
 mod container;
 mod event_id;
@@ -41,6 +42,7 @@ pub use activity::{
 };
 pub use agent_health::AgentHealth;
 pub use alert::{Alert, AlertState, Finding};
+pub use app_guard::AppGuardEvent;
 pub use command::{CollectedFile, Command, CommandState};
 pub use container::Container;
 pub use event_id::{EventId, EventIdError};

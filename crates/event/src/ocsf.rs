@@ -1,8 +1,8 @@
 //! The JSON face: OCSF 1.x class, activity and field names.
 
 use crate::{
-    Activity, AgentHealth, Connection, Container, Event, EventsLost, HttpRequest, Inventory,
-    Process, ProcessRef, SignIn,
+    Activity, AgentHealth, AppGuardEvent, Connection, Container, Event, EventsLost, HttpRequest,
+    Inventory, Process, ProcessRef, SignIn,
 };
 use serde_json::{Map, Value, json};
 
@@ -60,6 +60,13 @@ fn class(activity: &Activity) -> (u32, &'static str, u32, u32, &'static str) {
         // OCSF has no class for a program that tells how it is doing: an activity of our own (99).
         Activity::AgentHealth(_) => (6002, "Application Lifecycle", 6, 99, "Health"),
         Activity::EventsLost(_) => (6002, "Application Lifecycle", 6, 99, "Events Lost"),
+        Activity::AppGuard(seen) if seen.is_finding => (2004, "Detection Finding", 2, 1, "Create"),
+        Activity::AppGuard(seen) if seen.has_request() => {
+            let method = seen.method.as_deref().unwrap_or_default();
+            let (activity_id, activity_name) = http_activity(method);
+            (4002, "HTTP Activity", 4, activity_id, activity_name)
+        }
+        Activity::AppGuard(_) => (6002, "Application Lifecycle", 6, 99, "Guard"),
     }
 }
 
@@ -95,6 +102,7 @@ fn add_activity(fields: &mut Map<String, Value>, activity: &Activity) {
         Activity::SignIn(sign_in) => add_sign_in(fields, sign_in),
         Activity::AgentHealth(health) => add_agent_health(fields, health),
         Activity::EventsLost(lost) => add_events_lost(fields, lost),
+        Activity::AppGuard(seen) => add_app_guard(fields, seen),
     }
 }
 
@@ -271,6 +279,59 @@ fn add_events_lost(fields: &mut Map<String, Value>, lost: &EventsLost) {
     fields.insert("unmapped".into(), json!({ "events_lost": lost }));
 }
 
+fn add_app_guard(fields: &mut Map<String, Value>, seen: &AppGuardEvent) {
+    let mut finding = json!({ "types": [seen.event_type] });
+    if let Value::Object(finding) = &mut finding {
+        if let Some(category) = &seen.category {
+            finding.insert("title".into(), json!(category));
+        }
+        if let Some(pattern) = &seen.pattern {
+            finding.insert("analytic".into(), json!({ "name": pattern, "type_id": 1 }));
+        }
+    }
+    fields.insert("finding_info".into(), finding);
+    for (name, text) in [("action", &seen.action), ("status_detail", &seen.reason)] {
+        if !text.is_empty() {
+            fields.insert(name.into(), json!(text));
+        }
+    }
+    if seen.has_request() {
+        let mut request = Map::new();
+        for (name, text) in [("http_method", &seen.method), ("user_agent", &seen.user_agent)] {
+            if let Some(text) = text {
+                request.insert(name.into(), json!(text));
+            }
+        }
+        if let Some(path) = &seen.path {
+            request.insert("url".into(), json!({ "path": path }));
+        }
+        fields.insert("http_request".into(), Value::Object(request));
+    } else if let Some(agent) = &seen.user_agent {
+        fields.insert("http_request".into(), json!({ "user_agent": agent }));
+    }
+    if let Some(status) = seen.status {
+        fields.insert("http_response".into(), json!({ "code": status }));
+    }
+    if let Some(duration) = seen.duration_ms {
+        fields.insert("duration".into(), json!(duration));
+    }
+    add_client(fields, seen.client_address.as_deref(), None);
+    if let Some(country) = &seen.country {
+        let endpoint = fields.entry("src_endpoint").or_insert_with(|| json!({}));
+        if let Value::Object(endpoint) = endpoint {
+            endpoint.insert("location".into(), json!({ "country": country }));
+        }
+    }
+    let own = json!({
+        "decorator": seen.decorator,
+        "rule": seen.rule,
+        "handler": seen.handler,
+        "install_id": seen.install_id,
+    });
+    // What OCSF has no names for stands under the name it keeps free for that.
+    fields.insert("unmapped".into(), json!({ "app_guard": own }));
+}
+
 fn add_inventory(fields: &mut Map<String, Value>, inventory: &Inventory) {
     fields.insert(
         "observables_count".into(),
@@ -413,6 +474,55 @@ mod tests {
             "unmapped": { "events_lost": { "spool_id": "5f", "count": 3, "total": 10 } },
         });
         check(Activity::EventsLost(Box::new(lost)), &face);
+    }
+
+    #[test]
+    fn what_a_guard_found_is_of_class_2004() {
+        let seen = AppGuardEvent {
+            event_type: "pattern_detected".into(),
+            is_finding: true,
+            action: "threat_detected".into(),
+            reason: "SQL injection".into(),
+            client_address: Some("203.0.113.9".into()),
+            country: Some("NZ".into()),
+            method: Some("GET".into()),
+            path: Some("/item".into()),
+            category: Some("sqli".into()),
+            pattern: Some("union select".into()),
+            ..AppGuardEvent::default()
+        };
+        let face = json!({
+            "class_uid": 2004,
+            "class_name": "Detection Finding",
+            "category_uid": 2,
+            "activity_id": 1,
+            "activity_name": "Create",
+            "type_uid": 200_401,
+            "finding_info": {
+                "types": ["pattern_detected"],
+                "title": "sqli",
+                "analytic": { "name": "union select", "type_id": 1 },
+            },
+            "action": "threat_detected",
+            "status_detail": "SQL injection",
+            "http_request": { "http_method": "GET", "url": { "path": "/item" } },
+            "src_endpoint": { "ip": "203.0.113.9", "location": { "country": "NZ" } },
+            "unmapped": { "app_guard": {
+                "decorator": null, "rule": null, "handler": null, "install_id": null,
+            } },
+        });
+        check(Activity::AppGuard(Box::new(seen.clone())), &face);
+        for (is_finding, method, expected) in
+            [(false, Some("GET"), (4002, 3)), (false, None, (6002, 99)), (true, None, (2004, 1))]
+        {
+            let seen = AppGuardEvent {
+                is_finding,
+                method: method.map(Into::into),
+                path: None,
+                ..seen.clone()
+            };
+            assert_eq!(Activity::AppGuard(Box::new(seen)).ocsf_class(), expected);
+        }
     }
 
     #[test]

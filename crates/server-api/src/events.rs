@@ -26,7 +26,7 @@ pub struct EventRow {
     #[schema(value_type = schemas::Severity)]
     pub severity: Severity,
     /// `process_started`, `process_ended`, `connection_opened`, `connection_closed`, `system_call`,
-    /// `inventory`, `http_request` or `sign_in`.
+    /// `inventory`, `http_request`, `sign_in` or `app_guard`.
     pub kind: String,
     /// The process it is about.
     pub pid: Option<i64>,

@@ -154,6 +154,64 @@ pub(crate) fn guard_project() -> GuardProjectRow {
     }
 }
 
+pub(crate) fn guard_agent() -> GuardAgentRow {
+    GuardAgentRow {
+        install_id: Some("1c7b4d52-3f0e-4b8a-9d51-0a6f0f6d2b11".into()),
+        address: "192.0.2.20".into(),
+        agent_version: Some("3.2.4".into()),
+        guard_version: Some("8.1.2".into()),
+        guard_core_version: Some("4.4.0".into()),
+        status: Some("healthy".into()),
+        uptime_seconds: Some(86_400.5),
+        events_sent: Some(417),
+        events_failed: Some(0),
+        buffer_size: Some(3),
+        dropped: None,
+        errors: Vec::new(),
+        first_seen: seconds_ago(86_400),
+        last_seen: seconds_ago(12),
+        warning: None,
+    }
+}
+
+pub(crate) fn guard_event() -> GuardEventRow {
+    GuardEventRow {
+        id: id(7),
+        time: seconds_ago(12),
+        project: "shop".into(),
+        install_id: Some("1c7b4d52-3f0e-4b8a-9d51-0a6f0f6d2b11".into()),
+        event_type: "penetration_attempt".into(),
+        action: Some("request_blocked".into()),
+        reason: Some("Suspicious activity detected".into()),
+        address: Some("203.0.113.9".into()),
+        country: Some("NZ".into()),
+        user_agent: Some("curl/8.5.0".into()),
+        method: Some("GET".into()),
+        endpoint: Some("/item".into()),
+        status_code: Some(400),
+        response_time_ms: Some(3.5),
+        category: Some("sqli".into()),
+        pattern: None,
+        metadata: json!({ "request_count": 1 }),
+    }
+}
+
+pub(crate) fn guard_metrics() -> GuardMetrics {
+    GuardMetrics {
+        project: "shop".into(),
+        metric: "response_time".into(),
+        step_seconds: 60,
+        points: vec![GuardMetricPoint {
+            time: seconds_ago(60),
+            count: 120,
+            sum: 1.5,
+            min: 0.004,
+            max: 0.25,
+        }],
+        endpoints: vec![GuardMetricEndpoint { endpoint: "/item".into(), count: 120, sum: 1.5 }],
+    }
+}
+
 pub(crate) fn guard_project_keys() -> GuardProjectKeys {
     GuardProjectKeys {
         project: "shop".into(),

@@ -32,6 +32,7 @@ mod guard_automatic;
 mod guard_bans;
 mod guard_projects;
 mod guard_rules;
+mod guard_telemetry;
 mod health;
 mod holds;
 mod hosts;
@@ -80,6 +81,10 @@ pub use guard_rules::{
     GuardHistoryQuery, GuardPreview, GuardPreviewRequest, GuardPreviewRule, GuardPreviewSample,
     GuardPublished, GuardRestoreRequest, GuardRules, GuardRulesEditRow, GuardRulesRequest,
     PREVIEW_HOURS_DEFAULT, PREVIEW_HOURS_MAX,
+};
+pub use guard_telemetry::{
+    GUARD_ENDPOINTS_MAX, GuardAgentRow, GuardEventQuery, GuardEventRow, GuardMetricEndpoint,
+    GuardMetricPoint, GuardMetricQuery, GuardMetrics,
 };
 pub use health::{Health, HealthStatus};
 pub use holds::{HoldRequest, HoldRow};
@@ -145,6 +150,9 @@ mod tests {
         check(examples::guard_preview());
         check(examples::guard_ban());
         check(examples::guard_automatic());
+        check(examples::guard_agent());
+        check(examples::guard_event());
+        check(examples::guard_metrics());
         check(examples::delivery());
         check(examples::delivery_detail());
         check(examples::audit());

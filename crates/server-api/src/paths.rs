@@ -123,6 +123,12 @@ pub const GUARD_BAN: &str = "/api/v1/guard/bans/{id}";
 pub const GUARD_BAN_LIFT: &str = "/api/v1/guard/bans/{id}/lift";
 /// When addresses are banned without anybody asking.
 pub const GUARD_AUTOMATIC: &str = "/api/v1/guard/automatic";
+/// The guards that report for a project.
+pub const GUARD_PROJECT_AGENTS: &str = "/api/v1/guard/projects/{name}/agents";
+/// What guards saw and did.
+pub const GUARD_EVENTS: &str = "/api/v1/guard/events";
+/// What guards measured.
+pub const GUARD_METRICS: &str = "/api/v1/guard/metrics";
 /// What happens from now on.
 pub const STREAM: &str = "/api/v1/stream";
 /// Leave for host agents to enrol.

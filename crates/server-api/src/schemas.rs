@@ -48,6 +48,36 @@ pub(crate) enum Finding {
     },
     /// Two machines use the identity of one host agent.
     ClonedIdentity,
+    /// The guard of an application found an attack in requests of one client.
+    AppAttack {
+        /// The client's address; empty where it is not known.
+        address: String,
+        /// `sqli`, `xss` and their like, or `unknown`.
+        category: String,
+    },
+    /// The guard of an application banned a client, or could not.
+    AppBan {
+        /// The client's address; empty where it is not known.
+        address: String,
+        /// Why, in the guard's words.
+        reason: String,
+    },
+    /// A client of an application behaves unlike a client should.
+    AppAbuse {
+        /// The client's address; empty where it is not known.
+        address: String,
+        /// The guard's name for it: `behavioral_violation`, `suspicious_request`.
+        kind: String,
+    },
+    /// An application lets nobody in but those on a list.
+    AppEmergency,
+    /// The key of one application is used by many installations.
+    GuardKeyShared,
+    /// What came under the right key was signed or encrypted with a wrong one.
+    GuardUnreadable {
+        /// `signature` or `encryption`.
+        what: String,
+    },
 }
 
 /// What is ordered, together with what it is done to.
@@ -303,6 +333,46 @@ pub(crate) struct EventsLost {
     total: u64,
 }
 
+/// What the guard of a web application saw or did, in its own words.
+#[derive(ToSchema)]
+pub(crate) struct AppGuardEvent {
+    /// The kind: `penetration_attempt`, `ip_banned` and their like; the set is open.
+    event_type: String,
+    /// Whether it tells of an attack, a ban or odd behaviour.
+    is_finding: bool,
+    /// What the guard did: `request_blocked`, `logged_only`; may be empty.
+    action: String,
+    /// Why; may be empty.
+    reason: String,
+    /// The address of the client; null where it is about no client.
+    client_address: Option<String>,
+    /// The country of that address, as ISO 3166 code.
+    country: Option<String>,
+    /// What the client calls itself.
+    user_agent: Option<String>,
+    /// The method of the request.
+    method: Option<String>,
+    /// The path of the request.
+    path: Option<String>,
+    /// The status code of the answer.
+    #[schema(maximum = 65535)]
+    status: Option<u16>,
+    /// How long the answer took, in milliseconds.
+    duration_ms: Option<f64>,
+    /// What kind of attack: `sqli`, `xss` and their like.
+    category: Option<String>,
+    /// The pattern that was found.
+    pattern: Option<String>,
+    /// Which rule of the route it was.
+    decorator: Option<String>,
+    /// Which rule it was.
+    rule: Option<String>,
+    /// Which part of the guard speaks.
+    handler: Option<String>,
+    /// Which installation of the guard.
+    install_id: Option<String>,
+}
+
 /// A request to a web server or application, and its answer.
 #[derive(ToSchema)]
 pub(crate) struct HttpRequest {
@@ -406,6 +476,8 @@ pub(crate) enum Activity {
     AgentHealth(AgentHealth),
     /// Events of the host will never arrive.
     EventsLost(EventsLost),
+    /// The guard of a web application saw or did something.
+    AppGuard(AppGuardEvent),
 }
 
 /// What of a project's rules can be edited (all fields may be left out or null).
@@ -486,6 +558,7 @@ mod tests {
         check::<super::Container, _>(&event::Container::default());
         check::<super::AgentHealth, _>(&event::AgentHealth::default());
         check::<super::EventsLost, _>(&event::EventsLost::default());
+        check::<super::AppGuardEvent, _>(&event::AppGuardEvent::default());
         let path = event::AbsolutePath::parse("/x").unwrap();
         let address = "192.0.2.7".parse().unwrap();
         let quarantine_id = event::CommandId::parse("cmd_1").unwrap();
@@ -554,6 +627,7 @@ mod tests {
             event::Activity::SignIn(Box::default()),
             event::Activity::AgentHealth(Box::default()),
             event::Activity::EventsLost(Box::default()),
+            event::Activity::AppGuard(Box::default()),
         ];
         assert_eq!(real.len(), event::Activity::KINDS.len());
         let real: Vec<String> =

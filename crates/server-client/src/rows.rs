@@ -1,8 +1,8 @@
 use crate::http_client::with_query;
 use crate::{Client, ClientError};
 use ringwall_server_api::{
-    AlertQuery, CommandQuery, DeliveryQuery, EventQuery, GuardBanQuery, LIMIT_MAX, Page, PageQuery,
-    ScoreQuery,
+    AlertQuery, CommandQuery, DeliveryQuery, EventQuery, GuardBanQuery, GuardEventQuery, LIMIT_MAX,
+    Page, PageQuery, ScoreQuery,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,7 +37,16 @@ macro_rules! paged {
     )*};
 }
 
-paged!(PageQuery, AlertQuery, CommandQuery, DeliveryQuery, EventQuery, GuardBanQuery, ScoreQuery);
+paged!(
+    PageQuery,
+    AlertQuery,
+    CommandQuery,
+    DeliveryQuery,
+    EventQuery,
+    GuardBanQuery,
+    GuardEventQuery,
+    ScoreQuery
+);
 
 #[expect(private_bounds, reason = "only our own queries are paged")]
 impl<Q: Paged, T: DeserializeOwned> Rows<Q, T> {

@@ -31,6 +31,7 @@ mod guard_automatic;
 mod guard_bans;
 mod guard_projects;
 mod guard_rules;
+mod guard_telemetry;
 mod health;
 mod holds;
 mod hosts;
@@ -155,6 +156,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::GUARD_BAN_LIFT, changes, post(guard_bans::lift)),
         (paths::GUARD_AUTOMATIC, Who::May(May::ReadGuard), get(guard_automatic::show)),
         (paths::GUARD_AUTOMATIC, changes, put(guard_automatic::replace)),
+        (paths::GUARD_PROJECT_AGENTS, Who::May(May::ReadGuard), get(guard_telemetry::agents)),
+        (paths::GUARD_EVENTS, Who::May(May::ReadGuard), get(guard_telemetry::events)),
+        (paths::GUARD_METRICS, Who::May(May::ReadGuard), get(guard_telemetry::metrics)),
         (paths::AUDIT, Who::May(May::ReadAudit), get(audit::list)),
         (paths::STREAM, Who::May(May::ReadHosts), get(stream::follow)),
         // Host agents sign their requests; the handlers check that before anything else.

@@ -40,6 +40,8 @@ pub struct Config {
     pub protected: ProtectedSection,
     /// Our own host agents.
     pub host_agents: HostAgentsSection,
+    /// Guards of web applications.
+    pub guard: GuardSection,
     /// What becomes of events that are not new any more.
     pub archive: ArchiveSection,
     /// Bounds of memory and size.
@@ -196,6 +198,21 @@ config_section! {
         /// Otherwise there is an alert, and both are listened to: whoever copies a host cannot shut the
         /// host out.
         pub suspend_cloned: bool = false,
+    }
+}
+
+config_section! {
+    /// Guards of web applications (`ringwall guard`).
+    pub struct GuardSection in "guard" {
+        /// How many installations may use the key of one project within a day before an alert says so; 0
+        /// for any number. Containers without a home of their own are a new installation at each start.
+        pub installs_per_key_max: u64 = 5,
+        /// How many single events and batches of measurements are recognised when they come again, over
+        /// all projects; for how long is `limits.repeated_batch_seconds`.
+        pub repeated_items_max: u64 = 5_000_000,
+        /// How many days measurements are kept by the minute; then by the hour, for
+        /// `archive.retention_days`.
+        pub minutes_days: u32 = 7,
     }
 }
 
@@ -478,6 +495,7 @@ impl Config {
         add(&mut all, loaded, &config.commands)?;
         add(&mut all, loaded, &config.protected)?;
         add(&mut all, loaded, &config.host_agents)?;
+        add(&mut all, loaded, &config.guard)?;
         add(&mut all, loaded, &config.archive)?;
         add(&mut all, loaded, &config.limits)?;
         add(&mut all, loaded, &config.query)?;

@@ -26,6 +26,7 @@ pub(crate) use derived::{HostState, ProcessScore};
 pub use losses::LossCount;
 pub(crate) use ordering::{NewCommand, OrderError};
 
+use crate::guard::GuardReport;
 use crate::rules::Rules;
 use crate::secrets::random_bytes;
 use answer::Answer;
@@ -35,8 +36,8 @@ use ringwall_detection::IndicatorSet;
 use ringwall_dialects::sysscore::IdentityHasher;
 use ringwall_event::{Activity, Alert, Command, Event, EventId, Severity, Source, Timestamp};
 use ringwall_store::{
-    CommitError, Database, EncodedBatch, EventStore, GroupCommit, GroupCommitOptions, Mark,
-    Session, StateStore, StoreError,
+    CommitError, Database, EncodedBatch, EventStore, GroupCommit, GroupCommitOptions, ItemKeyStore,
+    Mark, Session, StateStore, StoreError,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,6 +110,11 @@ pub struct IntakeBatch {
     /// For each event its identity, if it may come again in another batch (SysScore contract,
     /// section 17.3); empty if none may.
     pub items: Vec<Option<u128>>,
+    /// For each event what makes it the same as one of another batch, remembered on the disk; empty if
+    /// none may come again.
+    pub keys: Vec<Option<[u8; 16]>>,
+    /// What the guard of an application sent beside its events.
+    pub(crate) guard: Option<Box<GuardReport>>,
     /// The size of the request body, for the bound on memory.
     pub bytes: usize,
     /// What the sender says that it lost. What is new in it is stored as one more event of this batch.
@@ -122,6 +128,8 @@ pub struct Taken {
     pub outcomes: Vec<Outcome>,
     /// Whether the whole batch was there before; the ids are those of the first time.
     pub replayed: bool,
+    /// Whether measurements of an application's guard were there before.
+    pub(crate) measured_before: bool,
 }
 
 /// What became of one event.
@@ -497,8 +505,14 @@ fn intake(
         encoded = encode(&batch.events)?;
     }
     let base = writing.derived.next_base(received);
+    let known = known_items(writing, &batch.keys)?;
     let (answer, events, kept_all) =
-        number(writing.derived, base, received, batch.events, &batch.items);
+        number(writing.derived, base, received, batch.events, &batch.items, &known);
+    for (key, outcome) in batch.keys.iter().zip(&answer.outcomes) {
+        if let (Some(key), false) = (key, outcome.duplicate) {
+            writing.session.put_item_key(key, outcome.id, received)?;
+        }
+    }
     let encoded = if kept_all { encoded } else { encode(&events)? };
     if !encoded.is_empty() {
         let seq = writing.session.append_batch(&source, base, received, &encoded)?;
@@ -509,11 +523,15 @@ fn intake(
     if let Some(mark) = &batch.mark {
         writing.session.put_mark(mark, &Mark { received, answer: answer.write() })?;
     }
+    let measured_before = match &batch.guard {
+        Some(report) => !writing.take_guard_report(report, &events)?,
+        None => false,
+    };
     if !events.is_empty() {
         writing.publish(StreamItem::Host(source));
         writing.publish(StreamItem::Events(Arc::new(events)));
     }
-    Ok(answer.first_time())
+    Ok(Taken { measured_before, ..answer.first_time() })
 }
 
 fn encode(events: &[Event]) -> Result<EncodedBatch, StoreError> {
@@ -540,6 +558,37 @@ fn lost(derived: &Derived, source: &Source, count: LossCount, now: Timestamp) ->
     })
 }
 
+/// For each event, in the order of the batch, the one that was taken under its key before; one of this
+/// very batch stands for its place.
+fn known_items(writing: &Writing<'_>, keys: &[Option<[u8; 16]>]) -> Result<Vec<Known>, StoreError> {
+    let mut places: HashMap<[u8; 16], usize> = HashMap::new();
+    let mut known = Vec::with_capacity(keys.len());
+    for (position, key) in keys.iter().enumerate() {
+        known.push(match key {
+            None => Known::No,
+            Some(key) => match (places.get(key), writing.session.item_key(key)?) {
+                (_, Some(id)) => Known::As(id),
+                (Some(place), None) => Known::At(*place),
+                (None, None) => {
+                    places.insert(*key, position);
+                    Known::No
+                }
+            },
+        });
+    }
+    Ok(known)
+}
+
+/// Whether an event was taken before.
+#[derive(Clone, Copy)]
+enum Known {
+    No,
+    /// As the event with this id.
+    As(EventId),
+    /// In the same batch, at this place.
+    At(usize),
+}
+
 /// Gives ids to the events that are new, in order, and drops those that were there before.
 fn number(
     derived: &mut Derived,
@@ -547,12 +596,22 @@ fn number(
     received: Timestamp,
     events: Vec<Event>,
     items: &[Option<u128>],
+    known: &[Known],
 ) -> (Answer, Vec<Event>, bool) {
-    let mut outcomes = Vec::with_capacity(events.len());
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(events.len());
     let mut kept = Vec::with_capacity(events.len());
     let sent = events.len();
     for (position, mut event) in events.into_iter().enumerate() {
         let item = items.get(position).copied().flatten();
+        let before = match known.get(position) {
+            Some(Known::As(id)) => Some(*id),
+            Some(Known::At(place)) => outcomes.get(*place).map(|outcome| outcome.id),
+            Some(Known::No) | None => None,
+        };
+        if let Some(id) = before {
+            outcomes.push(Outcome { id, duplicate: true });
+            continue;
+        }
         if let Some(id) = item.and_then(|item| derived.items.find(item)) {
             outcomes.push(Outcome { id, duplicate: true });
             continue;

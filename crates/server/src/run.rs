@@ -5,7 +5,7 @@ use crate::collected::{self, Collected};
 use crate::config::Config;
 use crate::engine::{Engine, now};
 use crate::environment::{Environment, hostname};
-use crate::guard::GuardProjects;
+use crate::guard::{GuardProjects, GuardTroubles};
 use crate::guard_rules::{self, GuardRules};
 use crate::identities::Identities;
 use crate::keys::KeyRing;
@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::tls::{self, Names, Tls};
 use crate::upkeep::{self, UpkeepState};
 use crate::webhooks::{self, Webhooks};
-use crate::{api, dashboard, dialects, indicators};
+use crate::{api, dashboard, dialects, guard, indicators};
 use anyhow::{Context, bail};
 use axum::Router;
 use ringwall_detection::IndicatorSet;
@@ -112,6 +112,7 @@ pub async fn run(
             ready_files: ready_files.clone(),
         },
         upkeep: UpkeepState::default(),
+        guard_troubles: GuardTroubles::default(),
         operator_secret: environment.operator_secret,
         started: now(),
         shutdown: options.shutdown.clone(),
@@ -148,6 +149,7 @@ pub async fn run(
         tasks.spawn(tls::look_after(Arc::clone(&server), tls, bound, data_dir.clone()));
     }
     tasks.spawn(collected::sweep(Arc::clone(&server), options.shutdown.clone()));
+    tasks.spawn(guard::run(Arc::clone(&server), options.shutdown.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&server), options.shutdown.clone()));
     tasks.spawn(upkeep::run(Arc::clone(&server), database, options.shutdown.clone()));
     for path in &ready_files {
@@ -376,8 +378,8 @@ impl Listeners {
                 serve(listener, router);
             }
         }
-        let guard = dialects::guard_rules::routes().with_state(Arc::clone(server));
-        main = main.nest_service("/dialects/guard", guard);
+        // The guard dialect has no port of its own: its clients are configured with a path.
+        main = main.nest_service("/dialects/guard", dialects::guard::router(Arc::clone(server)));
         let mut main = main.fallback(axum::routing::get(dashboard::serve));
         let seconds = server.config.tls.strict_transport_seconds;
         if self.main.is_tls && seconds > 0 {

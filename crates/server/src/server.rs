@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::engine::{Engine, now};
-use crate::guard::GuardProjects;
+use crate::guard::{GuardProjects, GuardTroubles};
 use crate::guard_rules::GuardRules;
 use crate::identities::Identities;
 use crate::keys::KeyRing;
@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) shutdown: tokio::sync::watch::Receiver<bool>,
     /// State of signing in that is not worth keeping over a restart.
     pub(crate) sign_in: crate::api::SignInState,
+    /// What was told of late about guards that are not accepted.
+    pub(crate) guard_troubles: GuardTroubles,
     /// How the looking after the archive goes.
     pub(crate) upkeep: crate::upkeep::UpkeepState,
 }

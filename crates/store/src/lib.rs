@@ -71,7 +71,11 @@ pub use scan::kernels::{GROUPS_MAX, Groups, Value, value};
 pub use scan::predicate::{Place, Predicate, Test, TextPattern};
 pub use scan::snapshot::{ScanRequest, Sink};
 pub use state::guard_bans::{BanFilter, BanOrigin, GuardBan, GuardBanStore};
+pub use state::guard_metrics::{
+    GuardMetricBucket, GuardMetricEndpoint, GuardMetricPoint, GuardMetricStore,
+};
 pub use state::guard_rules::{GuardRulesStore, PublishedRules, RULES_EDITS_MAX, RulesEdit};
+pub use state::item_keys::ItemKeyStore;
 pub use state::outbox::{
     Attempt, AttemptEnd, Delivery, DeliveryCounts, DeliveryFilter, DeliveryState, NewDelivery,
     OutboxStore, Replay,

@@ -99,6 +99,7 @@ CREATE TABLE meta (
     "ALTER TABLE archive_file ADD COLUMN block_sums BLOB",
     OUTBOX,
     GUARD_RULES,
+    GUARD_TELEMETRY,
 ];
 
 /// The archive: which Parquet files hold what, what must be kept, and the counts by minute.
@@ -268,6 +269,32 @@ CREATE TABLE guard_ban_command (
     command TEXT NOT NULL,
     PRIMARY KEY (ban, host)
 ) WITHOUT ROWID;
+";
+
+/// What the guards of applications send beside events.
+const GUARD_TELEMETRY: &str = r"
+-- Single items that were taken, by a digest of what makes them the same. Rows are numbered as they come
+-- and go from the front, so the number tells their age.
+CREATE TABLE item_key (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    key BLOB NOT NULL UNIQUE,
+    event BLOB NOT NULL,
+    received INTEGER NOT NULL
+);
+-- Level 0: by minute. Level 1: by hour, under the first minute of it.
+CREATE TABLE guard_metric (
+    level INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    project TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    sum REAL NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    PRIMARY KEY (level, minute, project, metric, endpoint)
+) WITHOUT ROWID;
+CREATE INDEX guard_metric_by_metric ON guard_metric (project, metric, level, minute);
 ";
 
 /// The version that this program writes.

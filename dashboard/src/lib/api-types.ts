@@ -40,6 +40,7 @@ export const EVENT_KINDS = [
   "inventory",
   "agent_health",
   "events_lost",
+  "app_guard",
 ] as const;
 
 export const INDICATOR_KINDS = ["process", "path", "hash", "address", "domain"] as const;
@@ -268,6 +269,12 @@ export const FINDINGS = [
   "risk_threshold",
   "command_refused",
   "cloned_identity",
+  "app_attack",
+  "app_ban",
+  "app_abuse",
+  "app_emergency",
+  "guard_key_shared",
+  "guard_unreadable",
 ] as const;
 
 export interface Finding {

@@ -7,6 +7,7 @@ const NAMES: Record<string, string> = {
   http_request: "HTTP request",
   sign_in: "sign-in",
   agent_health: "host agent",
+  app_guard: "app guard",
 };
 
 /** `process_started` → `process started`. */

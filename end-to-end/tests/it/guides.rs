@@ -24,6 +24,11 @@ async fn connect_watcher() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connect_guard() -> Result<()> {
+    check("docs/connect-guard.md").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn webhooks() -> Result<()> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let setup = Setup::new()?.config("[webhooks]\nallow_networks = [\"127.0.0.1\"]\n")?;

@@ -1,7 +1,7 @@
 //! Titles and reasons: what people read. Names come from outside, so they are made printable.
 
 use crate::{HostTable, IndicatorAction, IndicatorKind, IndicatorMatch, MatchedOn};
-use ringwall_event::{Connection, Finding, ProcessRef};
+use ringwall_event::{Connection, Finding, ProcessRef, Source};
 
 /// How many characters of a name are shown.
 const SHOWN_CHARS_MAX: usize = 128;
@@ -48,6 +48,10 @@ pub(super) fn connection_title(
     }
 }
 
+pub(super) fn client_title(source: &Source, address: &str) -> String {
+    format!("known bad address {} is a client of {}", shown(address), shown(&source.name))
+}
+
 pub(super) fn new_process_title(process: &ProcessRef) -> String {
     format!("new process '{}' on this host", shown(&process.name))
 }
@@ -83,7 +87,7 @@ pub(super) fn reason(found: &IndicatorMatch<'_>) -> String {
 }
 
 /// The text without what does not print or would be obeyed by a terminal, and not endless.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().take(SHOWN_CHARS_MAX) {
         // Beside the control characters: those that reorder or hide what stands around them.

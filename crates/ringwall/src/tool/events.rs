@@ -48,7 +48,8 @@ struct List {
     /// Only events about this process
     #[arg(long, value_name = "PID")]
     pid: Option<i64>,
-    /// Only events of this kind, such as process_started, http_request or sign_in
+    /// Only events of this kind, such as process_started, http_request, sign_in or
+    /// app_guard
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<String>,
     /// Only events with these words in any of their texts, whatever the case of the letters

@@ -3,6 +3,7 @@ mod bans;
 mod fields;
 mod projects;
 mod rules;
+mod telemetry;
 
 use super::Asking;
 use crate::discovery::Connect;
@@ -29,7 +30,9 @@ Examples:
   (umask 077; ringwall guard project add shop --json > shop.json)
   ringwall guard project rotate shop --grace-seconds 3600
   ringwall guard rules set shop 'blocked_user_agents=[\"sqlmap\"]'
-  ringwall guard bans add 203.0.113.7 --for 2h --reason probes";
+  ringwall guard bans add 203.0.113.7 --for 2h --reason probes
+  ringwall guard events shop --type penetration_attempt --since 1h
+  ringwall guard agents shop";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -37,6 +40,8 @@ enum Action {
     Rules(rules::Arguments),
     Bans(bans::Arguments),
     Automatic(automatic::Arguments),
+    Events(telemetry::Events),
+    Agents(telemetry::Agents),
 }
 
 pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
@@ -46,6 +51,8 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<Exit> {
         Some(Action::Rules(arguments)) => rules::run(asking, arguments).await?,
         Some(Action::Bans(arguments)) => bans::run(asking, arguments).await?,
         Some(Action::Automatic(arguments)) => automatic::run(asking, arguments).await?,
+        Some(Action::Events(arguments)) => telemetry::events(asking, arguments).await?,
+        Some(Action::Agents(arguments)) => telemetry::agents(asking, arguments).await?,
     }
     Ok(Exit::Yes)
 }

@@ -111,7 +111,8 @@ struct Add {
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     min_severity: Option<Severity>,
     /// Only this kind of finding: indicator_match, new_process, risk_threshold, command_refused,
-    /// cloned_identity; may be repeated
+    /// cloned_identity, app_attack, app_ban, app_abuse, app_emergency, guard_key_shared,
+    /// guard_unreadable; may be repeated
     #[arg(long = "finding", value_name = "KIND")]
     findings: Vec<String>,
     /// Only alerts of this host: its id, or its name; may be repeated

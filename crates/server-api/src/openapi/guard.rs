@@ -1,14 +1,47 @@
 //! The operations on guarded applications.
 
 use super::operation::{Described, delete, get, post};
+use super::operations::page;
 use crate::{
+    GuardAgentRow, GuardEventQuery, GuardEventRow, GuardMetricQuery, GuardMetrics,
     GuardProjectKeys, GuardProjectRequest, GuardProjectRow, GuardRotateRequest, Page, ProblemKind,
     examples, paths,
 };
 use serde_json::json;
 
 pub(super) fn all() -> Vec<Described> {
-    projects()
+    let mut all = projects();
+    all.extend(telemetry());
+    all
+}
+
+fn telemetry() -> Vec<Described> {
+    vec![
+        get(
+            paths::GUARD_PROJECT_AGENTS,
+            "list_guard_agents",
+            "The guards that report for a project",
+        )
+        .tag("guard")
+        .answers::<Page<GuardAgentRow>>(
+            200,
+            "The one that was seen last first; always whole, at most 1000",
+            Page::whole(vec![examples::guard_agent()]),
+        )
+        .done(),
+        get(paths::GUARD_EVENTS, "list_guard_events", "What guards saw and did")
+            .tag("guard")
+            .about("They are events like others, too: see `/events` and the stream.")
+            .query::<GuardEventQuery>()
+            .answers::<Page<GuardEventRow>>(200, "Newest first", page(examples::guard_event()))
+            .done(),
+        get(paths::GUARD_METRICS, "show_guard_metrics", "What guards measured")
+            .tag("guard")
+            .query::<GuardMetricQuery>()
+            .answers::<GuardMetrics>(200, "Over time, and by path", examples::guard_metrics())
+            .refuses(&[ProblemKind::NotFound])
+            .done(),
+    ]
 }
 
 fn projects() -> Vec<Described> {

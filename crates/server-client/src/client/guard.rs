@@ -1,8 +1,10 @@
 //! What is asked about guarded applications.
 
 use super::Client;
-use crate::ClientError;
+use crate::http_client::with_query;
+use crate::{ClientError, Rows};
 use ringwall_server_api::{
+    GuardAgentRow, GuardEventQuery, GuardEventRow, GuardMetricQuery, GuardMetrics,
     GuardProjectKeys, GuardProjectRequest, GuardProjectRow, GuardRotateRequest, paths,
 };
 
@@ -52,5 +54,29 @@ impl Client {
     /// Where there is no answer, or no such project.
     pub async fn delete_guard_project(&self, name: &str) -> Result<(), ClientError> {
         self.delete(&paths::fill(paths::GUARD_PROJECT, name)).await
+    }
+
+    /// The guards that report for a project, the one that was seen last first.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such project.
+    pub async fn guard_agents(&self, project: &str) -> Result<Vec<GuardAgentRow>, ClientError> {
+        self.list(&paths::fill(paths::GUARD_PROJECT_AGENTS, project)).await
+    }
+
+    /// What guards saw and did, newest first.
+    pub fn guard_events(&self, query: GuardEventQuery) -> Rows<GuardEventQuery, GuardEventRow> {
+        Rows::new(self.clone(), paths::GUARD_EVENTS, query)
+    }
+
+    /// What guards measured.
+    ///
+    /// # Errors
+    /// Where there is no answer, or no such project.
+    pub async fn guard_metrics(
+        &self,
+        query: &GuardMetricQuery,
+    ) -> Result<GuardMetrics, ClientError> {
+        self.get(&with_query(paths::GUARD_METRICS, query)?).await
     }
 }

@@ -82,9 +82,9 @@ pub(super) async fn report(
         source: Some(source),
         mark: Some(mark),
         events,
-        items: Vec::new(),
         bytes: body.len(),
         losses,
+        ..IntakeBatch::default()
     };
     let taken = server.engine.take(batch).await?;
     let total = u64::try_from(sent).unwrap_or(u64::MAX);

@@ -5,6 +5,7 @@ use super::page::Wanted;
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found};
 use crate::engine::{NewCommand, Writing, route};
+use crate::guard::is_application;
 use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -68,7 +69,8 @@ pub(super) async fn order(
                 _ => Permission::OrderCommands,
             };
             let refuse = |error| Ok(Err(caller.without(permission, error)));
-            if !writing.derived.hosts.contains_key(&request.host) {
+            let is_host = !is_application(&request.host);
+            if !is_host || !writing.derived.hosts.contains_key(&request.host) {
                 return refuse(not_found("host", &request.host.to_string()));
             }
             let (source, order) = match bind(writing, &request)? {

@@ -5,8 +5,8 @@ use super::query::{InPath, InQuery, event_id, not_found};
 use crate::server::Server;
 use axum::extract::State;
 use ringwall_event::{
-    Activity, AgentHealth, Connection, Event, EventId, HttpRequest, Process, ProcessRef, SignIn,
-    Timestamp,
+    Activity, AgentHealth, AppGuardEvent, Connection, Event, EventId, HttpRequest, Process,
+    ProcessRef, SignIn, Timestamp,
 };
 use ringwall_server_api::{EventQuery, EventRow, Page, Problem};
 use ringwall_store::{EventFilter, EventStore, PagePosition};
@@ -112,6 +112,7 @@ fn summary(activity: &Activity) -> String {
             "{} events will never arrive: dropped or refused, {} in all",
             lost.count, lost.total
         ),
+        Activity::AppGuard(seen) => guarded(seen),
         other => other.kind().replace('_', " "),
     };
     text.chars()
@@ -184,6 +185,23 @@ fn requested(request: &HttpRequest) -> String {
     }
     if let Some(user) = &request.user {
         text.push_str(&format!(" by {user}"));
+    }
+    text
+}
+
+fn guarded(seen: &AppGuardEvent) -> String {
+    let mut text = seen.event_type.replace('_', " ");
+    if let Some(category) = &seen.category {
+        text.push_str(&format!(" ({category})"));
+    }
+    if let Some(path) = &seen.path {
+        text.push_str(&format!(": {} {path}", seen.method.as_deref().unwrap_or_default()));
+    }
+    if let Some(address) = &seen.client_address {
+        text.push_str(&format!(" from {address}"));
+    }
+    if !seen.action.is_empty() {
+        text.push_str(&format!(", {}", seen.action.replace('_', " ")));
     }
     text
 }

@@ -5,7 +5,9 @@ use super::caller::Caller;
 use super::decide::permit;
 use super::problem::ApiError;
 use super::query::{InPath, not_found};
-use crate::guard::{Project, ProjectKeys, ProjectWanted, StoredProject};
+use crate::guard::{
+    Project, ProjectFigures, ProjectKeys, ProjectWanted, StoredProject, figures_of,
+};
 use crate::server::Server;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +22,8 @@ use ringwall_store::StoreError;
 use std::sync::Arc;
 
 const NAME_BYTES_MAX: usize = 64;
+/// What is counted of a project in lists: a day.
+const FIGURES_SECONDS: i64 = 86_400;
 /// More applications than anybody keeps track of.
 const PROJECTS_MAX: usize = 1000;
 
@@ -27,7 +31,12 @@ pub(super) async fn list(
     State(server): State<Arc<Server>>,
 ) -> Result<Json<Page<GuardProjectRow>>, ApiError> {
     let projects = server.guard_projects().all();
-    Ok(Json(Page::whole(projects.iter().map(|project| row(&server, project)).collect())))
+    let names: Vec<Box<str>> = projects.iter().map(|project| project.name.clone()).collect();
+    let since = server.now().plus_seconds(-FIGURES_SECONDS);
+    let figures = server.engine.read(move |session| figures_of(session, &names, since)).await?;
+    let rows =
+        projects.iter().zip(figures).map(|(project, figures)| row(&server, project, figures));
+    Ok(Json(Page::whole(rows.collect())))
 }
 
 pub(super) async fn show(
@@ -35,7 +44,9 @@ pub(super) async fn show(
     InPath(name): InPath<String>,
 ) -> Result<Json<GuardProjectRow>, ApiError> {
     let project = server.guard_projects().project(&name).ok_or_else(|| missing(&name))?;
-    Ok(Json(row(&server, &project)))
+    let (names, since) = ([project.name.clone()], server.now().plus_seconds(-FIGURES_SECONDS));
+    let figures = server.engine.read(move |session| figures_of(session, &names, since)).await?;
+    Ok(Json(row(&server, &project, figures.into_iter().next().unwrap_or_default())))
 }
 
 pub(super) async fn create(
@@ -140,11 +151,22 @@ pub(super) async fn remove(
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(nothing) }
 }
 
-fn row(server: &Server, project: &Project) -> GuardProjectRow {
+fn row(server: &Server, project: &Project, figures: ProjectFigures) -> GuardProjectRow {
     let stored = &project.stored;
-    let warning = (!project.is_ready()).then(|| {
-        "its secrets cannot be opened: was the master key replaced? rotate its keys".to_owned()
-    });
+    let installs_max = server.config.guard.installs_per_key_max;
+    let warning = if !project.is_ready() {
+        Some(
+            "its secrets cannot be opened: was the master key replaced? rotate its keys".to_owned(),
+        )
+    } else if installs_max > 0 && figures.installs > installs_max {
+        Some(format!("its key is used by {} installations", figures.installs))
+    } else {
+        match figures.unwell {
+            0 => None,
+            1 => Some("one of its guards is not well".to_owned()),
+            unwell => Some(format!("{unwell} of its guards are not well")),
+        }
+    };
     GuardProjectRow {
         name: project.name.to_string(),
         created: stored.created,
@@ -153,10 +175,10 @@ fn row(server: &Server, project: &Project) -> GuardProjectRow {
         signed: stored.signs(),
         require_signature: stored.require_signature,
         previous_until: stored.previous_until(),
-        agents: 0,
-        last_seen: None,
-        events_24h: 0,
-        blocked_24h: 0,
+        agents: figures.agents,
+        last_seen: figures.last_seen,
+        events_24h: figures.events,
+        blocked_24h: figures.blocked,
         rules_version: server
             .guard_rules()
             .published(&project.name)
@@ -178,7 +200,7 @@ fn told(project: &str, keys: &ProjectKeys) -> Result<GuardProjectKeys, ApiError>
     })
 }
 
-fn missing(name: &str) -> ApiError {
+pub(super) fn missing(name: &str) -> ApiError {
     not_found("guard project", name)
 }
 

@@ -5,6 +5,7 @@ use super::problem::ApiError;
 use super::query::{InPath, InQuery, not_found, source};
 use super::scores::live;
 use crate::engine::HostState;
+use crate::guard::is_application;
 use crate::server::Server;
 use axum::extract::State;
 use ringwall_event::{Connection, Source, Timestamp};
@@ -35,6 +36,7 @@ pub(super) async fn list(
         let mut hosts: Vec<_> = derived
             .hosts
             .iter()
+            .filter(|(id, _)| !is_application(id))
             .map(|(id, host)| (Place { first_seen: host.first_seen, id: id.clone() }, host))
             .filter(|(place, _)| wanted.after.as_ref().is_none_or(|after| place < after))
             .collect();

@@ -3,6 +3,7 @@ use super::body::Json;
 use super::hosts::is_online;
 use super::problem::ApiError;
 use super::scores;
+use crate::guard::is_application;
 use crate::server::{Server, VERSION};
 use axum::extract::State;
 use ringwall_event::CommandState;
@@ -50,7 +51,10 @@ pub(super) async fn show(State(server): State<Arc<Server>>) -> Result<Json<Overv
     let counts = counts(&server);
     let derived = server.engine.derived();
     Ok(Json(Overview {
-        hosts: HostCounts { total: count(derived.hosts.len()), online: counts.hosts_online },
+        hosts: HostCounts {
+            total: count(derived.hosts.keys().filter(|id| !is_application(id)).count()),
+            online: counts.hosts_online,
+        },
         events: EventCounts { total: counts.events_total, last_minute: counts.events_last_minute },
         alerts: AlertCounts { open, by_severity },
         commands: command_counts,
@@ -80,8 +84,8 @@ pub(super) async fn show(State(server): State<Arc<Server>>) -> Result<Json<Overv
 pub(super) fn counts(server: &Server) -> Tick {
     let now = server.now();
     let derived = server.engine.derived();
-    let online =
-        derived.hosts.iter().filter(|(id, host)| is_online(id, host.last_seen, now)).count();
+    let hosts = || derived.hosts.iter().filter(|(id, _)| !is_application(id));
+    let online = hosts().filter(|(id, host)| is_online(id, host.last_seen, now)).count();
     // Minutes begin with the clock's: of the one before only the share counts that lies within the
     // last sixty seconds.
     let into_minute = u64::try_from(now.as_seconds().rem_euclid(60)).unwrap_or(0);

@@ -5,6 +5,7 @@ use super::caller::Caller;
 use super::hosts;
 use super::problem::ApiError;
 use super::scores;
+use crate::guard::is_application;
 use crate::listen::asked_to_stop;
 use crate::query::{
     Failure, FailureCode, HostEntry, QueryRequest as Question, SQL_BYTES_MAX, ScoreEntry, Worker,
@@ -130,8 +131,11 @@ async fn host_entries(server: &Server) -> Result<Vec<HostEntry>, ApiError> {
     let open_alerts = hosts::open_alerts(server).await?;
     let now = server.now();
     let derived = server.engine.derived();
-    let rows =
-        derived.hosts.iter().map(|(id, host)| hosts::row(server, id, host, &open_alerts, now));
+    let rows = derived
+        .hosts
+        .iter()
+        .filter(|(id, _)| !is_application(id))
+        .map(|(id, host)| hosts::row(server, id, host, &open_alerts, now));
     Ok(rows
         .map(|row| HostEntry {
             id: row.id.to_string(),

@@ -5,6 +5,7 @@ use super::problem::ApiError;
 use super::query::InQuery;
 use super::{alerts, events, hosts, overview};
 use crate::engine::StreamItem;
+use crate::guard::is_application;
 use crate::server::Server;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -213,6 +214,9 @@ impl Reader {
         let some: Vec<Source> = changed.iter().take(HOSTS_AT_ONCE).cloned().collect();
         for source in some {
             changed.remove(&source);
+            if is_application(&source) {
+                continue;
+            }
             let row = {
                 let derived = self.server.engine.derived();
                 derived

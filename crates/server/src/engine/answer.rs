@@ -51,7 +51,7 @@ impl Answer {
     }
 
     pub(super) fn first_time(self) -> Taken {
-        Taken { outcomes: self.outcomes, replayed: false }
+        Taken { outcomes: self.outcomes, replayed: false, measured_before: false }
     }
 
     /// The same ids, every one now a duplicate.
@@ -61,7 +61,7 @@ impl Answer {
             .into_iter()
             .map(|outcome| Outcome { duplicate: true, ..outcome })
             .collect();
-        Taken { outcomes, replayed: true }
+        Taken { outcomes, replayed: true, measured_before: false }
     }
 }
 

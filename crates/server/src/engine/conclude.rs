@@ -52,6 +52,15 @@ impl Writing<'_> {
         act_on(self, source, &[], vec![proposal])
     }
 
+    /// Something about an application's guards that no event led to.
+    pub(crate) fn conclude_guard(
+        &mut self,
+        source: &Source,
+        proposal: Proposal,
+    ) -> Result<(), StoreError> {
+        act_on(self, source, &[], vec![proposal])
+    }
+
     /// Holds what runs on all hosts against these indicators.
     pub(crate) fn judge_known(&mut self, indicators: &IndicatorSet) -> Result<(), StoreError> {
         let found: Vec<(Source, Vec<Proposal>)> = self

@@ -20,7 +20,6 @@ pub(crate) struct Project {
     keys: Option<(OpenedKeys, Option<OpenedKeys>)>,
 }
 
-#[expect(dead_code, reason = "the routes of the dialect that ask this are not mounted yet")]
 impl Project {
     /// Opens a project's secrets. Where that fails, the project is kept and not ready.
     pub(crate) fn open(secrets: &Secrets, name: &str, stored: StoredProject) -> Self {
@@ -38,11 +37,6 @@ impl Project {
     /// The sender of its events.
     pub(crate) fn source(&self) -> Source {
         Source::new(Source::GUARD, &self.name)
-    }
-
-    /// The secret that signs what is sent to its guards.
-    pub(crate) fn signing_secret(&self) -> Option<&Secret> {
-        self.keys.as_ref()?.0.signing.as_ref()
     }
 
     /// The secret that was given out with this key, the present one or the one before.
@@ -70,11 +64,6 @@ impl Project {
             None => (None, None),
         };
         current.into_iter().chain(previous)
-    }
-
-    /// Whether this is the present key, and not one that a rotation is about to void.
-    pub(crate) fn is_present_key(&self, key: &[u8]) -> bool {
-        self.keys.as_ref().is_some_and(|(current, _)| current.key_sha256 == key_digest(key))
     }
 }
 
@@ -155,6 +144,7 @@ impl Writing<'_> {
         if !self.session.delete_document(PROJECTS, name)? {
             return Ok(false);
         }
+        self.forget_guard(name)?;
         let projects = self.rules.guard_projects.clone();
         let name = name.to_owned();
         self.after_commit(move || projects.0.write().remove(&name));

@@ -61,6 +61,7 @@ impl Fixture {
             first_password: crate::accounts::FirstPassword::default(),
             sign_in: crate::api::SignInState::default(),
             upkeep: UpkeepState::default(),
+            guard_troubles: crate::guard::GuardTroubles::default(),
         });
         let upkeep = tokio::spawn(run(Arc::clone(&server), Arc::clone(&database), shutdown));
         Self { folder, database, server, stop, upkeep }

@@ -116,7 +116,8 @@ columns! {
     AnomalyScore = "anomaly_score", Float;
     /// `tcp` or `udp`.
     ProtocolName = "connection_info_protocol_name", Text;
-    /// The address on the reporting host; of a web request or sign-in, the client's.
+    /// The address on the reporting host; of a web request, a sign-in or what an
+    /// application guard saw, the client's.
     SrcIp = "src_endpoint_ip", Text, Lookup;
     /// The port beside it.
     SrcPort = "src_endpoint_port", Integer;
@@ -124,7 +125,8 @@ columns! {
     DstIp = "dst_endpoint_ip", Text, Lookup;
     /// The port of the other side.
     DstPort = "dst_endpoint_port", Integer;
-    /// The state of a connection, or why a sign-in was refused, in the words of the sender.
+    /// The state of a connection, or why a sign-in was refused or an application guard acted, in the
+    /// words of the sender.
     StatusDetail = "status_detail", Text;
     /// The method of a web request.
     HttpMethod = "http_request_http_method", Text;
@@ -154,6 +156,14 @@ columns! {
     Attrs = "attrs", Text, Unique;
     /// The sender's own text, where the columns do not hold all of it.
     RawData = "raw_data", Text, Unique;
+    /// The country of the client of a guarded application.
+    SrcCountry = "src_endpoint_location_country", Text;
+    /// What an application guard reports: `penetration_attempt`, `ip_banned`, ….
+    FindingType = "finding_info_types", Text;
+    /// What kind of attack an application guard found: `sqli`, `xss`, ….
+    FindingTitle = "finding_info_title", Text;
+    /// What an application guard did: `request_blocked`, `logged_only`, ….
+    Action = "action", Text;
 }
 
 impl Column {

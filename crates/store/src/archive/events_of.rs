@@ -1,14 +1,14 @@
 //! Rows of the archive as events again.
 
 use super::columns::Column;
-use super::rows::ProcessAttrs;
+use super::rows::{AppGuardAttrs, ProcessAttrs};
 use crate::StoreError;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use ringwall_event::{
-    Activity, Connection, Event, EventId, HttpRequest, Process, ProcessRef, Severity, SignIn,
-    Source, Timestamp,
+    Activity, AppGuardEvent, Connection, Event, EventId, HttpRequest, Process, ProcessRef,
+    Severity, SignIn, Source, Timestamp,
 };
 use serde::de::DeserializeOwned;
 
@@ -21,6 +21,9 @@ pub fn events_of(batch: &RecordBatch) -> Result<Vec<Event>, StoreError> {
     let rows = Rows::new(batch);
     (0..batch.num_rows()).map(|row| rows.event(row)).collect()
 }
+
+/// The OCSF class of what an application guard found.
+const DETECTION_FINDING: i64 = 2004;
 
 /// A batch's columns by [`Column::position`].
 pub(crate) struct Rows<'a> {
@@ -128,8 +131,35 @@ impl<'a> Rows<'a> {
             "events_lost" => Activity::EventsLost(Box::new(self.read_attrs(row)?)),
             "agent_health" => Activity::AgentHealth(Box::new(self.read_attrs(row)?)),
             "http_request" => Activity::HttpRequest(Box::new(self.http_request(row)?)),
+            "app_guard" => Activity::AppGuard(Box::new(self.app_guard(row)?)),
             "sign_in" => Activity::SignIn(Box::new(self.sign_in(row)?)),
             other => return Err(damaged(Column::Kind, &format!("unknown kind `{other}`"))),
+        })
+    }
+
+    fn app_guard(&self, row: usize) -> Result<AppGuardEvent, StoreError> {
+        let attrs = match self.text(Column::Attrs, row) {
+            Some(_) => self.read_attrs(row)?,
+            None => AppGuardAttrs::default(),
+        };
+        Ok(AppGuardEvent {
+            event_type: self.boxed(Column::FindingType, row).unwrap_or_default(),
+            is_finding: self.integer(Column::ClassUid, row) == Some(DETECTION_FINDING),
+            action: self.boxed(Column::Action, row).unwrap_or_default(),
+            reason: self.boxed(Column::StatusDetail, row).unwrap_or_default(),
+            client_address: self.boxed(Column::SrcIp, row),
+            country: self.boxed(Column::SrcCountry, row),
+            user_agent: self.boxed(Column::UserAgent, row),
+            method: self.boxed(Column::HttpMethod, row),
+            path: self.boxed(Column::UrlPath, row),
+            status: self.optional_small(Column::HttpCode, row)?,
+            duration_ms: attrs.duration_ms,
+            category: self.boxed(Column::FindingTitle, row),
+            pattern: attrs.pattern,
+            decorator: attrs.decorator,
+            rule: attrs.rule,
+            handler: attrs.handler,
+            install_id: attrs.install_id,
         })
     }
 

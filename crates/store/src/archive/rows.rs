@@ -8,7 +8,7 @@ use arrow_array::builder::{
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
-use ringwall_event::{Activity, Connection, Container, Event, Process, ProcessRef};
+use ringwall_event::{Activity, AppGuardEvent, Connection, Container, Event, Process, ProcessRef};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -21,6 +21,23 @@ pub(super) struct ProcessAttrs {
     pub(super) memory_percent: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) container: Option<Box<Container>>,
+}
+
+/// The fields of an application guard's event that have no column: JSON in `attrs`.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct AppGuardAttrs {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) duration_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pattern: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) decorator: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) handler: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) install_id: Option<Box<str>>,
 }
 
 /// Turns events into a record batch of all columns.
@@ -155,6 +172,7 @@ impl BatchBuilder {
                 let duration = request.duration_ms.map(u64::cast_signed);
                 self.optional_integer(Column::Duration, duration);
             }
+            Activity::AppGuard(seen) => self.app_guard(seen)?,
             Activity::SignIn(sign_in) => {
                 self.text(Column::UserName, &sign_in.user);
                 self.integer(Column::StatusId, if sign_in.success { 1 } else { 2 });
@@ -191,6 +209,33 @@ impl BatchBuilder {
             container: process.container.clone(),
         };
         if attrs != ProcessAttrs::default() {
+            self.attrs(&attrs)?;
+        }
+        Ok(())
+    }
+
+    fn app_guard(&mut self, seen: &AppGuardEvent) -> Result<(), StoreError> {
+        self.text(Column::FindingType, &seen.event_type);
+        self.text(Column::Action, &seen.action);
+        self.text(Column::StatusDetail, &seen.reason);
+        self.optional_text(Column::SrcIp, seen.client_address.as_deref());
+        self.optional_text(Column::SrcCountry, seen.country.as_deref());
+        self.optional_text(Column::UserAgent, seen.user_agent.as_deref());
+        self.optional_text(Column::HttpMethod, seen.method.as_deref());
+        self.optional_text(Column::UrlPath, seen.path.as_deref());
+        self.optional_integer(Column::HttpCode, seen.status.map(i64::from));
+        self.optional_text(Column::FindingTitle, seen.category.as_deref());
+        // For SQL; the exact one is in `attrs`.
+        self.optional_integer(Column::Duration, seen.duration_ms.map(|ms| ms.round() as i64));
+        let attrs = AppGuardAttrs {
+            duration_ms: seen.duration_ms,
+            pattern: seen.pattern.clone(),
+            decorator: seen.decorator.clone(),
+            rule: seen.rule.clone(),
+            handler: seen.handler.clone(),
+            install_id: seen.install_id.clone(),
+        };
+        if attrs != AppGuardAttrs::default() {
             self.attrs(&attrs)?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::StoreError;
 use ringwall_event::{Activity, Severity};
 
 /// The place of a name is its number on the disk: names are added at the end and never moved.
-pub(super) const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 12] = [
     // Kinds that have no number yet.
     "unknown",
     "process_started",
@@ -17,6 +17,7 @@ pub(super) const KINDS: [&str; 11] = [
     "sign_in",
     "agent_health",
     "events_lost",
+    "app_guard",
 ];
 
 pub(super) const SEVERITIES: usize = Severity::ALL.len();
@@ -36,6 +37,7 @@ const fn kind_number(activity: &Activity) -> u8 {
         Activity::SignIn(_) => 8,
         Activity::AgentHealth(_) => 9,
         Activity::EventsLost(_) => 10,
+        Activity::AppGuard(_) => 11,
         _ => 0,
     }
 }
@@ -96,6 +98,7 @@ mod tests {
             Activity::SignIn(Box::default()),
             Activity::AgentHealth(Box::default()),
             Activity::EventsLost(Box::default()),
+            Activity::AppGuard(Box::default()),
         ];
         let mut codes = BTreeSet::new();
         for activity in &activities {

@@ -3,8 +3,8 @@
 use proptest::option;
 use proptest::prelude::*;
 use ringwall_event::{
-    Activity, AgentHealth, Connection, Container, Event, EventId, EventsLost, HttpRequest,
-    Inventory, Process, ProcessRef, Severity, SignIn, Source, SystemInfo, Timestamp,
+    Activity, AgentHealth, AppGuardEvent, Connection, Container, Event, EventId, EventsLost,
+    HttpRequest, Inventory, Process, ProcessRef, Severity, SignIn, Source, SystemInfo, Timestamp,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -145,6 +145,27 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn app_guard()(
+        (event_type, action, reason, is_finding) in (text(), text(), text(), any::<bool>()),
+        (client_address, country, user_agent, method, path) in (
+            option::of(text()), option::of(text()), option::of(text()), option::of(text()),
+            option::of(text()),
+        ),
+        (category, pattern, decorator, rule, handler, install_id) in (
+            option::of(text()), option::of(text()), option::of(text()), option::of(text()),
+            option::of(text()), option::of(text()),
+        ),
+        status in option::of(any::<u16>()),
+        duration_ms in option::of(float()),
+    ) -> AppGuardEvent {
+        AppGuardEvent {
+            event_type, is_finding, action, reason, client_address, country, user_agent, method,
+            path, status, duration_ms, category, pattern, decorator, rule, handler, install_id,
+        }
+    }
+}
+
 fn activity() -> impl Strategy<Value = Activity> {
     prop_oneof![
         process().prop_map(Activity::ProcessStarted),
@@ -174,6 +195,7 @@ fn activity() -> impl Strategy<Value = Activity> {
             let spool_id = spool_id.into();
             Activity::EventsLost(Box::new(EventsLost { spool_id, count, total }))
         }),
+        app_guard().prop_map(|seen| Activity::AppGuard(Box::new(seen))),
         agent_health().prop_map(|health| Activity::AgentHealth(Box::new(health))),
     ]
 }

@@ -99,6 +99,7 @@ impl Fixture {
             first_password: crate::accounts::FirstPassword::default(),
             sign_in: SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
+            guard_troubles: crate::guard::GuardTroubles::default(),
             operator_secret: None,
             started: now(),
             shutdown,

@@ -44,7 +44,7 @@ pub(super) async fn post_events(
             events: sorted.events,
             items: sorted.identities,
             bytes: body.len(),
-            losses: None,
+            ..IntakeBatch::default()
         })
         .await?;
     let results = results(&sorted.places, &taken.outcomes)?;

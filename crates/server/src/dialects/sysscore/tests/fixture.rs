@@ -152,6 +152,7 @@ impl Fixture {
             first_password: crate::accounts::FirstPassword::default(),
             sign_in: crate::api::SignInState::default(),
             upkeep: crate::upkeep::UpkeepState::default(),
+            guard_troubles: crate::guard::GuardTroubles::default(),
             collected: crate::collected::Collected::of(
                 &self.folder,
                 crate::collected::bounds(&Config::default()),

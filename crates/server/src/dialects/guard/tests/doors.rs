@@ -1,0 +1,84 @@
+//! Who gets in, under which path, and what everybody else is told.
+
+use super::fixture::{Fixture, batch, event};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+#[tokio::test]
+async fn both_headers_and_both_prefixes_lead_in() {
+    let fixture = Fixture::new().await;
+    let bearer = format!("Bearer {}", fixture.key());
+    for (number, prefix) in ["/api/v1", "/api/v1/api/v1"].into_iter().enumerate() {
+        for (header, value) in [("x-api-key", fixture.key()), ("authorization", bearer.clone())] {
+            let key = format!("{number}-{header}");
+            let one = batch("b", &[event(Some(&key), "ip_blocked", "203.0.113.9")]);
+            let path = format!("{prefix}/events");
+            let answer = fixture
+                .post(&path, one.to_string())
+                .without("x-api-key")
+                .header(header, &value)
+                .header("x-project-id", "shop")
+                .send()
+                .await;
+            assert_eq!(answer.status, StatusCode::OK, "{path} {header}: {}", answer.body);
+            // Every version takes exactly this for success.
+            assert_eq!(answer.body["success"], json!(true));
+            assert_eq!(answer.body["errors"], json!([]));
+            assert_eq!(answer.body["accepted"], json!(1));
+        }
+        let answer = fixture.post(&format!("{prefix}/status"), "{}").send().await;
+        assert_eq!(answer.status, StatusCode::OK, "{prefix}");
+    }
+    assert_eq!(fixture.events().await.len(), 4);
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_so_and_nothing_is_stored() {
+    let fixture = Fixture::new().await;
+    let other = fixture.add_plain("blog").await;
+    let other = String::from_utf8(other.key.expose().to_vec()).unwrap();
+    let body = batch("b", &[event(Some("k"), "ip_blocked", "203.0.113.9")]).to_string();
+    let send = async |key: &str, project: &str| {
+        let answer = fixture
+            .post("/api/v1/events", body.clone())
+            .header("x-api-key", key)
+            .header("x-project-id", project)
+            .send()
+            .await;
+        (answer.status, answer.headers.contains_key("www-authenticate"))
+    };
+    assert_eq!(send("rwg_nobody", "shop").await, (StatusCode::UNAUTHORIZED, true));
+    assert_eq!(send("", "shop").await, (StatusCode::UNAUTHORIZED, true));
+    assert_eq!(send(&other, "shop").await, (StatusCode::FORBIDDEN, false));
+    assert_eq!(send(&fixture.key(), "blog").await, (StatusCode::FORBIDDEN, false));
+    let none = fixture.post("/api/v1/events", body.clone()).without("x-api-key").send().await;
+    assert_eq!(none.status, StatusCode::UNAUTHORIZED);
+    assert!(fixture.events().await.is_empty());
+    assert_eq!(send(&other, "blog").await, (StatusCode::OK, false));
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_plain() {
+    let fixture = Fixture::new().await;
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let status = fixture.ask(method.clone(), "/api/v1/events").await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+    }
+    assert_eq!(fixture.ask(Method::POST, "/api/v2/events").await, StatusCode::NOT_FOUND);
+    assert_eq!(fixture.ask(Method::GET, "/").await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_told_so_before_it_is_unpacked_whole() {
+    let fixture = Fixture::new().await;
+    let bomb = fixture.post("/api/v1/events", vec![b' '; 64 << 20]).gzip().send().await;
+    assert_eq!(bomb.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", bomb.body);
+    let large = fixture.post("/api/v1/events", vec![b' '; 17 << 20]).send().await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", large.body);
+    // Without the key nobody learns what is too large.
+    let nobody = fixture.post("/api/v1/events", vec![b' '; 17 << 20]).without("x-api-key");
+    assert_eq!(nobody.send().await.status, StatusCode::UNAUTHORIZED);
+    let many: Vec<_> = (0..20_001).map(|_| json!(7)).collect();
+    let many = fixture.post("/api/v1/events", batch("b", &many).to_string()).send().await;
+    assert_eq!(many.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", many.body);
+}
