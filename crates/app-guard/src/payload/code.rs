@@ -105,7 +105,8 @@ fn tags(scan: &mut Scan<'_>, view: &View<'_>) {
 }
 
 /// Functions that run what they are given, and which arguments make an attack of the call.
-const CALLS: [(&[u8], Needs); 70] = [
+const CALLS: [(&[u8], Needs); 71] = [
+    (b"process.start", Needs::Quoted),
     (b"eval", Needs::Argument),
     (b"assert", Needs::CodeArgument),
     (b"system", Needs::Quoted),
@@ -367,7 +368,9 @@ fn backticked(scan: &mut Scan<'_>, view: &View<'_>) {
 }
 
 /// Names that code goes through, whatever is called.
-const PATHS: [(&[u8], &[u8]); 32] = [
+const PATHS: [(&[u8], &[u8]); 34] = [
+    (b"invokefunction&function=", b""),
+    (b"\\think\\app/", b""),
     (b"exec(compile(", b""),
     (b"globals()[", b""),
     (b"getattr(__", b""),

@@ -134,6 +134,14 @@ fn script(scan: &mut Scan<'_>, view: &View<'_>) {
         hit(scan, view, 0, "nosql_script", "script that makes every document match");
         return;
     }
+    for part in [&b"while(true)"[..], b"while(1)"] {
+        if let Some(start) = find(text, part)
+            && first_quote < start
+        {
+            hit(scan, view, start, "nosql_script", "script that never ends");
+            return;
+        }
+    }
     // `' || 'a'=='a`, `' && this.password`
     for start in memchr::memchr2_iter(b'\'', b'"', text) {
         let next = skip_spaces(slice(text, 0, start + 8), start + 1);
@@ -230,7 +238,8 @@ pub(crate) fn check_prototypes(scan: &mut Scan<'_>, view: &View<'_>) {
                 || matches!(before, b'[' | b'.' | b'{')
                 || matches!((before, after), (b'"', b'"') | (b'\'', b'\''))
                 || matches!(after, b'=');
-            if scan.place.is_name() || accesses || is_path_of_names(text) {
+            let is_all = trim(text) == name;
+            if scan.place.is_name() || accesses || is_all || is_path_of_names(text) {
                 mark(scan, start);
                 return;
             }

@@ -2,7 +2,7 @@
 
 use super::category::Category::Ldap;
 use super::scan::{Scan, View};
-use super::text::{at, is_space, skip, skip_spaces, slice, trim};
+use super::text::{at, from, is_space, skip, skip_spaces, slice, trim};
 
 /// The longest name of an attribute that is read.
 const ATTRIBUTE_MAX: usize = 64;
@@ -21,6 +21,19 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
                 let (condition, operators) = condition_after(text, index);
                 if condition && operators > 0 && opens_inside(text, index) {
                     hit(scan, view, index, "ldap_filter", "a filter with an operator");
+                }
+                let known = [
+                    &b"(objectclass=*)"[..],
+                    b"(uid=*)",
+                    b"(cn=*)",
+                    b"(mail=*)",
+                    b"(userpassword=*)",
+                    b"(samaccountname=*)",
+                ];
+                if known.iter().any(|filter| from(text, index).starts_with(filter))
+                    && is_filter_like(text)
+                {
+                    hit(scan, view, index, "ldap_filter", "a filter that matches everything");
                 }
                 let joined = index > 0 && matches!(at(text, index - 1), b'|' | b'&');
                 if joined

@@ -46,12 +46,13 @@ fn binary(value: &[u8]) -> Option<(usize, &'static str)> {
 
 /// The same in base64 and in hexadecimal digits: first bytes give first letters.
 fn encoded(value: &[u8]) -> Option<(usize, &'static str)> {
-    let starts: [(&[u8], usize, &'static str); 9] = [
+    let starts: [(&[u8], usize, &'static str); 10] = [
+        (b"yv66vg", 8, "a class of Java in base64"),
         (b"rO0AB", 8, "a serialized object of Java in base64"),
         (b"aced0005", 10, "a serialized object of Java in hexadecimal digits"),
         (b"ACED0005", 10, "a serialized object of Java in hexadecimal digits"),
         (b"AAEAAAD/////", 14, "a serialized object of .NET in base64"),
-        (b"/wEyx", 40, "a view state with an object of .NET"),
+        (b"/wEyx", 24, "a view state with an object of .NET"),
         (b"BAhvOi", 12, "a serialized object of Ruby in base64"),
         (b"BAhbC", 12, "a serialized object of Ruby in base64"),
         (b"BAhvO", 10, "a serialized object of Ruby in base64"),

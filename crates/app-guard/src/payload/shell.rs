@@ -46,6 +46,8 @@ fn separators(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     let first_gap =
         first_solid + memchr::memchr(b' ', from(text, first_solid)).unwrap_or(text.len());
     let mut last_solid = 0;
+    // What begins with an address was to be the argument of a command.
+    let begins_with_address = begins_with_address(from(text, first_solid));
     while let Some(&byte) = text.get(index) {
         let next = at(text, index + 1);
         let (opening, length) = match byte {
@@ -73,7 +75,12 @@ fn separators(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
             }
         };
         let behind = index + length;
-        let before = Before { end: index, is_bare: first_gap > last_solid };
+        let before = Before {
+            end: index,
+            is_bare: first_gap > last_solid || begins_with_address,
+            is_address: begins_with_address,
+            is_quote: matches!(at(text, last_solid), b'\'' | b'"'),
+        };
         if is_command(scan, text, before, behind, opening) {
             let (name, words) = match opening {
                 Opening::Substitution => ("shell_substitution", "a command whose output is put in"),
@@ -94,6 +101,17 @@ struct Before {
     end: usize,
     /// It is one token, or nothing: the value was not prose until here.
     is_bare: bool,
+    /// It begins with an address.
+    is_address: bool,
+    /// It ends with a quote.
+    is_quote: bool,
+}
+
+/// Whether an address of version 4 stands first.
+fn begins_with_address(text: &[u8]) -> bool {
+    let end = skip(slice(text, 0, 16), 0, |byte| byte.is_ascii_digit() || byte == b'.');
+    let address = slice(text, 0, end);
+    address.len() >= 7 && address.iter().filter(|&&byte| byte == b'.').count() == 3
 }
 
 /// One word as a shell reads it, and where it ends.
@@ -289,6 +307,8 @@ fn is_command(
     let context = Context {
         before: slice(text, 0, before.end),
         is_bare: before.is_bare,
+        is_address: before.is_address,
+        is_quote: before.is_quote,
         is_body: scan.place.is_body(),
         lists_names: scan.place.is_named_like(&[
             "fields", "sort", "columns", "select", "include", "expand", "order", "tags",
@@ -297,7 +317,10 @@ fn is_command(
         arguments: slice(text, word.end, word.end + ARGUMENTS_MAX),
         name,
         opening,
-        hidden: word.hidden || has_path || contains(separated, b"ifs"),
+        hidden: word.hidden
+            || has_path
+            || contains(separated, b"ifs")
+            || separated.contains(&b'{') && at(text, word.end) == b',',
         spaced: is_space(at(text, behind)),
     };
     judge(habit, &context)
@@ -306,6 +329,8 @@ fn is_command(
 struct Context<'a> {
     before: &'a [u8],
     is_bare: bool,
+    is_address: bool,
+    is_quote: bool,
     is_body: bool,
     /// The place takes a list of names.
     lists_names: bool,
@@ -331,6 +356,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
     // In a table of a text a bar follows; in a list, another semicolon.
     let follows = at(trim(arguments), 0);
     let in_row = context.spaced
+        && !context.is_quote
         && (follows == b'|'
             || follows == b';' && context.before.iter().take(WORD_MAX).any(|&byte| is_word(byte)));
     if next == b'=' || next == b':' && context.name != b"dir" || next == b'(' {
@@ -340,6 +366,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
         Opening::Substitution => match habit {
             Habit::Harmless => false,
             Habit::Tool => strong_argument(arguments),
+            Habit::WithArguments => has_argument || is_space(next),
             _ => ends || has_argument || matches!(next, b')' | b'`') || is_space(next),
         },
         Opening::Strong => match habit {
@@ -378,6 +405,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                 has_argument
                     || ends && bare_before && context.spaced && context.before.is_empty()
                     || ends && bare_before && context.is_line && !context.is_body
+                    || ends && context.is_address
             }
             Habit::WithArguments | Habit::Tool => {
                 has_argument

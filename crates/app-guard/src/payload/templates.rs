@@ -70,7 +70,21 @@ fn is_attack(open: &[u8], expression: &[u8], is_closed: bool) -> bool {
     if expression.is_empty() {
         return false;
     }
-    reaches(expression) || (is_closed && (computes(expression) || names_secret(open, expression)))
+    calls_on_literal(expression)
+        || open == b"${" && at(expression, 0) == b'@' && contains(expression, b"(")
+        || reaches(expression)
+        || (is_closed && (computes(expression) || names_secret(open, expression)))
+}
+
+/// `'a'.toUpperCase()`, `"".getClass()`: a method of a literal.
+fn calls_on_literal(expression: &[u8]) -> bool {
+    let quote = at(expression, 0);
+    if !matches!(quote, b'\'' | b'"') {
+        return false;
+    }
+    let Some(length) = memchr::memchr(quote, slice(expression, 1, 64)) else { return false };
+    let name = skip(slice(expression, 0, 128), length + 3, is_word);
+    at(expression, length + 2) == b'.' && name > length + 3 && at(expression, name) == b'('
 }
 
 /// Two literals and an operator between them, and nothing that a template would have there: `7*7`, `7*'7'`.
@@ -113,7 +127,9 @@ fn computes(expression: &[u8]) -> bool {
 
 /// Objects and functions through which an expression leaves its template.
 fn reaches(expression: &[u8]) -> bool {
-    const PARTS: [&[u8]; 75] = [
+    const PARTS: [&[u8]; 77] = [
+        b"\"constructor\"",
+        b"'constructor'",
         b"__",
         b"constructor.constructor",
         b".constructor(",
@@ -290,6 +306,9 @@ fn statements(scan: &mut Scan<'_>, view: &View<'_>) {
         (b"{fetch ", &[b"file="]),
         (b"{literal}", &[b"<script"]),
         (b"{self::", &[b"("]),
+        (b"{$smarty.", &[b"}"]),
+        // A string that breaks whatever engine there is, to see which.
+        (b"${{<%", &[b"%"]),
     ] {
         scan.walked(text.len());
         for at in places_of(text, start).take(64) {

@@ -23,6 +23,7 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
         return;
     }
     let mut index = 0;
+    let mut first_url = None;
     while let Some(found) = memchr::memchr(b':', from(text, index)) {
         let colon = index + found;
         index = colon + 1;
@@ -45,7 +46,10 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
             continue;
         }
         scan.walked(64);
-        one(scan, view, (scheme_start, scheme), slashes, prose);
+        // A URL in a URL is for that one's server.
+        let inner = first_url.is_some_and(|first| first < scheme_start);
+        one(scan, view, (scheme_start, scheme), slashes, prose || inner);
+        first_url = first_url.or(Some(scheme_start));
     }
     // `//169.254.169.254/latest`, `metadata.google.internal/computeMetadata`: without a scheme, for metadata only.
     let bare = trim(text);
@@ -436,7 +440,7 @@ fn remote_file(scan: &mut Scan<'_>, view: &View<'_>) {
         && path.iter().filter(|&&byte| byte == b'\\').count() >= 1
         && (program || named)
         && !is_word_only(path);
-    if share || program && ends_open || script && named && *start != b"//" || script && known {
+    if share || program && ends_open || script && named || script && known {
         scan.hit(
             view,
             0,

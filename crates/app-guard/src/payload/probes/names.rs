@@ -29,6 +29,9 @@ pub(super) fn judge(path: &[u8], in_path: bool) -> Option<Judged> {
         {
             return Some(CONSOLE);
         }
+        b"/joomla/" | b"/drupal/" | b"/wordpress/" | b"/magento/" | b"/wp/" if in_path => {
+            return Some(SYSTEM);
+        }
         _ if in_path && path.ends_with(b"/administrator/") => return Some(SYSTEM),
         _ => {}
     }
@@ -114,6 +117,19 @@ fn folder(segment: &[u8], next: &[u8], in_path: bool) -> Option<Judged> {
         b"sites" if next == b"default" || next == b"all" => SYSTEM,
         b"typo3" | b"typo3conf" | b"bitrix" | b"umbraco" | b"sitecore" if in_path => SYSTEM,
         b"downloader" if next == b"index.php" => SYSTEM,
+        b"drupal" | b"joomla" | b"magento"
+            if matches!(
+                next,
+                b"changelog.txt"
+                    | b"readme.txt"
+                    | b"administrator"
+                    | b"install.php"
+                    | b"sites"
+                    | b"user"
+            ) =>
+        {
+            SYSTEM
+        }
         b"cgi-bin" | b"cgi-mod" | b"cgi" if in_path && (segment != b"cgi" || !next.is_empty()) => {
             CONSOLE
         }
@@ -365,8 +381,12 @@ fn by_extension(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> {
             | b"1"
     );
     // `notes.old` may be somebody's; `index.php.bak` is a source.
+    let source = stem
+        .rsplit(|&byte| byte == b'.')
+        .next()
+        .is_some_and(|end| end.len() < stem.len() && end.iter().all(u8::is_ascii_alphabetic));
     if is_copy
-        && (stem.contains(&b'.')
+        && (source
             || !matches!(extension, b"copy" | b"1" | b"dist" | b"tmp" | b"temp" | b"inc" | b"save"))
     {
         return Some(LEFTOVER);

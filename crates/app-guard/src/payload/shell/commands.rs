@@ -18,11 +18,13 @@ pub(super) enum Habit {
 /// The habit of that command; nothing where it is none.
 pub(super) fn habit(name: &[u8]) -> Option<Habit> {
     Some(match name {
-        b"whoami" | b"uname" | b"ifconfig" | b"ipconfig" | b"netstat" | b"hostname"
-        | b"printenv" | b"systeminfo" | b"tasklist" | b"ls" | b"lsof" | b"dmesg" | b"lsblk"
-        | b"lscpu" | b"ps" | b"sh" | b"nslookup" | b"shutdown" | b"reboot" | b"halt"
-        | b"poweroff" | b"phpinfo" | b"ipcs" | b"vmstat" | b"getent" | b"iptables" | b"uptime"
-        | b"getmac" | b"arp" | b"quser" | b"qwinsta" => Habit::Alone,
+        b"get-childitem" | b"get-content" | b"get-process" | b"invoke-webrequest"
+        | b"invoke-expression" | b"start-process" | b"new-object" | b"whoami" | b"uname"
+        | b"ifconfig" | b"ipconfig" | b"netstat" | b"hostname" | b"printenv" | b"systeminfo"
+        | b"tasklist" | b"ls" | b"lsof" | b"dmesg" | b"lsblk" | b"lscpu" | b"ps" | b"sh"
+        | b"nslookup" | b"shutdown" | b"reboot" | b"halt" | b"poweroff" | b"phpinfo" | b"ipcs"
+        | b"vmstat" | b"getent" | b"iptables" | b"uptime" | b"getmac" | b"arp" | b"quser"
+        | b"qwinsta" => Habit::Alone,
         b"id" | b"dir" | b"env" | b"w" | b"set" | b"who" | b"df" | b"mount" | b"last"
         | b"history" | b"ver" | b"vol" | b"export" | b"top" | b"route" | b"jobs" | b"free"
         | b"tree" | b"groups" | b"users" | b"bash" | b"powershell" | b"cmd" | b"ss" | b"ip" => {

@@ -95,6 +95,22 @@ impl Judge<'_> {
                 "an operator between two empty strings",
             );
         }
+        // `1'='1`
+        let compared = sentence.len() == 2
+            && sentence.is(0, Kind::Compare)
+            && sentence.is(1, Kind::Text)
+            && !before.is_empty()
+            && before.len() <= 64
+            && !before.iter().any(|&byte| is_space(byte) || byte == b'=');
+        if compared {
+            scan.hit(
+                view,
+                0,
+                (SqlInjection, 1.0),
+                "sql_compared_strings",
+                "a closing quote, and a comparison with another string",
+            );
+        }
         // `'+(select …`, `'||utl_http…`, `'-sleep(5)`
         if matches!(sentence.kind(index), Some(Kind::Arithmetic | Kind::Logic | Kind::Compare)) {
             match self.operand(index + 1) {
@@ -801,7 +817,8 @@ impl Judge<'_> {
                         || (ends && shouted))
             }
             b"drop" | b"truncate" => {
-                is_schema_object(first)
+                !is_talk(second)
+                    && is_schema_object(first)
                     && (begins || matches!(third, Some(Kind::Comment | Kind::Semicolon)))
                     && (ends
                         && (shouted
@@ -938,4 +955,24 @@ fn ends_statement(before: &[u8], sentence: &Sentence<'_>, index: usize) -> bool 
 fn unquoted(text: &[u8]) -> &[u8] {
     let text = text.strip_prefix(b"'").or_else(|| text.strip_prefix(b"\"")).unwrap_or(text);
     text.strip_suffix(b"'").or_else(|| text.strip_suffix(b"\"")).unwrap_or(text)
+}
+
+/// What people write behind the name of a statement when they write about it.
+fn is_talk(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"explained"
+            | b"statement"
+            | b"command"
+            | b"syntax"
+            | b"tutorial"
+            | b"example"
+            | b"examples"
+            | b"explanation"
+            | b"query"
+            | b"vs"
+            | b"meaning"
+            | b"permission"
+            | b"in"
+    )
 }
