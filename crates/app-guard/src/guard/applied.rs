@@ -2,7 +2,7 @@ use crate::active::{Active, Additions};
 use crate::address::{CloudProvider, Network};
 use crate::event::{EventType, GuardEvent};
 use crate::patterns::PatternSet;
-use crate::payload::{Detector, DetectorSettings};
+use crate::payload::CustomPatterns;
 use crate::question::{BanOrder, Country};
 use crate::rules::{RuleSet, RulesApplied, RulesRefused};
 use crate::settings::GuardSettings;
@@ -213,8 +213,7 @@ fn kept<T>(
 
 /// Whether the detection takes this pattern.
 fn usable(pattern: &str) -> bool {
-    let custom_patterns = vec![pattern.to_owned()];
-    Detector::new(&DetectorSettings { custom_patterns, ..DetectorSettings::default() }).is_ok()
+    CustomPatterns::new(&[pattern.to_owned()]).is_ok()
 }
 
 /// What changes in the state and is told when one set of rules follows another.
