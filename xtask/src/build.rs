@@ -39,9 +39,13 @@ pub(crate) fn programs(place: &Place, profile: Profile) -> Result<Vec<PathBuf>> 
     Ok(NAMES.iter().map(|name| place.program(folder, name)).collect())
 }
 
-/// `./x up`: builds, then becomes `ringwall up`.
+/// `./x up`: builds, then becomes `ringwall up`. The demo has a shop, which lies beside it.
 pub(crate) fn up(place: &Place, arguments: &[String]) -> Result<()> {
     let ringwall = ringwall(place)?;
+    if arguments.iter().any(|argument| argument == "--demo") {
+        let build = ["build", "--locked", "--release", "-p", "guarded-shop"];
+        quietly_named(&mut command("cargo", build, &place.root), "cargo build")?;
+    }
     let error = Command::new(&ringwall).arg("up").args(arguments).exec();
     Err(error).with_context(|| format!("cannot start {}", ringwall.display()))
 }

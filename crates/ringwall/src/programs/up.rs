@@ -26,7 +26,8 @@ pub(crate) struct Arguments {
     /// Let two made-up hosts report, so that there is something to see
     ///
     /// demo-web-1 (SysScore) and demo-db-1 (Watcher) exist only in what is sent. Nothing is run and
-    /// nothing is killed for them.
+    /// nothing is killed for them. Where the program guarded-shop lies beside this one, it is run on
+    /// a free port of loopback, as the project demo-shop, and attacked now and then.
     #[arg(long)]
     demo: bool,
     /// Do not watch this machine

@@ -3,8 +3,11 @@
 //! They exist only in what is sent here, through the same doors as any other client: `demo-web-1`
 //! speaks SysScore, `demo-db-1` speaks Watcher. No process runs for them, and a kill that is ordered
 //! for one of them ends nothing: the demo obeys by leaving the process out of its next report.
+//!
+//! Beside them a guarded web shop runs, and is attacked now and then: see [`shop`].
 
 mod database_host;
+mod shop;
 mod web_host;
 
 use crate::discovery::trust_of;
@@ -12,6 +15,7 @@ use crate::output::now;
 use anyhow::{Context, Result};
 use database_host::DatabaseHost;
 use ringwall_lifecycle::ReadyFile;
+use shop::Shop;
 use std::time::Duration;
 use web_host::WebHost;
 
@@ -21,6 +25,28 @@ const REPORT_EVERY: u64 = 3;
 
 /// Reports until it is dropped.
 pub(super) async fn run(ready: &ReadyFile) {
+    tokio::join!(run_hosts(ready), run_shop(ready));
+}
+
+async fn run_shop(ready: &ReadyFile) {
+    let shop = match Shop::open(ready).await {
+        Ok(Some(shop)) => shop,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::error!(error = %format!("{error:#}"), "the demo's shop cannot open");
+            return;
+        }
+    };
+    let mut beat = tokio::time::interval(EVERY);
+    for tick in 0u64.. {
+        beat.tick().await;
+        if let Err(error) = shop.visit(tick).await {
+            tracing::warn!(error = %format!("{error:#}"), "the demo's shop does not answer");
+        }
+    }
+}
+
+async fn run_hosts(ready: &ReadyFile) {
     let (mut web, mut database) = match start(ready).await {
         Ok(hosts) => hosts,
         Err(error) => {
