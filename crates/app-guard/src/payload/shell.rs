@@ -6,6 +6,7 @@ mod commands;
 use super::category::Category::CommandInjection;
 use super::scan::{Scan, View};
 use super::text::{at, contains, find, from, is_space, is_word, places_of, skip, slice, trim};
+use super::triggers;
 use commands::{Habit, habit};
 
 /// The longest word that is read.
@@ -537,6 +538,14 @@ fn globs(word: &[u8]) -> bool {
 
 /// Forms that are commands wherever they stand.
 fn forms(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
+    if view.seen & triggers::SHELL != 0 {
+        named_forms(scan, view, text);
+    }
+    pipes(scan, view, text);
+}
+
+/// The forms as they are written; each has a word that the prefilter looks for.
+fn named_forms(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     for (form, words) in [
         (&b"/dev/tcp/"[..], "a connection by the shell"),
         (b"/dev/udp/", "a connection by the shell"),
@@ -593,6 +602,11 @@ fn forms(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
         }
     }
     scan.walked(text.len().saturating_mul(4));
+}
+
+/// Output into a shell, and functions that old shells import.
+fn pipes(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
+    scan.walked(text.len().saturating_mul(2));
     // `curl … | sh`
     for start in memchr::memchr_iter(b'|', text) {
         let word = read_word(text, skip_blanks(text, start + 1));

@@ -327,6 +327,15 @@ const WORDS: &[(Seen, &[&str])] = &[
     (
         SHELL,
         &[
+            "sh -",
+            "iex",
+            "downloadstring",
+            "python3 -c",
+            "ruby -",
+            "base64 -",
+            "bash -",
+            "${path",
+            "${home",
             "$(",
             "${",
             "/bin/",
