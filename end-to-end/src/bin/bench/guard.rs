@@ -85,7 +85,7 @@ fn ours(requests: u64) -> Result<HashMap<&'static str, (f64, f64)>> {
 /// Everything on; the limits are out of the way.
 fn settings() -> GuardSettings {
     GuardSettings {
-        rate_limit: 1_000_000_000,
+        rate_limit: 10_000_000,
         blacklist: vec!["198.51.100.0/24".to_owned()],
         blocked_user_agents: vec!["badbot".to_owned(), "sqlmap".to_owned()],
         ..GuardSettings::default()
