@@ -25,6 +25,7 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
     let key = paths::fill(&paths::fill(paths::KEY, "sysscore"), "nobody");
     let get = |path: String, least| (Method::GET, path, Value::Null, least);
     let post = |path: String, body, least| (Method::POST, path, body, least);
+    let put = |path: String, body, least| (Method::PUT, path, body, least);
     let delete = |path: String, least| (Method::DELETE, path, Value::Null, least);
     let sign_in = json!({"user": "nobody", "password": "wrong"});
     let kill = json!({
@@ -117,6 +118,26 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         post(at(paths::DELIVERY_REPLAY), Value::Null, Least::Responder),
         post(paths::HOLDS.into(), json!({"name": "new", "reason": "why"}), Least::Admin),
         delete(at(paths::HOLD), Least::Admin),
+        get(paths::GUARD_PROJECTS.into(), Least::ReadOnly),
+        post(paths::GUARD_PROJECTS.into(), json!({"name": "new"}), Least::Admin),
+        get(at(paths::GUARD_PROJECT), Least::ReadOnly),
+        delete(at(paths::GUARD_PROJECT), Least::Admin),
+        post(at(paths::GUARD_PROJECT_ROTATE), json!({}), Least::Admin),
+        get(at(paths::GUARD_RULES), Least::ReadOnly),
+        put(at(paths::GUARD_RULES), json!({"rules": {}, "base_version": 0}), Least::Admin),
+        get(at(paths::GUARD_RULES_HISTORY), Least::ReadOnly),
+        post(at(paths::GUARD_RULES_RESTORE), json!({"version": 1}), Least::Admin),
+        post(at(paths::GUARD_RULES_PREVIEW), json!({"rules": {}}), Least::ReadOnly),
+        get(paths::GUARD_BANS.into(), Least::ReadOnly),
+        post(
+            paths::GUARD_BANS.into(),
+            json!({"address": "192.0.2.1", "seconds": 60, "reason": "why"}),
+            Least::Responder,
+        ),
+        get(at(paths::GUARD_BAN), Least::ReadOnly),
+        post(at(paths::GUARD_BAN_LIFT), json!({"reason": "why"}), Least::Responder),
+        get(paths::GUARD_AUTOMATIC.into(), Least::ReadOnly),
+        put(paths::GUARD_AUTOMATIC.into(), json!({}), Least::Admin),
         get(paths::AUDIT.into(), Least::Analyst),
         get(paths::STREAM.into(), Least::ReadOnly),
         post(paths::AGENT_ENROL.into(), json!({}), Least::HostAgent),

@@ -121,7 +121,7 @@ async fn rules_are_edited_listed_and_restored_under_versions_that_only_grow() {
     let first = put(&fixture, &json!(0), json!({ "blocked_user_agents": ["sqlmap"] })).await;
     assert_eq!(first.status, StatusCode::OK, "{}", first.text);
     let first = first.json();
-    assert_eq!(first["updated_by"], "token:first-start");
+    assert_eq!(first["updated_by"], "token:first administrator");
     assert_eq!(first["rules"]["ttl"], 15);
     let told = guard.poll().await;
     assert_eq!(texts(&told.blocked_user_agents), ["sqlmap"]);
