@@ -368,7 +368,8 @@ fn address_of(alert: &Alert, observed: Option<&Observed>) -> Option<Network> {
     {
         return value.parse::<IpAddr>().ok().map(Network::single);
     }
-    observed.and_then(|observed| observed.address).map(Network::single)
+    let client = alert.finding.client_address().and_then(|text| text.parse().ok());
+    client.or_else(|| observed.and_then(|observed| observed.address)).map(Network::single)
 }
 
 /// How an automatic rule is called in the audit log.
