@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { EVENT_KINDS, FINDINGS } from "./api-types";
+import { QUERY_TABLES } from "./query-schema";
 
 /** The names in a list of the crate `event`. */
 function listed(file: string, list: string): string[] {
@@ -17,4 +18,10 @@ it("findings are what the server concludes", () => {
 it("kinds of events are what the server takes", () => {
   expect(listed("activity.rs", "KINDS").length).toBeGreaterThan(9);
   expect([...EVENT_KINDS].toSorted()).toEqual(listed("activity.rs", "KINDS").toSorted());
+});
+
+it("what SQL can ask of alerts names every finding", () => {
+  const columns = QUERY_TABLES.find((one) => one.name === "alerts")?.columns ?? [];
+  const about = columns.find(([name]) => name === "finding")?.[2] ?? "";
+  expect(about.match(/\w+/g)?.filter((word) => word !== "or").toSorted()).toEqual([...FINDINGS].toSorted());
 });

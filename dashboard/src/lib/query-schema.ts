@@ -80,7 +80,7 @@ export const QUERY_TABLES: readonly QueryTable[] = [
       ["state", "text", "open, acknowledged or resolved."],
       ["severity", "text", "informational to critical, in words."],
       ["severity_id", "integer", "1 informational to 5 critical."],
-      ["finding", "text", "indicator_match, new_process, risk_threshold or command_refused."],
+      ["finding", "text", "indicator_match, new_process, risk_threshold, command_refused, cloned_identity, app_attack, app_ban, app_abuse, app_emergency, guard_key_shared or guard_unreadable."],
       ["title", "text", "One line for people."],
       ["source", "text", "Whose events led to it: dialect:name."],
       ["host", "text", "The host that it is about."],

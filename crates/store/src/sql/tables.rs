@@ -187,7 +187,7 @@ const OTHERS: &[Other] = &[
             "state" Text "state" "open, acknowledged or resolved.";
             "severity" Text "body ->> '$.severity'" "informational to critical, in words.";
             "severity_id" Integer "severity" "1 informational to 5 critical.";
-            "finding" Text "finding" "indicator_match, new_process, risk_threshold or command_refused.";
+            "finding" Text "finding" "indicator_match, new_process, risk_threshold, command_refused, cloned_identity, app_attack, app_ban, app_abuse, app_emergency, guard_key_shared or guard_unreadable.";
             "title" Text "body ->> '$.title'" "One line for people.";
             "source" Text "source" "Whose events led to it: dialect:name.";
             "host" Text "body ->> '$.host'" "The host that it is about.";
