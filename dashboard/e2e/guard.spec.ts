@@ -413,7 +413,7 @@ for (const size of SIZES) {
           await check("rules-wrong", false);
           await page.getByLabel("Banned addresses", { exact: true }).fill("198.51.100.1");
           await page.getByRole("button", { name: "Preview" }).click();
-          await expect(page.getByText("would have been blocked")).toBeVisible();
+          await expect(page.locator("main").getByText("would have been blocked")).toBeVisible();
           await check("rules-tried");
           await page.getByRole("button", { name: "Save…" }).click();
           await check("rules-saving", false);
