@@ -10,6 +10,7 @@ mod chaos;
 mod crash;
 mod damaged_files;
 mod disk_full;
+mod guard_kill;
 mod guard_rules;
 mod guide_client;
 mod guides;
