@@ -170,7 +170,7 @@ impl GuardAgent {
                 .with_header("x-agent-install-id", &format!("install-{}", self.number))
                 .with_header("content-type", "application/json");
             let path = format!("/dialects/guard/api/v1/{kind}");
-            match http.send(http::Method::POST, &path, &[], body.to_vec().into()).await {
+            match http.send(http::Method::POST, &path, &[], body.to_vec()).await {
                 Ok(answer) if answer.status == 200 => {
                     let told: Value = answer.json()?;
                     ensure!(told["success"] == true && told["errors"] == json!([]), "{told}");

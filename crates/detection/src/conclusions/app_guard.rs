@@ -56,7 +56,11 @@ impl<'a> AppGuardJudge<'a> {
                 let category = self.category(address, seen);
                 let finding =
                     Finding::AppAttack { address: address.into(), category: category.into() };
-                (finding, format!("{} attack on {app} by {whom}", shown(category)))
+                let title = match category {
+                    UNKNOWN_CATEGORY => format!("attack on {app} by {whom}"),
+                    category => format!("{} attack on {app} by {whom}", shown(category)),
+                };
+                (finding, title)
             }
             Raised::Ban if &*seen.event_type == "ip_ban_failed" => {
                 let finding = Finding::AppBan {
