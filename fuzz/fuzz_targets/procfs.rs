@@ -14,6 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         line.peer();
     }
     procfs::real_user(bytes);
+    procfs::user_ids(bytes);
     procfs::boot_seconds(bytes);
     procfs::processors(bytes);
     procfs::memory(bytes);

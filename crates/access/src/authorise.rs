@@ -269,6 +269,7 @@ mod tests {
                 start_time: Some(Timestamp::from_micros(5)),
                 name: name.into(),
             }),
+            observed: None,
         }
     }
 
@@ -379,6 +380,7 @@ mod tests {
                 source: Source::new(dialect, "web-2"),
                 hostname: "web-2".into(),
                 order: Order::KillProcess(target),
+                observed: None,
             };
             check_decision(&action, &user(Role::Admin), expected);
         }

@@ -15,6 +15,7 @@
 //!         start_time: Some(Timestamp::from_micros(1)),
 //!         name: name.into(),
 //!     }),
+//!     observed: None,
 //! };
 //! let rules = Rules::default();
 //! let person = Subject::User { name: "admin".into(), role: Role::Admin };
@@ -64,7 +65,7 @@ pub use identity::{
     Admission, EnrolmentClaim, EnrolmentRefusal, IdentityRecord, IdentityState, KeyStanding, admit,
     enrolment_name,
 };
-pub use order_command::OrderCommand;
+pub use order_command::{ObservedProcess, OrderCommand};
 pub use password::{
     PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, check_new_password, hash_password,
     needs_rehash, verify_password,

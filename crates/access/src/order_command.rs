@@ -14,6 +14,20 @@ pub struct OrderCommand {
     pub hostname: Box<str>,
     /// What is to be done, and to what.
     pub order: Order,
+    /// The process that it is done to, as the host's own enrolled agent reported the one of that pid and
+    /// start time; none for all other clients, whom nobody has to believe.
+    pub observed: Option<ObservedProcess>,
+}
+
+/// What is known of who bears a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObservedProcess {
+    /// The name of the user it runs as.
+    pub user: Option<Box<str>>,
+    /// The path of its program.
+    pub executable: Option<Box<str>>,
+    /// Whether it is in a container.
+    pub in_container: bool,
 }
 
 impl Action for OrderCommand {
@@ -88,7 +102,7 @@ impl OrderCommand {
         rules: &Rules,
         target: &ProcessTarget,
     ) -> Result<(), RefusalReason> {
-        if rules.protects(&target.name) {
+        if rules.protects(&target.name, self.observed.as_ref()) {
             return Err(RefusalReason::ProtectedName(one_line(&target.name)));
         }
         if rules.is_own_process([&self.source.name, &self.hostname], target.pid) {
@@ -154,6 +168,7 @@ mod tests {
             source: Source::new(dialect, "web-1"),
             hostname: "web-1".into(),
             order: order.clone(),
+            observed: None,
         };
         let decision = authorise(&rules(), &action, &subject, "because", NOW);
         let entry = decision.audit_entry().clone();
@@ -281,6 +296,7 @@ mod tests {
             source: Source::new("host-agent", "web-1"),
             hostname: "web-1".into(),
             order,
+            observed: None,
         };
         let collect = action(Order::CollectFile(file("/tmp/x")));
         assert_eq!(collect.permission(), Permission::CollectFiles);

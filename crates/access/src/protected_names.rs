@@ -1,4 +1,5 @@
-use std::collections::HashSet;
+use crate::ObservedProcess;
+use std::collections::HashMap;
 
 /// Linux shows at most this many bytes of a process name (`TASK_COMM_LEN` without its end mark).
 const COMM_BYTES: usize = 15;
@@ -56,35 +57,90 @@ const DEFAULT: &[&str] = &[
     "ringwall-host-agent",
 ];
 
+/// The users that programs of the list run as, beside root: services that gave root up.
+const SERVICE_USERS: [&str; 8] = [
+    "dbus",
+    "messagebus",
+    "sshd",
+    "systemd-network",
+    "systemd-networkd",
+    "systemd-resolve",
+    "systemd-resolved",
+    "root",
+];
+/// Programs of the list that run a file of another name.
+const OTHER_FILES: [(&str, &str); 1] = [("systemd-udevd", "udevadm")];
+
 /// Names of processes that are never killed, compared without regard to case.
+///
+/// A process chooses its name. So the built-in list means the system's own, as far as the host's own agent
+/// has shown who bears the name; that agent looks again before it acts, and closer. A list of the
+/// configuration is believed as it stands: a name, or `name@user` for that user's only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProtectedNames(HashSet<String>);
+pub(crate) struct ProtectedNames {
+    /// For each name the users it is protected for; none for whoever bears it.
+    names: HashMap<String, Vec<Option<String>>>,
+    is_built_in: bool,
+}
 
 impl ProtectedNames {
     pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut all = HashSet::new();
-        for name in names {
-            let name = normal(name);
+        let mut all: HashMap<String, Vec<Option<String>>> = HashMap::new();
+        for entry in names {
+            let (name, user) = match entry.rsplit_once('@') {
+                Some((name, user)) if !name.is_empty() && !user.is_empty() => {
+                    (normal(name), Some(user.to_owned()))
+                }
+                _ => (normal(entry), None),
+            };
             if name.is_empty() {
                 continue;
             }
             // `ringwall-host-agent` is reported as `ringwall-host-a`.
-            if let Some(short) = name.get(..name.floor_char_boundary(COMM_BYTES)) {
-                all.insert(short.to_owned());
+            if let Some(short) = name.get(..name.floor_char_boundary(COMM_BYTES))
+                && short != name
+            {
+                all.entry(short.to_owned()).or_default().push(user.clone());
             }
-            all.insert(name);
+            all.entry(name).or_default().push(user);
         }
-        Self(all)
+        Self { names: all, is_built_in: false }
     }
 
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.contains(&normal(name))
+    /// Whether the name is protected, as borne by this process. Without a trustworthy word on who bears it,
+    /// whoever bears it is protected.
+    pub(crate) fn protects(&self, name: &str, observed: Option<&ObservedProcess>) -> bool {
+        let name = normal(name);
+        let Some(users) = self.names.get(&name) else { return false };
+        let Some(observed) = observed else { return true };
+        if self.is_built_in {
+            return observed.may_be_the_systems(&name);
+        }
+        users.iter().any(|wanted| match (wanted, &observed.user) {
+            (Some(wanted), Some(user)) => *wanted == **user,
+            _ => true,
+        })
+    }
+}
+
+impl ObservedProcess {
+    /// What is not known speaks for it.
+    fn may_be_the_systems(&self, name: &str) -> bool {
+        let is_a_service = |user: &str| SERVICE_USERS.contains(&user);
+        let is_its_file = |path: &str| {
+            let file = normal(path);
+            let short = file.get(..file.floor_char_boundary(COMM_BYTES));
+            file == name || short == Some(name) || OTHER_FILES.contains(&(name, &file))
+        };
+        !self.in_container
+            && self.user.as_deref().is_none_or(is_a_service)
+            && self.executable.as_deref().is_none_or(is_its_file)
     }
 }
 
 impl Default for ProtectedNames {
     fn default() -> Self {
-        Self::new(DEFAULT.iter().copied())
+        Self { is_built_in: true, ..Self::new(DEFAULT.iter().copied()) }
     }
 }
 
@@ -117,7 +173,7 @@ mod tests {
             ("evil.sh", false),
             ("", false),
         ] {
-            assert_eq!(names.contains(name), expected, "name {name:?}");
+            assert_eq!(names.protects(name, None), expected, "name {name:?}");
         }
     }
 
@@ -125,8 +181,53 @@ mod tests {
     fn a_long_name_of_wide_letters_is_cut_between_them() {
         let long = "ééééééééééé";
         let names = ProtectedNames::new([long, ""]);
-        assert!(names.contains(long));
-        assert!(names.contains("ééééééé"));
-        assert!(!names.contains(""));
+        assert!(names.protects(long, None));
+        assert!(names.protects("ééééééé", None));
+        assert!(!names.protects("", None));
+    }
+
+    fn observed(user: &str, executable: &str) -> ObservedProcess {
+        let text = |text: &str| (!text.is_empty()).then(|| text.into());
+        ObservedProcess { user: text(user), executable: text(executable), in_container: false }
+    }
+
+    #[test]
+    fn who_passes_for_the_systems_own_is_not_protected() {
+        let names = ProtectedNames::default();
+        for (name, user, executable, expected) in [
+            ("sshd", "root", "/usr/sbin/sshd", true),
+            ("sshd", "", "", true),
+            ("sshd", "root", "", true),
+            ("sshd", "", "/usr/sbin/sshd", true),
+            ("dbus-daemon", "messagebus", "/usr/bin/dbus-daemon", true),
+            ("systemd-udevd", "root", "/usr/bin/udevadm", true),
+            ("ringwall-host-a", "root", "/usr/bin/ringwall-host-agent", true),
+            ("SSHD", "root", "/usr/sbin/sshd", true),
+            // Renamed, and run by somebody else.
+            ("sshd", "root", "/usr/bin/python3", false),
+            ("sshd", "root", "/tmp/sshd/x", false),
+            ("sshd", "joe", "/usr/sbin/sshd", false),
+            ("dbus-daemon", "www-data", "/usr/bin/dbus-daemon", false),
+            ("evil.sh", "root", "/tmp/evil.sh", false),
+        ] {
+            let found = names.protects(name, Some(&observed(user, executable)));
+            assert_eq!(found, expected, "{name} {user} {executable}");
+        }
+        let contained =
+            ObservedProcess { in_container: true, ..observed("root", "/usr/sbin/sshd") };
+        assert!(!names.protects("sshd", Some(&contained)));
+    }
+
+    #[test]
+    fn a_list_of_ones_own_is_believed_and_may_name_users() {
+        let names = ProtectedNames::new(["backup", "postgres@postgres", "postgres@admin"]);
+        let python = |user| observed(user, "/usr/bin/python3");
+        assert!(names.protects("backup", Some(&python("joe"))));
+        assert!(names.protects("postgres", None));
+        assert!(names.protects("postgres", Some(&python(""))));
+        assert!(names.protects("postgres", Some(&python("postgres"))));
+        assert!(names.protects("postgres", Some(&python("admin"))));
+        assert!(!names.protects("postgres", Some(&python("joe"))));
+        assert!(!names.protects("sshd", None));
     }
 }

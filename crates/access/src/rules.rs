@@ -1,7 +1,7 @@
-use crate::Subject;
 use crate::protected_names::ProtectedNames;
 use crate::protected_networks::ProtectedNetworks;
 use crate::protected_paths::ProtectedPaths;
+use crate::{ObservedProcess, Subject};
 use ringwall_event::Network;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -24,8 +24,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Protects these names in place of the default list, without regard to case; our own programs
-    /// are protected by their pids whatever the list says.
+    /// Protects these names in place of the default list, without regard to case, `name@user` for that
+    /// user's only; our own programs are protected by their pids whatever the list says.
     #[must_use]
     pub fn with_protected_names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.protected = ProtectedNames::new(names);
@@ -112,8 +112,8 @@ impl Rules {
         self
     }
 
-    pub(crate) fn protects(&self, name: &str) -> bool {
-        self.protected.contains(name)
+    pub(crate) fn protects(&self, name: &str, observed: Option<&ObservedProcess>) -> bool {
+        self.protected.protects(name, observed)
     }
 
     pub(crate) const fn networks(&self) -> &ProtectedNetworks {

@@ -24,7 +24,8 @@ pub struct AgentHealth {
     /// How starts and ends of processes are learned: `process_connector`, `scan`.
     #[serde(default)]
     pub process_changes: Box<str>,
-    /// How connections are learned: `sock_diag`, `procfs`, `none`.
+    /// How connections are learned: `sock_diag`, `procfs`, `none`; with `, cut` behind it where the host has
+    /// more of them open than its agent follows.
     #[serde(default)]
     pub connections: Box<str>,
     /// Events that wait to be sent.

@@ -92,7 +92,8 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub command_poll_interval: u64,
 
-    /// Never end processes of this name; may be repeated
+    /// Never end processes of this name, NAME@USER for those of one user only; may be repeated. A process
+    /// chooses its name, so without a user whoever takes the name is safe, too
     #[arg(long, value_name = "NAME", global = true)]
     pub protect: Vec<String>,
 
@@ -457,7 +458,7 @@ mod tests {
         assert_eq!(arguments(&["--dialect", "watcher"]).server_url(), "http://127.0.0.1:9000");
         assert_eq!(arguments(&["--server", "http://h"]).server_url(), "http://h");
         let protect = arguments(&["--protect", "a", "--protect", "b"]).host().protected;
-        assert_eq!(protect.names, [Box::<str>::from("a"), Box::from("b")]);
+        assert_eq!(protect.names, ["a".into(), "b".into()]);
         assert!(Program::try_parse_from(["agent", "--collection-interval", "0"]).is_err());
     }
 

@@ -99,7 +99,13 @@ impl Commands {
         };
         let id = command.id().to_owned();
         let now = crate::now();
-        if let Err(refused) = command.order(now) {
+        // The memory is asked first: a command that was carried out and comes again when it has expired is
+        // a replay, and what became of it is not overwritten by a refusal.
+        let refused = match self.memory.recall(&id, now) {
+            Seen::Never => command.order(now).err(),
+            _ => None,
+        };
+        if let Some(refused) = refused {
             tracing::error!(command = id, %refused, "a command is refused");
             self.refusals.note(refused.because(), Some(id.clone()), &refused.to_string());
             self.report(under_way, id, failed(refused.to_string()));
@@ -181,10 +187,10 @@ mod tests {
     use ringwall_server_api::{CommandOutcome, CommandPayload};
     use ringwall_signing::{SigningKey, canonical_json};
 
-    #[tokio::test]
-    async fn a_command_that_expires_while_it_waits_is_not_carried_out() {
+    /// A kill of a process that there is not, good for so long.
+    fn payload(valid_micros: i64) -> CommandPayload {
         let now = crate::now();
-        let payload = CommandPayload {
+        CommandPayload {
             id: "cmd_1".to_owned(),
             host: "web-1".to_owned(),
             order: Order::KillProcess(ProcessTarget {
@@ -194,22 +200,69 @@ mod tests {
             }),
             reason: "a test".to_owned(),
             issued: now,
-            expires: now.plus_micros(100_000),
-        };
-        let key = SigningKey::from_seed(&[3; 32]);
-        let text = canonical_json(&serde_json::to_value(&payload).unwrap());
-        let signature = key.sign_command(text.as_bytes());
-        let command = SignedCommand { payload: STANDARD.encode(text), signature };
-        let command = Verifier::new("web-1", key.public_key()).verify(&command).unwrap();
+            expires: now.plus_micros(valid_micros),
+        }
+    }
+
+    fn key() -> SigningKey {
+        SigningKey::from_seed(&[3; 32])
+    }
+
+    fn signed(payload: &CommandPayload) -> SignedCommand {
+        let text = canonical_json(&serde_json::to_value(payload).unwrap());
+        let signature = key().sign_command(text.as_bytes());
+        SignedCommand { payload: STANDARD.encode(text), signature }
+    }
+
+    /// Of a server that is not there.
+    fn client() -> AgentClient {
+        AgentClient::new("http://127.0.0.1:9", "web-1", SigningKey::from_seed(&[1; 32])).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_command_that_was_carried_out_and_has_expired_is_a_replay_and_its_result_stays() {
+        let folder = std::env::temp_dir().join(format!("ringwall-replay-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let payload = payload(-1_000_000);
+        let expires = payload.expires;
+        // Carried out while it was good, and its result taken, long ago.
+        let done = CommandResult { state: CommandOutcome::Succeeded, result: "done".to_owned() };
+        let memory = SingleUse::load(&folder, expires).await;
+        assert_eq!(memory.begin("cmd_1", expires, expires.plus_seconds(-60)), Seen::Never);
+        memory.finish("cmd_1", done.clone());
+        memory.told("cmd_1", expires.plus_seconds(-59));
+        memory.keep().await;
 
         let hands = Hands::new(Protected::default(), Patience::default());
-        let client = AgentClient::new(
-            "http://127.0.0.1:9",
-            "web-1",
-            ringwall_signing::SigningKey::from_seed(&[1; 32]),
-        )
-        .unwrap();
-        let executor = Executor::new(hands.clone(), Path::new("/nonexistent"), 0, client);
+        let executor = Executor::new(hands, Path::new("/nonexistent"), 0, client());
+        let verifier = Verifier::new("web-1", key().public_key());
+        let presence = Presence { run: "a-run".to_owned(), machine: None };
+        let commands = Commands::new(client(), presence, verifier, executor, &folder).await;
+        let mut under_way = JoinSet::new();
+        assert!(!commands.take(&signed(&payload), &mut under_way));
+        assert!(under_way.is_empty(), "the server is not told that it failed");
+        let told = commands.refusals.take().unwrap().refusals;
+        let told: Vec<_> = told.iter().map(|told| (told.reason, told.count)).collect();
+        assert_eq!(told, [(RefusedBecause::Replayed, 1)]);
+        assert_eq!(commands.memory.recall("cmd_1", crate::now()), Seen::Replayed);
+
+        // One that was never carried out is late, and is not remembered: it fills nothing.
+        let late = CommandPayload { id: "cmd_2".to_owned(), ..payload };
+        assert!(!commands.take(&signed(&late), &mut under_way));
+        let told = commands.refusals.take().unwrap().refusals;
+        assert_eq!(told[0].reason, RefusedBecause::Expired);
+        assert_eq!(under_way.len(), 1, "the server is told that it failed");
+        assert_eq!(commands.memory.recall("cmd_2", crate::now()), Seen::Never);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_that_expires_while_it_waits_is_not_carried_out() {
+        let command = signed(&payload(100_000));
+        let command = Verifier::new("web-1", key().public_key()).verify(&command).unwrap();
+
+        let hands = Hands::new(Protected::default(), Patience::default());
+        let executor = Executor::new(hands.clone(), Path::new("/nonexistent"), 0, client());
         let mut places = Vec::new();
         for _ in 0..crate::kill::AT_ONCE {
             places.push(hands.place().await);

@@ -199,3 +199,46 @@ pub(crate) fn read_token(path: &Path) -> Result<String> {
     }
     Ok(token.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_enrols_over_plain_http_at_another_machine() {
+        let state_dir = std::env::temp_dir().join(format!("ringwall-http-{}", std::process::id()));
+        let enrolment = |server: &str| Enrolment {
+            server: server.to_owned(),
+            state_dir: state_dir.clone(),
+            ..Enrolment::default()
+        };
+        for server in [
+            "http://192.0.2.1:7400",
+            "HTTP://192.0.2.1:7400",
+            "http://[2001:db8::1]:7400",
+            "http://guard.example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://user@guard.example.com",
+        ] {
+            let refused = enrolment(server).enrol("rwe_token").await.unwrap_err();
+            assert!(refused.to_string().contains("another machine"), "{server}: {refused}");
+            // Before anything is made, and before the token goes anywhere.
+            assert!(!state_dir.exists(), "{server}");
+        }
+        for server in [
+            "http://127.0.0.1:7400",
+            "http://127.9.9.9",
+            "http://LocalHost:7400",
+            "http://[::1]:7400",
+            "http://[::ffff:127.0.0.1]",
+            "https://guard.example.com",
+        ] {
+            assert!(enrolment(server).check_transport().is_ok(), "{server}");
+        }
+        // A certificate to check, and none that is shown.
+        let pinned = Enrolment { ca: Some("ca.pem".into()), ..enrolment("http://127.0.0.1:7400") };
+        let refused = pinned.check_transport().unwrap_err();
+        assert!(refused.to_string().contains("does not speak TLS"), "{refused}");
+    }
+}

@@ -75,7 +75,7 @@ impl OwnHealth {
             cpu_percent_max: self.cpu_percent_max,
             throttled: self.throttled,
             process_changes: probe.capabilities.process_changes.name().into(),
-            connections: probe.capabilities.connections.name().into(),
+            connections: connections(probe),
             spool_events: waiting.events,
             spool_bytes: waiting.bytes,
             spool_bytes_max: waiting.bytes_max,
@@ -94,6 +94,12 @@ impl OwnHealth {
         let activity = Activity::AgentHealth(Box::new(health));
         Some(Observation { time: crate::now(), activity, system_call: None })
     }
+}
+
+/// How connections are learned, and whether there are more than are followed.
+fn connections(probe: &ProbeState) -> Box<str> {
+    let name = probe.capabilities.connections.name();
+    if probe.connections_left_out == 0 { name.into() } else { format!("{name}, cut").into() }
 }
 
 /// Whether something is different that people would want to know before the minute is over.
@@ -131,7 +137,7 @@ mod tests {
 
     fn state() -> ProbeState {
         let probe = LinuxProbe::new(ProbeSettings::default()).unwrap();
-        ProbeState { capabilities: probe.capabilities().clone() }
+        ProbeState { capabilities: probe.capabilities().clone(), connections_left_out: 0 }
     }
 
     #[test]
@@ -162,6 +168,13 @@ mod tests {
         assert_eq!(tell(155, false, &probe, waiting), Some((false, 3, 1.0)));
         probe.capabilities.process_changes = ProcessChanges::ProcessConnector;
         assert_eq!(tell(170, false, &probe, waiting), Some((false, 3, 1.0)));
+        // That connections are left out is news, how many is not.
+        assert_eq!(connections(&probe).as_ref(), probe.capabilities.connections.name());
+        probe.connections_left_out = 7;
+        assert_eq!(tell(185, false, &probe, waiting), Some((false, 3, 1.0)));
+        probe.connections_left_out = 8;
+        assert_eq!(tell(200, false, &probe, waiting), None);
+        assert!(connections(&probe).ends_with(", cut"));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Refusals {
         }
     }
 
-    fn take(&self) -> Option<CommandRefusals> {
+    pub(crate) fn take(&self) -> Option<CommandRefusals> {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         let refusals: Vec<CommandRefusal> = waiting.into_values().collect();
         (!refusals.is_empty()).then_some(CommandRefusals { refusals })

@@ -173,6 +173,25 @@ mod tests {
         check(40_000, "short", 10_000, 1);
     }
 
+    /// What is too long is given up at the bound: the whole of it is never in memory.
+    #[test]
+    fn a_picture_is_never_larger_in_memory_than_an_event_may_be() {
+        let observation = picture(5_000, &"x".repeat(4_000));
+        let Observation { time, activity, .. } = observation;
+        let event = AgentEvent { time, severity: None, activity };
+        let mut text = Bounded(Vec::new());
+        let error = serde_json::to_writer(&mut text, &event).unwrap_err();
+        assert!(error.is_io(), "{error}");
+        assert!(text.0.len() <= EVENT_BYTES_MAX, "{}", text.0.len());
+        // A vector grows by doubling.
+        assert!(text.0.capacity() <= 2 * EVENT_BYTES_MAX, "{}", text.0.capacity());
+        assert!(matches!(write(&event), Written::TooLong));
+        let mut exact = Bounded(vec![0; EVENT_BYTES_MAX - 2]);
+        std::io::Write::write_all(&mut exact, b"ab").unwrap();
+        assert!(std::io::Write::write_all(&mut exact, b"c").is_err());
+        assert_eq!(exact.0.len(), EVENT_BYTES_MAX);
+    }
+
     #[test]
     fn the_newest_processes_stay_in_a_picture_that_is_cut() {
         let mut observation = picture(40_000, "short");

@@ -20,8 +20,11 @@ pub(crate) fn run(state_dir: &Path, action: &QuarantineAction) -> anyhow::Result
         }
         QuarantineAction::Restore { id } => {
             let id = CommandId::parse(id).map_err(|error| Failure::no(error.to_string()))?;
-            let file = quarantine.restore(&id).map_err(of_quarantine)?;
-            writeln!(io::stdout().lock(), "restored {}", visible(file.path.as_str()))?;
+            let moved = quarantine.restore(&id).map_err(of_quarantine)?;
+            writeln!(io::stdout().lock(), "restored {}", visible(moved.file.path.as_str()))?;
+            for lacking in &moved.lacking {
+                writeln!(io::stderr().lock(), "warning: {}", visible(lacking))?;
+            }
         }
     }
     Ok(())

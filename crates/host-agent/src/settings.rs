@@ -103,15 +103,35 @@ impl HostSettings {
 /// What an agent allows itself of one core where nothing else is said, in percent.
 pub(crate) const CPU_PERCENT_MAX: f64 = 5.0;
 
-/// Without these a host cannot be reached or does not work any more, or nobody watches it.
-const SYSTEM_PROGRAMS: [&str; 9] = [
+/// Without these a host cannot be reached or does not work any more, or nobody watches it. The system's own
+/// only: whoever else runs under one of these names, or runs one of these programs, is ended like any other.
+const SYSTEM_PROGRAMS: [&str; 28] = [
+    "NetworkManager",
+    "agetty",
+    "auditd",
+    "containerd",
+    "containerd-shim",
+    "containerd-shim-runc-v2",
+    "dbus-broker",
+    "dbus-broker-launch",
     "dbus-daemon",
+    "dockerd",
+    "dumb-init",
     "init",
+    "kubelet",
+    "openrc-init",
     "ringwall",
     "ringwall-host-agent",
+    "runit",
+    "s6-svscan",
     "sshd",
+    "sshd-auth",
+    "sshd-session",
     "systemd",
     "systemd-journald",
     "systemd-logind",
+    "systemd-networkd",
+    "systemd-resolved",
     "systemd-udevd",
+    "tini",
 ];

@@ -69,6 +69,11 @@ impl SingleUse {
         Self { known: Arc::new(Mutex::new(known)), file: Arc::new(tokio::sync::Mutex::new(file)) }
     }
 
+    /// What is known of the command.
+    pub(crate) fn recall(&self, id: &str, now: Timestamp) -> Seen {
+        self.known.lock().recall(id, now)
+    }
+
     /// What is known of the command; from now on it is known to be under way. [`SingleUse::keep`] before
     /// it is carried out.
     pub(crate) fn begin(&self, id: &str, expires: Timestamp, now: Timestamp) -> Seen {
@@ -108,16 +113,21 @@ impl SingleUse {
 }
 
 impl Known {
+    fn recall(&self, id: &str, now: Timestamp) -> Seen {
+        let Some(command) = self.commands.get(id) else { return Seen::Never };
+        let in_flight =
+            |told: Timestamp| told >= self.started && now <= told.plus_seconds(IN_FLIGHT_SECONDS);
+        match (&command.result, command.told) {
+            (None, _) => Seen::UnderWay,
+            (Some(_), Some(told)) if !in_flight(told) => Seen::Replayed,
+            (Some(result), _) => Seen::Done(result.clone()),
+        }
+    }
+
     fn begin(&mut self, id: &str, expires: Timestamp, now: Timestamp) -> Seen {
-        if let Some(command) = self.commands.get(id) {
-            let in_flight = |told: Timestamp| {
-                told >= self.started && now <= told.plus_seconds(IN_FLIGHT_SECONDS)
-            };
-            return match (&command.result, command.told) {
-                (None, _) => Seen::UnderWay,
-                (Some(_), Some(told)) if !in_flight(told) => Seen::Replayed,
-                (Some(result), _) => Seen::Done(result.clone()),
-            };
+        match self.recall(id, now) {
+            Seen::Never => {}
+            known => return known,
         }
         self.commands.retain(|_, command| now <= command.expires.plus_seconds(KEPT_SECONDS));
         if self.commands.len() >= COMMANDS_MAX {

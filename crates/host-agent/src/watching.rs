@@ -28,6 +28,23 @@ pub(crate) struct Watching {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeState {
     pub(crate) capabilities: Capabilities,
+    /// Connections that are open and not followed, as there are too many.
+    pub(crate) connections_left_out: u64,
+}
+
+impl ProbeState {
+    fn take_in(&mut self, capabilities: &Capabilities, connections_left_out: u64) {
+        if self.capabilities != *capabilities {
+            self.capabilities = capabilities.clone();
+        }
+        if (self.connections_left_out == 0) != (connections_left_out == 0) {
+            tracing::warn!(
+                left_out = connections_left_out,
+                "how many open connections are not followed, as there are too many"
+            );
+        }
+        self.connections_left_out = connections_left_out;
+    }
 }
 
 /// What the thread of the probe tells beside what it sees.
@@ -101,7 +118,8 @@ fn run(
             return;
         }
     };
-    let state = ProbeState { capabilities: probe.capabilities().clone() };
+    let capabilities = probe.capabilities().clone();
+    let state = ProbeState { capabilities, connections_left_out: 0 };
     let shared = Arc::new(Shared { state: Mutex::new(state), throttled: AtomicBool::new(false) });
     drop(started.send(Ok(Arc::clone(&shared))));
     watch(&mut probe, stop, batches, &shared, FAILURE_PAUSE);
@@ -134,9 +152,7 @@ fn watch(
         if std::mem::take(&mut batch.throttled) {
             shared.throttled.store(true, Ordering::Relaxed);
         }
-        if shared.state.lock().capabilities != *probe.capabilities() {
-            shared.state.lock().capabilities = probe.capabilities().clone();
-        }
+        shared.state.lock().take_in(probe.capabilities(), batch.connections_left_out);
         let losses = std::mem::take(&mut batch.losses);
         if losses > 0 {
             tracing::info!(losses, "the kernel lost notices of processes: all were looked at anew");
@@ -216,7 +232,8 @@ mod tests {
         let capabilities = probe.capabilities().clone();
         let mut probe = Flaky { capabilities, rows: rows.iter(), failures_left: 0 };
         let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
-        let state = ProbeState { capabilities: probe.capabilities().clone() };
+        let capabilities = probe.capabilities().clone();
+        let state = ProbeState { capabilities, connections_left_out: 0 };
         let shared = Shared { state: Mutex::new(state), throttled: AtomicBool::new(false) };
         watch(&mut probe, &AtomicBool::new(false), &sender, &shared, Duration::ZERO);
         drop(sender);

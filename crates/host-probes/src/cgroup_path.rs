@@ -2,8 +2,10 @@
 //!
 //! Each runtime puts its containers into groups of a form of its own, on both versions of the file
 //! system (cgroups(7)), with systemd as the keeper of the groups or without. A process cannot leave its
-//! groups by itself, but root in a container that may write cgroups can make groups with names of its
-//! own below that of its container: the innermost name that has a runtime's form counts.
+//! groups by itself, but whoever was given a group may make further ones below it, named as they like:
+//! root in a container, and each user below `user@1000.service`. So of several names that have a runtime's
+//! form the outermost counts, which the host's own runtime gave: what runs in a container within a container
+//! is in the outer one. And what stands below a user's service is *rootless*: the user's word for it.
 
 use std::borrow::Cow;
 
@@ -16,6 +18,8 @@ pub struct ContainerPath<'a> {
     pub runtime: &'static str,
     /// The Kubernetes pod around it.
     pub pod_uid: Option<String>,
+    /// Whether a user made the group, and so could name it as they liked.
+    pub is_rootless: bool,
 }
 
 /// Reads `/proc/PID/cgroup`; none for a process of the host.
@@ -29,11 +33,12 @@ pub fn container_path(cgroup: &[u8]) -> Option<ContainerPath<'_>> {
 }
 
 fn of_path(path: &str) -> Option<ContainerPath<'_>> {
-    let mut found = None;
     let mut pod_uid = None;
+    let mut is_rootless = false;
     let mut above = "";
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
     while let Some(segment) = segments.next() {
+        is_rootless |= segment.starts_with("user@") && segment.ends_with(".service");
         // containerd with systemd's names on version 1 puts both into one: `POD.slice:cri-containerd:ID`.
         let (pod, rest) = match segment.split_once(".slice:") {
             Some((pod, rest)) => (Some(pod), rest),
@@ -51,12 +56,11 @@ fn of_path(path: &str) -> Option<ContainerPath<'_>> {
         if let Some((uid, runtime)) = of_segment(rest, above, pod_uid.is_some())
             && !beside
         {
-            found = Some((uid, runtime));
+            return Some(ContainerPath { uid, runtime, pod_uid, is_rootless });
         }
         above = segment;
     }
-    let (uid, runtime) = found?;
-    Some(ContainerPath { uid, runtime, pod_uid })
+    None
 }
 
 /// A container by the name of its group, and that of the group above.
@@ -170,14 +174,14 @@ mod tests {
         check("13:name=systemd:/docker/ID\n12:pids:/docker/ID\n", "docker ID");
         check(
             "0::/user.slice/user-1000.slice/user@1000.service/user.slice/docker-ID.scope",
-            "docker ID",
+            "rootless docker ID",
         );
         check("0::/system.slice/docker-ID.scope/init.scope", "docker ID");
         // Podman: root, rootless, the monitor beside it, cgroupfs.
         check("0::/machine.slice/libpod-ID.scope/container", "podman ID");
         check(
             "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
-            "podman ID",
+            "rootless podman ID",
         );
         check("0::/machine.slice/libpod-conmon-ID.scope", "");
         check("0::/libpod_parent/libpod-ID", "podman ID");
@@ -202,12 +206,13 @@ mod tests {
             "containerd ID POD",
         );
         check("0::/k8s.io/ID", "oci ID");
-        // A node that is a container itself (kind): the innermost counts.
+        // A node that is a container itself (kind): the outermost counts, as what is within it is named by
+        // whoever is root in it.
         check(
             "0::/system.slice/docker-OTHER.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-podUNIT.slice/cri-containerd-ID.scope",
-            "containerd ID POD",
+            "docker OTHER",
         );
-        check("0::/docker/OTHER/docker/ID", "docker ID");
+        check("0::/docker/OTHER/docker/ID", "docker OTHER");
         // LXC 3, 4 and later, LXD, Proxmox; its monitor is the host's.
         check("10:pids:/lxc/web-1", "lxc web-1");
         check("0::/lxc.payload.web-1/system.slice/nginx.service", "lxc web-1");
@@ -231,6 +236,18 @@ mod tests {
         check("7:freezer:/garden/6e2f2f6a-4d8b", "garden 6e2f2f6a-4d8b");
         // Seen from within a container of our own.
         check("0::/../ID", "oci ID");
+    }
+
+    #[test]
+    fn nobody_names_their_container_after_another() {
+        // A user who makes a group of the name of somebody's container, and root in a container likewise.
+        let user = "0::/user.slice/user-1000.slice/user@1000.service/app.slice";
+        check(&format!("{user}/docker-ID.scope"), "rootless docker ID");
+        check(&format!("{user}/docker/ID"), "rootless docker ID");
+        check(&format!("{user}/kubepods-podUNIT.slice/crio-ID.scope"), "rootless cri-o ID POD");
+        check("0::/system.slice/docker-OTHER.scope/docker-ID.scope", "docker OTHER");
+        check("0::/machine.slice/libpod-OTHER.scope/container/machine-x.scope", "podman OTHER");
+        check("0::/lxc/web-1/user.slice/user@1000.service/docker-ID.scope", "lxc web-1");
     }
 
     #[test]
@@ -260,7 +277,8 @@ mod tests {
         let cgroup_text = text(cgroup);
         let found = container_path(cgroup_text.as_bytes()).map(|path| {
             let pod = path.pod_uid.map(|pod| format!(" {pod}")).unwrap_or_default();
-            format!("{} {}{pod}", path.runtime, path.uid)
+            let rootless = if path.is_rootless { "rootless " } else { "" };
+            format!("{rootless}{} {}{pod}", path.runtime, path.uid)
         });
         assert_eq!(found.unwrap_or_default(), text(expected), "cgroup {cgroup}");
     }

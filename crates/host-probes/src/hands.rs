@@ -1,14 +1,17 @@
 //! Ends, halts and continues processes, and only those that were meant.
 //!
 //! A process id is reused: between a report and the order that answers it another process may bear
-//! the number. So the process is pinned by a pidfd first, then its start time and name are compared
-//! with the order, and all signals go through the pidfd.
+//! the number. So the process is pinned by a pidfd first, then its start time is compared with that of
+//! the order, and all signals go through the pidfd.
 
 mod halt;
 mod pinned;
+mod protected_name;
+mod system_program;
 mod tree;
 
-pub use halt::{Halt, continue_process, stop_process};
+pub use halt::{Halt, Halted, continue_process, stop_process};
+pub use protected_name::ProtectedName;
 pub use tree::{KilledTree, Spared, TreeError, kill_tree};
 
 use pinned::PinnedProcess;
@@ -17,7 +20,8 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// Which process is meant. All that is given must agree.
+/// Which process is meant: pid and start time are who it is. Where there is no start time, the name must
+/// agree; else another name is only told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KillOrder {
     /// The process id.
@@ -33,10 +37,12 @@ pub struct KillOrder {
 pub struct Protected {
     /// Further process ids.
     pub pids: Vec<u32>,
-    /// Short names of programs.
-    pub names: Vec<Box<str>>,
-    /// Short names of programs that the system cannot do without. They count only for a program file
-    /// of that name which belongs to root and which nobody else can write: a name alone is no shield.
+    /// Names of programs, some of one user only.
+    pub names: Vec<ProtectedName>,
+    /// Short names of programs that the system cannot do without. They count only for the system's own
+    /// process of that name: one that runs the file of that name, which belongs to root and which nobody
+    /// else can write, as root or as its service's own user in its service's own unit, and in no container
+    /// that this program is not in. A name alone is no shield, nor is the file.
     pub system_programs: Vec<Box<str>>,
 }
 
@@ -56,8 +62,10 @@ impl Default for Patience {
 }
 
 /// How a process came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Killed {
+    /// The name that it bore, where that was another than the order says.
+    pub renamed: Option<Box<str>>,
     /// The signal that did it.
     pub by: EndedBy,
     /// From the first signal to the end.
@@ -99,7 +107,7 @@ pub enum KillError {
         /// What was meant.
         ordered: Timestamp,
     },
-    /// The process runs another program by now.
+    /// The process bears another name, and there is no start time to know it by.
     #[error("process {pid} is another one: named `{found}`, the order says `{ordered}`")]
     OtherName {
         /// Which.
@@ -146,23 +154,22 @@ pub fn kill_process(
     patience: Patience,
 ) -> Result<Killed, KillError> {
     let target = PinnedProcess::pin(order.pid)?;
-    target.must_be(order)?;
+    let renamed = target.must_be(order)?;
     target.must_not_be_protected(protected)?;
 
     let start = Instant::now();
+    let ended = |by| Killed { renamed, by, after: start.elapsed() };
     target.signal(Signal::TERM)?;
     if target.ends_within(patience.grace)? {
-        return Ok(Killed { by: EndedBy::Term, after: start.elapsed() });
+        return Ok(ended(EndedBy::Term));
     }
     match target.signal(Signal::KILL) {
         // Ended between the wait and the signal.
-        Err(KillError::NotRunning(_)) => {
-            return Ok(Killed { by: EndedBy::Term, after: start.elapsed() });
-        }
+        Err(KillError::NotRunning(_)) => return Ok(ended(EndedBy::Term)),
         result => result?,
     }
     if target.ends_within(patience.after_kill)? {
-        return Ok(Killed { by: EndedBy::Kill, after: start.elapsed() });
+        return Ok(ended(EndedBy::Kill));
     }
     Err(KillError::StillRunning(order.pid))
 }

@@ -378,6 +378,7 @@ impl Probe for LinuxProbe {
                 batch.observations.append(&mut self.changes);
                 batch.losses += std::mem::take(&mut self.losses);
                 batch.throttled |= std::mem::take(&mut self.throttled);
+                batch.connections_left_out = self.connections.left_out();
                 return Ok(());
             }
             if !more {

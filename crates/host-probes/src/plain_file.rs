@@ -117,13 +117,17 @@ impl PlainFile {
         &self.file
     }
 
-    /// Whether its content may have changed since it was opened, as its size and times say.
+    /// Whether its content may have changed since it was opened, as its size and times say. The time of its
+    /// last change counts as well: unlike that of the last writing, its owner cannot set it back.
     ///
     /// # Errors
     /// What the kernel said.
     pub fn has_changed(&self) -> Result<bool, Errno> {
         let now = fstat(self.file.as_fd())?;
-        let facts = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+        let facts = |stat: &Stat| {
+            let modified = (stat.st_mtime, stat.st_mtime_nsec);
+            (stat.st_size, modified, (stat.st_ctime, stat.st_ctime_nsec))
+        };
         Ok(facts(&now) != facts(&self.stat))
     }
 }
@@ -184,5 +188,23 @@ mod tests {
         let made_up = AbsolutePath::parse("/proc/version").unwrap();
         assert_eq!(PlainFile::open(&made_up).unwrap_err(), OpenError::NotStored(made_up));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_change_is_seen_although_the_time_of_writing_was_set_back() {
+        let folder = std::env::temp_dir().canonicalize().unwrap();
+        let name = folder.join(format!("ringwall-changed-{}", std::process::id()));
+        std::fs::write(&name, b"content").unwrap();
+        let path = AbsolutePath::parse(name.to_str().unwrap()).unwrap();
+        let file = PlainFile::open(&path).unwrap();
+        assert_eq!(file.has_changed(), Ok(false));
+        let before = std::fs::metadata(&name).unwrap().modified().unwrap();
+        // The kernel's clock of files moves a few hundred times a second.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(&name, b"CONTENT").unwrap();
+        File::options().write(true).open(&name).unwrap().set_modified(before).unwrap();
+        assert_eq!(std::fs::metadata(&name).unwrap().modified().unwrap(), before);
+        assert_eq!(file.has_changed(), Ok(true));
+        std::fs::remove_file(&name).unwrap();
     }
 }

@@ -43,6 +43,8 @@ pub struct Batch {
     pub losses: u64,
     /// Whether anything was put off to stay within the probe's budget.
     pub throttled: bool,
+    /// Connections that are open and not followed, as there are too many.
+    pub connections_left_out: u64,
 }
 
 /// What a probe can see on its host.

@@ -27,5 +27,5 @@ pub use reader::ProcReader;
 pub use short_name::short_name;
 pub use system_files::{
     boot_seconds, last_pid, may_see_all, memory, pretty_name, processors, real_user,
-    sockets_in_use, tcp_counts,
+    sockets_in_use, tcp_counts, user_ids,
 };

@@ -31,6 +31,15 @@ pub struct Quarantine {
     folder: PathBuf,
 }
 
+/// A file that was put away or back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// What it was.
+    pub file: QuarantinedFile,
+    /// What of it could not be done, a line each, for people.
+    pub lacking: Vec<String>,
+}
+
 /// Why a file was not quarantined, or not put back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,6 +92,8 @@ pub const DIGEST_BYTES_MAX: u64 = COPY_BYTES_MAX;
 const FOLDER_MODE: Mode = Mode::RWXU;
 /// Nobody writes or runs it.
 const SEALED: Mode = Mode::RUSR;
+/// What stays of an original under further names: not even read.
+const DEAD: Mode = Mode::empty();
 
 /// Where a test lets the agent be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,16 +126,17 @@ impl Quarantine {
         id: &CommandId,
         path: &AbsolutePath,
         now: Timestamp,
-    ) -> Result<QuarantinedFile, QuarantineError> {
+    ) -> Result<Moved, QuarantineError> {
         self.put_in_steps(id, path, now, &mut |_| Ok(()))
     }
 
-    /// Puts a file back where it was, as it was.
+    /// Puts a file back where it was, as it was, as far as this program is permitted to: what is lacking is
+    /// said.
     ///
     /// # Errors
     /// Where there is no such file, it is not what was put there, something is in its old place, or the
     /// system refuses; then it stays in quarantine.
-    pub fn restore(&self, id: &CommandId) -> Result<QuarantinedFile, QuarantineError> {
+    pub fn restore(&self, id: &CommandId) -> Result<Moved, QuarantineError> {
         self.restore_in_steps(id, &mut |_| Ok(()))
     }
 
@@ -155,7 +167,7 @@ impl Quarantine {
         path: &AbsolutePath,
         now: Timestamp,
         watch: Watch<'_>,
-    ) -> Result<QuarantinedFile, QuarantineError> {
+    ) -> Result<Moved, QuarantineError> {
         let folder = self.open_or_make()?;
         if statat(&folder, id.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Err(QuarantineError::Taken(id.clone()));
@@ -166,6 +178,7 @@ impl Quarantine {
         facts.write(&folder)?;
         watch(Step::FactsWritten)?;
         let name = path.file_name();
+        let mut lacking = Vec::new();
         match rename_new(&parent, name, &folder, id.as_str()) {
             Ok(()) => {
                 watch(Step::Moved)?;
@@ -177,30 +190,32 @@ impl Quarantine {
                 }
                 sync(&parent)?;
                 sync(&folder)?;
-                seal(&file.file);
-                // Who held it open for writing may have written between the digest and the move.
-                if file.has_changed().map_err(of_errno("look at the moved file"))? {
-                    facts.sha256 = digest(&file.file)?;
-                    facts.bytes = file.file.metadata().map_or(facts.bytes, |found| found.len());
+                if let Err(error) = seal(&file.file, SEALED) {
+                    lacking.push(format!(
+                        "it keeps its owner and mode ({error}), and can be run under a further name"
+                    ));
+                }
+                // Who held it open for writing may have written between the digest and the move. Its times
+                // say nothing about that: the owner sets the one, the move has set the other.
+                let bytes = file.file.metadata().map_or(facts.bytes, |found| found.len());
+                let sha256 = digest(&file.file)?;
+                if (bytes, &sha256) != (facts.bytes, &facts.sha256) {
+                    (facts.bytes, facts.sha256) = (bytes, sha256);
                     facts.write(&folder)?;
                 }
             }
             Err(Errno::XDEV) => {
-                copy_away(&folder, &parent, &file, &facts, watch)?;
+                lacking.extend(copy_away(&folder, &parent, &file, &facts, watch)?);
             }
             Err(error) => {
                 Facts::remove(&folder, id)?;
                 return Err(QuarantineError::Open(crate::plain_file::of_errno(path, error)));
             }
         }
-        Ok(facts)
+        Ok(Moved { file: facts, lacking })
     }
 
-    fn restore_in_steps(
-        &self,
-        id: &CommandId,
-        watch: Watch<'_>,
-    ) -> Result<QuarantinedFile, QuarantineError> {
+    fn restore_in_steps(&self, id: &CommandId, watch: Watch<'_>) -> Result<Moved, QuarantineError> {
         let not_there = || QuarantineError::NotThere(id.clone());
         let folder = self.open().map_err(|_| not_there())?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -219,7 +234,7 @@ impl Quarantine {
         if statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Err(QuarantineError::Exists(path.clone()));
         }
-        facts.apply_owner_and_mode(&file)?;
+        let mut lacking = facts.apply(&file)?;
         watch(Step::Prepared)?;
         match rename_new(&folder, id.as_str(), &parent, name) {
             Ok(()) => {
@@ -228,11 +243,18 @@ impl Quarantine {
                 watch(Step::PutBack)?;
             }
             Err(Errno::XDEV) => {
-                seal(&file);
-                copy_back(&folder, &parent, &file, &facts, watch)?;
+                // Its copy is what is put back.
+                seal_or_warn(&file);
+                lacking = copy_back(&folder, &parent, &file, &facts, watch)?;
+                if facts.other_names > 0 {
+                    lacking.push(format!(
+                        "the {} further names of the original stay without owner and mode",
+                        facts.other_names
+                    ));
+                }
             }
             Err(error) => {
-                seal(&file);
+                seal_or_warn(&file);
                 return Err(match error {
                     Errno::EXIST => QuarantineError::Exists(path.clone()),
                     error => of_errno("move the file back")(error),
@@ -241,7 +263,7 @@ impl Quarantine {
         }
         Facts::remove(&folder, id)?;
         sync(&folder)?;
-        Ok(facts)
+        Ok(Moved { file: facts, lacking })
     }
 
     fn open(&self) -> Result<OwnedFd, QuarantineError> {
@@ -260,14 +282,15 @@ impl Quarantine {
     }
 }
 
-/// Keeps a copy, and then removes the original: that very file, not what bears its name by then.
+/// Keeps a copy, and then removes the original: that very file, not what bears its name by then. Under its
+/// further names nobody runs or reads it any more, or what is told says otherwise.
 fn copy_away(
     folder: &OwnedFd,
     parent: &OwnedFd,
     file: &PlainFile,
     facts: &QuarantinedFile,
     watch: Watch<'_>,
-) -> Result<(), QuarantineError> {
+) -> Result<Option<String>, QuarantineError> {
     let (id, path) = (&facts.id, &facts.path);
     let give_up = |error: QuarantineError| {
         let part = format!("{id}.part");
@@ -286,11 +309,11 @@ fn copy_away(
     let part = format!("{id}.part");
     let copied =
         copy_within(&file.file, folder, &part, COPY_BYTES_MAX).and_then(|(copy, sha256)| {
-            let changed = file.has_changed().map_err(of_errno("look at the copied file"))?;
-            if changed || sha256 != facts.sha256 {
+            // The digest says more than the times, which its owner can move all the time to keep it here.
+            if sha256 != facts.sha256 {
                 return Err(QuarantineError::Changed(path.clone()));
             }
-            seal(&copy);
+            seal_or_warn(&copy);
             fsync(&copy).map_err(of_errno("write the copy to the disk"))
         });
     copied.map_err(give_up)?;
@@ -305,13 +328,24 @@ fn copy_away(
     let set_aside = rename_new(parent, name, parent, &aside);
     set_aside.map_err(of_errno("take the original away")).map_err(give_up)?;
     watch(Step::SetAside)?;
-    if !is_same(parent, &aside, &file.stat) || file.has_changed().unwrap_or(true) {
-        let back = rename_new(parent, &aside, parent, name);
-        back.map_err(of_errno("put back what was moved by mistake"))?;
+    let put_back = || rename_new(parent, &aside, parent, name);
+    if !is_same(parent, &aside, &file.stat) {
+        put_back().map_err(of_errno("put back what was moved by mistake"))?;
+        return Err(give_up(QuarantineError::Changed(path.clone())));
+    }
+    // Before its name goes: nobody opens it for writing from here on, and what was written is seen below.
+    let sealed = seal(&file.file, DEAD);
+    if !digest(&file.file).is_ok_and(|sha256| sha256 == facts.sha256) {
+        put_back().map_err(of_errno("put back what was changed meanwhile"))?;
+        for lacking in facts.apply(&file.file)? {
+            tracing::warn!(lacking, %path, "a file that was left in its place is not as it was");
+        }
         return Err(give_up(QuarantineError::Changed(path.clone())));
     }
     unlinkat(parent, aside.as_str(), AtFlags::empty()).map_err(of_errno("remove the original"))?;
-    sync(parent)
+    sync(parent)?;
+    let running = |error| format!("under a further name it can still be run and read ({error})");
+    Ok(sealed.err().filter(|_| facts.other_names > 0).map(running))
 }
 
 /// Puts a copy in the old place, and then removes the quarantined file.
@@ -321,19 +355,19 @@ fn copy_back(
     file: &File,
     facts: &QuarantinedFile,
     watch: Watch<'_>,
-) -> Result<(), QuarantineError> {
+) -> Result<Vec<String>, QuarantineError> {
     let (name, aside) = (facts.path.file_name(), aside_name(&facts.id));
     let give_up = |error: QuarantineError| {
         discard(parent, &aside);
         error
     };
     let copied = copy_within(file, parent, &aside, u64::MAX).and_then(|(copy, _)| {
-        facts.apply_attributes(&copy);
-        facts.apply_owner_and_mode(&copy)?;
+        let lacking = facts.apply(&copy)?;
         facts.apply_times(&copy);
-        fsync(&copy).map_err(of_errno("write the copy to the disk"))
+        fsync(&copy).map_err(of_errno("write the copy to the disk"))?;
+        Ok(lacking)
     });
-    copied.map_err(give_up)?;
+    let lacking = copied.map_err(give_up)?;
     watch(Step::Copied)?;
     match rename_new(parent, &aside, parent, name) {
         Ok(()) => {}
@@ -343,7 +377,8 @@ fn copy_back(
     sync(parent)?;
     watch(Step::PutBack)?;
     unlinkat(folder, facts.id.as_str(), AtFlags::empty())
-        .map_err(of_errno("remove the quarantined file"))
+        .map_err(of_errno("remove the quarantined file"))?;
+    Ok(lacking)
 }
 
 /// Removes what was begun and is not wanted any more; most likely it never came to be.
@@ -389,12 +424,17 @@ fn is_same(folder: &OwnedFd, name: &str, expected: &Stat) -> bool {
         .is_ok_and(|found| (found.st_dev, found.st_ino) == (expected.st_dev, expected.st_ino))
 }
 
-/// Takes a file from its owner, and the right to run it from everybody. Where that is not permitted the
-/// closed folder has to do.
-fn seal(file: &File) {
+/// Takes a file from its owner, who could open it again, and from everybody the right to run it. The same
+/// file under another name is the same.
+fn seal(file: &File, mode: Mode) -> Result<(), Errno> {
     let own = (rustix::process::geteuid(), rustix::process::getegid());
-    let owned = rustix::fs::fchown(file.as_fd(), Some(own.0), Some(own.1));
-    if let Err(error) = owned.and_then(|()| fchmod(file.as_fd(), SEALED)) {
+    rustix::fs::fchown(file.as_fd(), Some(own.0), Some(own.1))?;
+    fchmod(file.as_fd(), mode)
+}
+
+/// Seals what nobody else can reach: where it is not permitted the closed folder has to do.
+fn seal_or_warn(file: &File) {
+    if let Err(error) = seal(file, SEALED) {
         tracing::warn!(%error, "a quarantined file keeps its owner and mode");
     }
 }

@@ -304,7 +304,8 @@ pub(crate) struct AgentHealth {
     throttled: bool,
     /// How starts and ends of processes are learned: `process_connector`, `scan`.
     process_changes: String,
-    /// How connections are learned: `sock_diag`, `procfs`, `none`.
+    /// How connections are learned: `sock_diag`, `procfs`, `none`; with `, cut` behind it where the host has
+    /// more of them open than its agent follows.
     connections: String,
     /// Events that wait to be sent.
     #[schema(minimum = 0)]

@@ -47,6 +47,7 @@ describe("a host agent", () => {
   check("that is silent has what waited", { spool_events: 1200 }, [/^warn: 1,200 events/], { online: false });
   check("that looks misses what is short", { process_changes: "scan" }, [/^warn: .*looking/]);
   check("that sees no connections says so", { connections: "none" }, [/^warn: It sees no/]);
+  check("that leaves connections out says so", { connections: "sock_diag, cut" }, [/^warn: .*more connections/]);
   check("that is throttled says so", { throttled: true }, [/^warn: It slowed/]);
   check("that is suspended comes first", { dropped: 3 }, [/^bad: .*two machines/, /^bad: 3 events of this host are lost/], {
     identity: { ...ACTIVE, state: "suspended" },
@@ -67,6 +68,7 @@ describe("how full a spool is", () => {
 describe("how something is learned", () => {
   it("is in words, also where it is new here", () => {
     expect(sourceText("sock_diag")).toContain("kernel");
+    expect(sourceText("procfs, cut")).toBe("read from /proc, not all");
     expect(sourceText("ring_buffer")).toBe("ring buffer");
     expect(sourceText("constructor")).toBe("constructor");
     expect(sourceText(null)).toBe("–");

@@ -53,8 +53,14 @@ export function findingsOf(host: Pick<Host, "online" | "identity" | "health" | "
     warn("It finds processes by looking again and again: those that live for less than that are missed. As root it is told by the kernel.");
   }
   if (health.connections === "none") warn("It sees no connections.");
+  if (health.connections.endsWith(CUT)) {
+    warn("The host has more connections open than the agent follows (20,000): the others are not seen.");
+  }
   return found;
 }
+
+/** Stands behind the source of what is not complete. */
+const CUT = ", cut";
 
 const SOURCES: Record<string, string> = {
   process_connector: "told by the kernel (process connector)",
@@ -67,5 +73,6 @@ const SOURCES: Record<string, string> = {
 /** How something is learned, in words. */
 export function sourceText(name: string | null | undefined): string {
   if (name === null || name === undefined || name === "") return "–";
+  if (name.endsWith(CUT)) return `${sourceText(name.slice(0, -CUT.length))}, not all`;
   return Object.hasOwn(SOURCES, name) ? (SOURCES[name] ?? name) : name.replaceAll("_", " ");
 }

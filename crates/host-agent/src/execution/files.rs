@@ -2,9 +2,7 @@ use super::{Failure, unfinished};
 use crate::kill::Place;
 use ringwall_event::{AbsolutePath, CommandId, FileTarget, QuarantineTarget};
 use ringwall_host_probes::plain_file::{OpenError, PlainFile};
-use ringwall_host_probes::quarantine::{
-    DIGEST_BYTES_MAX, Quarantine, QuarantineError, QuarantinedFile,
-};
+use ringwall_host_probes::quarantine::{DIGEST_BYTES_MAX, Moved, Quarantine, QuarantineError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,11 +44,7 @@ impl FileHands {
         }
     }
 
-    fn put_away(
-        &self,
-        id: &CommandId,
-        path: &AbsolutePath,
-    ) -> Result<QuarantinedFile, QuarantineError> {
+    fn put_away(&self, id: &CommandId, path: &AbsolutePath) -> Result<Moved, QuarantineError> {
         self.must_not_be_own(path)?;
         self.quarantine.put(id, path, crate::now())
     }
@@ -64,7 +58,7 @@ pub(super) async fn quarantine(
 ) -> Result<String, Failure> {
     let (hands, path) = (Arc::clone(hands), target.path.clone());
     match place.run(move |_, _| hands.put_away(&id, &path)).await {
-        Some(Ok(file)) => Ok(describe("quarantined", &file)),
+        Some(Ok(moved)) => Ok(describe_quarantined(&moved)),
         Some(Err(error)) => Err(error.to_string()),
         None => Err(unfinished()),
     }
@@ -77,19 +71,32 @@ pub(super) async fn restore(
 ) -> Result<String, Failure> {
     let (hands, id) = (Arc::clone(hands), target.quarantine_id.clone());
     match place.run(move |_, _| hands.quarantine.restore(&id)).await {
-        Some(Ok(file)) => Ok(describe("restored", &file)),
+        Some(Ok(moved)) => Ok(describe("restored", &moved, "")),
         Some(Err(error)) => Err(error.to_string()),
         None => Err(unfinished()),
     }
 }
 
-fn describe(what: &str, file: &QuarantinedFile) -> String {
+fn describe_quarantined(moved: &Moved) -> String {
+    let names = match (moved.file.other_names, moved.lacking.is_empty()) {
+        (0, _) => String::new(),
+        (count, true) => format!("; under its {count} further names nobody runs it any more"),
+        (count, false) => format!("; it has {count} further names, which stay"),
+    };
+    describe("quarantined", moved, &names)
+}
+
+/// What is lacking stands at the end, and each of it: somebody has to see to it by hand.
+fn describe(what: &str, moved: &Moved, names: &str) -> String {
+    let file = &moved.file;
     let mut text = format!("{what} `{}`: {} bytes, sha256 {}", file.path, file.bytes, file.sha256);
     if file.bytes > DIGEST_BYTES_MAX {
         text += &format!(" of the first {DIGEST_BYTES_MAX}");
     }
-    if file.other_names > 0 {
-        text += &format!("; the file has {} other names, which stay", file.other_names);
+    text += names;
+    for lacking in &moved.lacking {
+        text += "; but ";
+        text += lacking;
     }
     text
 }

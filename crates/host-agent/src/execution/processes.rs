@@ -2,9 +2,10 @@ use super::{Failure, unfinished};
 use crate::kill::{self, Place};
 use ringwall_event::ProcessTarget;
 use ringwall_host_probes::hands::{
-    Halt, KillError, KillOrder, KilledTree, TreeError, continue_process, kill_tree as end_tree,
-    stop_process,
+    Halt, Halted, KillError, KillOrder, KilledTree, TreeError, continue_process,
+    kill_tree as end_tree, stop_process,
 };
+use ringwall_lifecycle::visible::visible;
 
 fn order(target: &ProcessTarget) -> KillOrder {
     KillOrder { pid: target.pid, start_time: target.start_time, name: Some(target.name.clone()) }
@@ -12,7 +13,7 @@ fn order(target: &ProcessTarget) -> KillOrder {
 
 pub(super) async fn kill(target: &ProcessTarget, place: Place) -> Result<String, Failure> {
     match place.kill(order(target)).await {
-        Ok(killed) => Ok(kill::describe(&killed)),
+        Ok(killed) => Ok(noting(kill::describe(&killed), killed.renamed.as_deref())),
         Err(error) => gone(error),
     }
 }
@@ -31,8 +32,10 @@ pub(super) async fn kill_tree(target: &ProcessTarget, place: Place) -> Result<St
 pub(super) async fn stop(target: &ProcessTarget, place: Place) -> Result<String, Failure> {
     let order = order(target);
     match place.run(move |protected, _| stop_process(&order, protected)).await {
-        Some(Ok(Halt::Already)) => Ok("it was stopped already".to_owned()),
-        Some(Ok(_)) => Ok("stopped".to_owned()),
+        Some(Ok(Halted { halt: Halt::Already, renamed })) => {
+            Ok(noting("it was stopped already".to_owned(), renamed.as_deref()))
+        }
+        Some(Ok(halted)) => Ok(noting("stopped".to_owned(), halted.renamed.as_deref())),
         Some(Err(error)) => Err(error.to_string()),
         None => Err(unfinished()),
     }
@@ -41,10 +44,20 @@ pub(super) async fn stop(target: &ProcessTarget, place: Place) -> Result<String,
 pub(super) async fn go_on(target: &ProcessTarget, place: Place) -> Result<String, Failure> {
     let order = order(target);
     match place.run(move |_, _| continue_process(&order)).await {
-        Some(Ok(Halt::Already)) => Ok("it was not stopped".to_owned()),
-        Some(Ok(_)) => Ok("continued".to_owned()),
+        Some(Ok(Halted { halt: Halt::Already, renamed })) => {
+            Ok(noting("it was not stopped".to_owned(), renamed.as_deref()))
+        }
+        Some(Ok(halted)) => Ok(noting("continued".to_owned(), halted.renamed.as_deref())),
         Some(Err(error)) => Err(error.to_string()),
         None => Err(unfinished()),
+    }
+}
+
+/// What was done, and to whom: a process may have taken another name since it was reported.
+fn noting(text: String, renamed: Option<&str>) -> String {
+    match renamed {
+        Some(name) => format!("{text}; it was named `{}` by then", visible(name)),
+        None => text,
     }
 }
 
@@ -65,5 +78,5 @@ fn describe(killed: &KilledTree) -> String {
         text += if position == 0 { "; spared: " } else { ", " };
         text += &format!("{} ({})", spared.name, spared.why);
     }
-    text
+    noting(text, killed.renamed.as_deref())
 }

@@ -264,7 +264,8 @@ fn is_genuine(
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
     let genuine = (|| {
         let claim = Claim::read(header(INPUT_HEADER)?, header(SIGNATURE_HEADER)?).ok()?;
-        let message = Message::new(method.as_str(), uri.0.path_and_query()?.as_str(), body);
+        let message = Message::new(method.as_str(), uri.0.path_and_query()?.as_str(), body)
+            .with_content(header("content-type"), header("content-encoding"));
         let key = SigningKey::from_seed(&AGENT_SEED).public_key();
         let genuine = claim.verify(&key, &message, header(CONTENT_DIGEST_HEADER)?).ok()?;
         let is_fresh = (genuine.created() * 1000 - now_ms()).abs() < 10_000

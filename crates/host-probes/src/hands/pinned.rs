@@ -1,7 +1,7 @@
+use super::system_program::is_of_the_system;
 use super::{KillError, KillOrder, Protected};
 use crate::boot_clock::BootClock;
-use crate::procfs::{ProcReader, ProcessStat, short_name};
-use crate::program_file::Mounts;
+use crate::procfs::{ProcReader, ProcessStat, short_name, user_ids};
 use ringwall_event::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -18,6 +18,8 @@ pub(super) struct PinnedProcess {
     /// When it was pinned.
     pub(super) parent_pid: u32,
     is_kernel_thread: bool,
+    /// Real, effective, saved and file system user; none where they may not be read.
+    users: Option<[u32; 4]>,
     is_of_the_system: bool,
 }
 
@@ -42,13 +44,15 @@ impl PinnedProcess {
         let name = short_name(stat.name, &arguments);
         let (start_ticks, is_kernel_thread) = (stat.start_ticks, stat.is_kernel_thread());
         let parent_pid = stat.parent_pid;
+        let users = reader.read_of(number, "status", 4096).ok().and_then(user_ids);
         let pinned = Self {
             pid: number,
             handle,
             start_time: clock.moment(start_ticks),
             parent_pid,
             is_kernel_thread,
-            is_of_the_system: is_of_the_system(&mut reader, number, &name),
+            users,
+            is_of_the_system: is_of_the_system(&mut reader, number, &name, users),
             name,
         };
         // The number could be given to another process only after this one ended. It has not ended
@@ -74,22 +78,30 @@ impl PinnedProcess {
         }
     }
 
-    pub(super) fn must_be(&self, order: &KillOrder) -> Result<(), KillError> {
+    /// Whether it is the process that the order means; the name that it bears, where that is another than
+    /// the order says.
+    ///
+    /// Number and start time together are of one process only, whatever it runs: the name is what it says
+    /// of itself and may change at any moment. Were the name to count as well, a process would escape every
+    /// order by renaming itself; as it does not, none gains by it: whether it is protected is decided by
+    /// what it is now. Without a start time the name is all that tells a reused number, and must agree.
+    pub(super) fn must_be(&self, order: &KillOrder) -> Result<Option<Box<str>>, KillError> {
         if let Some(ordered) = order.start_time
             && ordered != self.start_time
         {
             return Err(KillError::OtherStart { pid: order.pid, found: self.start_time, ordered });
         }
-        if let Some(ordered) = &order.name
-            && *ordered != self.name
-        {
-            return Err(KillError::OtherName {
-                pid: order.pid,
-                found: self.name.clone(),
-                ordered: ordered.clone(),
-            });
+        match &order.name {
+            Some(ordered) if *ordered != self.name && order.start_time.is_none() => {
+                Err(KillError::OtherName {
+                    pid: order.pid,
+                    found: self.name.clone(),
+                    ordered: ordered.clone(),
+                })
+            }
+            Some(ordered) if *ordered != self.name => Ok(Some(self.name.clone())),
+            _ => Ok(None),
         }
-        Ok(())
     }
 
     pub(super) fn must_not_be_protected(&self, protected: &Protected) -> Result<(), KillError> {
@@ -104,7 +116,7 @@ impl PinnedProcess {
             "a thread of the kernel"
         } else if protected.pids.contains(&self.pid) {
             "its number is on the protected list"
-        } else if protected.names.contains(&self.name) {
+        } else if protected.names.iter().any(|name| name.is_for(&self.name, self.users)) {
             "its name is on the protected list"
         } else if protected.system_programs.contains(&self.name) && self.is_of_the_system {
             "the system cannot do without it"
@@ -123,10 +135,13 @@ impl PinnedProcess {
         })
     }
 
+    /// Whether it lives. Where it does, its number is still its own.
+    pub(super) fn lives(&self) -> bool {
+        matches!(self.ends_within(Duration::ZERO), Ok(false))
+    }
+
     /// What the kernel says it does now: `T` for halted. None where it has ended.
-    pub(super) fn state(&self) -> Result<Option<u8>, KillError> {
-        let pid = i64::from(self.pid);
-        let mut reader = ProcReader::open().map_err(|error| KillError::Kernel { pid, error })?;
+    pub(super) fn state(&self, reader: &mut ProcReader) -> Result<Option<u8>, KillError> {
         let state = reader
             .read_of(self.pid, "stat", 4096)
             .ok()
@@ -159,24 +174,6 @@ fn pid_of_handle(fdinfo: &[u8]) -> Option<i64> {
     std::str::from_utf8(line).ok()?.trim().parse().ok()
 }
 
-/// Whether the process runs a file of this name which belongs to root and only root can write.
-fn is_of_the_system(reader: &mut ProcReader, pid: u32, name: &str) -> bool {
-    let link = reader.link_of(pid, "exe").unwrap_or_default();
-    is_file_of(link, name)
-        && Mounts::default().program_file(reader, pid).is_some_and(|file| file.is_roots)
-}
-
-/// Programs that run a file of another name: the program, its file.
-const OTHER_FILES: [(&str, &[u8]); 1] = [("systemd-udevd", b"udevadm")];
-
-/// Whether this is the target of the `exe` link of a program of this name; an upgrade may have put
-/// another file in the place of the one that it runs.
-fn is_file_of(link: &[u8], name: &str) -> bool {
-    let path = link.strip_suffix(b" (deleted)").unwrap_or(link);
-    let file = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    file == name.as_bytes() || OTHER_FILES.contains(&(name, file))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,23 +193,5 @@ mod tests {
     #[track_caller]
     fn check(fdinfo: &str, expected: Option<i64>) {
         assert_eq!(pid_of_handle(fdinfo.as_bytes()), expected, "{fdinfo:?}");
-    }
-
-    #[test]
-    fn a_program_is_known_by_its_file() {
-        check_file("/usr/sbin/sshd", "sshd", true);
-        check_file("/usr/sbin/sshd (deleted)", "sshd", true);
-        check_file("/usr/bin/udevadm", "systemd-udevd", true);
-        check_file("/usr/bin/udevadm (deleted)", "systemd-udevd", true);
-        check_file("/usr/bin/udevadm", "sshd", false);
-        check_file("/usr/bin/systemd-udevd", "udevadm", false);
-        check_file("/usr/bin/python3", "sshd", false);
-        check_file("/tmp/sshd/x", "sshd", false);
-        check_file("", "sshd", false);
-    }
-
-    #[track_caller]
-    fn check_file(link: &str, name: &str, expected: bool) {
-        assert_eq!(is_file_of(link.as_bytes(), name), expected, "{link:?} {name:?}");
     }
 }

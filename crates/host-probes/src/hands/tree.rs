@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 /// What became of a process and all that descend from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KilledTree {
+    /// The name that the first one bore, where that was another than the order says.
+    pub renamed: Option<Box<str>>,
     /// How many were ended, the first one included.
     pub ended: usize,
     /// Those that were left alone, at most twenty; what descends from them was, too.
@@ -55,6 +57,8 @@ const MEMBERS_MAX: usize = 4096;
 /// Freezing takes a few rounds through all processes, each of milliseconds.
 const FREEZE_PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// Who waits in the kernel for so long waits for its child.
+const STUCK_FOR: Duration = Duration::from_millis(200);
 
 /// Ends a process and all that descend from it by SIGKILL.
 ///
@@ -71,7 +75,7 @@ pub fn kill_tree(
     patience: Patience,
 ) -> Result<KilledTree, TreeError> {
     let root = PinnedProcess::pin(order.pid)?;
-    root.must_be(order)?;
+    let renamed = root.must_be(order)?;
     root.must_not_be_protected(protected)?;
     make_room_for_descriptors();
     root.signal(Signal::STOP)?;
@@ -84,12 +88,19 @@ pub fn kill_tree(
     if running > 0 {
         return Err(TreeError::StillRunning { ended, running });
     }
-    Ok(KilledTree { ended, spared: tree.spared })
+    Ok(KilledTree { renamed, ended, spared: tree.spared })
 }
 
 /// The members of a tree that are held, by their pids.
+///
+/// A pid names a member only as long as that lives: once it was reaped the kernel gives the number to
+/// somebody else. So a member that has ended is let go before its number is asked about.
 struct Tree {
     members: HashMap<u32, PinnedProcess>,
+    /// Members that ended before all were frozen.
+    gone: usize,
+    /// Members that wait in the kernel while a child of theirs is halted, and since when.
+    stuck: HashMap<u32, Instant>,
     spared: Vec<Spared>,
     spared_pids: HashSet<u32>,
 }
@@ -98,6 +109,8 @@ impl Tree {
     fn of(root: PinnedProcess) -> Self {
         Self {
             members: HashMap::from([(root.pid, root)]),
+            gone: 0,
+            stuck: HashMap::new(),
             spared: Vec::new(),
             spared_pids: HashSet::new(),
         }
@@ -112,7 +125,9 @@ impl Tree {
             // still start another one. So first all are halted, then the look counts.
             let all_halted = self.all_halted();
             let Ok(found_new) = self.take_children(&mut pids, protected) else { return false };
-            if all_halted && !found_new {
+            // Under the number of one that ended meanwhile a new one may have been passed over.
+            let any_gone = self.let_go();
+            if all_halted && !found_new && !any_gone {
                 return true;
             }
             if Instant::now() >= deadline || self.members.len() >= MEMBERS_MAX {
@@ -125,11 +140,46 @@ impl Tree {
     }
 
     /// Whether every member is halted or has ended.
-    fn all_halted(&self) -> bool {
-        self.members.values().all(|member| {
-            let state = member.state();
-            matches!(state, Ok(None | Some(b'T' | b't' | b'Z' | b'X' | b'x')))
-        })
+    ///
+    /// Whoever starts a child by vfork(2) waits in the kernel until the child runs a program of its own, and
+    /// a halted child never does: its parent cannot become halted, and needs not, as it starts nothing
+    /// meanwhile. It cannot be told from one that waits for memory in the middle of a fork, except that
+    /// this one is soon done.
+    fn all_halted(&mut self) -> bool {
+        // One reader for all: each has buffers of its own, and there may be thousands to ask.
+        let Ok(mut reader) = ProcReader::open() else { return false };
+        let (mut moving, mut parents) = (Vec::new(), HashSet::new());
+        for (pid, member) in &self.members {
+            match member.state(&mut reader) {
+                Ok(None | Some(b'T' | b't' | b'Z' | b'X' | b'x')) => {
+                    parents.insert(member.parent_pid);
+                }
+                Ok(Some(b'D')) => moving.push((*pid, true)),
+                _ => moving.push((*pid, false)),
+            }
+        }
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.stuck);
+        let mut all = true;
+        for (pid, waits) in moving {
+            let is_stuck = waits && parents.contains(&pid);
+            let since = before.get(&pid).copied().unwrap_or(now);
+            if is_stuck {
+                self.stuck.insert(pid, since);
+            }
+            all &= is_stuck && now.duration_since(since) >= STUCK_FOR;
+        }
+        all
+    }
+
+    /// Lets go of members that have ended; whether there were any. What they started before is somebody
+    /// else's child by now.
+    fn let_go(&mut self) -> bool {
+        let before = self.members.len();
+        self.members.retain(|_, member| member.lives());
+        let gone = before - self.members.len();
+        self.gone += gone;
+        gone > 0
     }
 
     /// Halts the children that no round before saw; whether there were any.
@@ -172,7 +222,9 @@ impl Tree {
         };
         // What was looked at a moment ago may have borne this number before.
         let Some(parent) = self.members.get(&child.parent_pid) else { return false };
-        if child.start_time < parent.start_time {
+        // Looked at after the child was: where the member lives now, the number was its own then. Where it
+        // has ended, the parent may be a stranger that was given its number.
+        if child.start_time < parent.start_time || !parent.lives() {
             return false;
         }
         let halted =
@@ -212,7 +264,7 @@ impl Tree {
             })
             .count();
         tracing::debug!(members = self.members.len(), sent, running, "a tree was ended");
-        (self.members.len() - running, running)
+        (self.gone + self.members.len() - running, running)
     }
 }
 
@@ -226,5 +278,93 @@ fn make_room_for_descriptors() {
             setrlimit(Resource::Nofile, Rlimit { current: Some(reachable), maximum })
     {
         tracing::debug!(%error, "no more descriptors");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    /// A shell with a child of its own, both ended with the test.
+    struct Family {
+        shell: Child,
+        child: u32,
+    }
+
+    impl Family {
+        fn start() -> Self {
+            let mut command = Command::new("sh");
+            command.args(["-c", "sleep 1000 & echo $!; wait"]).stdout(Stdio::piped());
+            let mut shell = command.spawn().unwrap();
+            let mut line = String::new();
+            let mut output = std::io::BufReader::new(shell.stdout.take().unwrap());
+            std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+            let child = line.trim().parse().unwrap();
+            Self { shell, child }
+        }
+
+        fn pid(&self) -> u32 {
+            self.shell.id()
+        }
+    }
+
+    impl Drop for Family {
+        fn drop(&mut self) {
+            for pid in [self.child, self.pid()] {
+                if let Ok(process) = PinnedProcess::pin(i64::from(pid)) {
+                    drop(process.signal(Signal::KILL));
+                }
+            }
+            drop(self.shell.wait());
+        }
+    }
+
+    fn pin(pid: u32) -> PinnedProcess {
+        PinnedProcess::pin(i64::from(pid)).unwrap()
+    }
+
+    fn halted(pid: u32) -> PinnedProcess {
+        let root = pin(pid);
+        root.signal(Signal::STOP).unwrap();
+        root
+    }
+
+    /// A process that was held and has been reaped since.
+    fn reaped() -> PinnedProcess {
+        let mut short = Command::new("sleep").arg("1000").spawn().unwrap();
+        let held = pin(short.id());
+        short.kill().unwrap();
+        short.wait().unwrap();
+        held
+    }
+
+    #[test]
+    fn the_children_of_who_got_a_members_number_are_left_alone() {
+        let gone = reaped();
+        let (ours, strangers) = (Family::start(), Family::start());
+        let mut tree = Tree::of(halted(ours.pid()));
+        // As if the kernel had given the number of a member that ended to a stranger.
+        tree.members.insert(strangers.pid(), gone);
+        tree.take_child(strangers.child, &Protected::default());
+        assert!(!tree.members.contains_key(&strangers.child));
+        assert!(tree.freeze(&Protected::default()));
+        let members: HashSet<u32> = tree.members.keys().copied().collect();
+        assert_eq!(members, HashSet::from([ours.pid(), ours.child]));
+        assert_eq!(tree.end(Duration::from_secs(5)), (3, 0));
+        let mut reader = ProcReader::open().unwrap();
+        for pid in [strangers.child, strangers.pid()] {
+            assert_eq!(pin(pid).state(&mut reader), Ok(Some(b'S')));
+        }
+    }
+
+    #[test]
+    fn a_child_that_got_the_number_of_a_member_is_not_passed_over() {
+        let ours = Family::start();
+        let mut tree = Tree::of(halted(ours.pid()));
+        tree.members.insert(ours.child, reaped());
+        assert!(tree.freeze(&Protected::default()));
+        assert_eq!(tree.end(Duration::from_secs(5)), (3, 0));
+        assert!(PinnedProcess::pin(i64::from(ours.child)).is_err());
     }
 }

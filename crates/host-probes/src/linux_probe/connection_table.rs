@@ -20,6 +20,9 @@ pub(super) struct ConnectionTable {
     source: ConnectionSource,
     /// The network that this program is in.
     own_network: Option<u64>,
+    /// Sockets for which there was no room: in this network, and in the others.
+    left_out: [u64; 2],
+    connections_max: usize,
 }
 
 /// Counts that move whenever a connection comes or goes: reading them costs a hundredth of a look.
@@ -69,7 +72,7 @@ pub(super) struct ConnectionChanges {
     pub(super) closed: Vec<Connection>,
 }
 
-/// More connections than this are not followed.
+/// More connections than this are not followed, but counted.
 const CONNECTIONS_MAX: usize = 20_000;
 /// Descriptors looked at in one search for the holders of new sockets; the next one goes on from there.
 const DESCRIPTORS_PER_LOOK: usize = 20_000;
@@ -109,12 +112,20 @@ impl ConnectionTable {
             diag,
             source,
             own_network: super::process_reader::network(reader, std::process::id()),
+            left_out: [0; 2],
+            connections_max: CONNECTIONS_MAX,
         }
     }
 
     /// How connections are learned.
     pub(super) fn source(&self) -> &ConnectionSource {
         &self.source
+    }
+
+    /// How many sockets the latest looks found no room for: they are not followed.
+    pub(super) fn left_out(&self) -> u64 {
+        let [here, elsewhere] = self.left_out;
+        here.saturating_add(elsewhere)
     }
 
     /// Whether a look would show anything new, or may yet find a holder that is not known.
@@ -132,6 +143,7 @@ impl ConnectionTable {
         self.look += 1;
         // Read before the sockets are: what comes in between shows at the next glance.
         self.mark = Mark::read(reader);
+        self.left_out[0] = 0;
         let mut fresh = Vec::new();
         if !self.list_by_diag(&mut fresh) {
             self.list_by_procfs(reader, None, &mut fresh);
@@ -150,6 +162,7 @@ impl ConnectionTable {
             return ConnectionChanges::default();
         }
         self.look += 1;
+        self.left_out[1] = 0;
         let mut fresh = Vec::new();
         let networks = processes.networks_beside(self.own_network);
         for place in networks.into_iter().take(NETWORKS_MAX) {
@@ -260,7 +273,9 @@ impl ConnectionTable {
             }
             return None;
         }
-        if self.known.len() >= CONNECTIONS_MAX {
+        if self.known.len() >= self.connections_max {
+            let [here, elsewhere] = &mut self.left_out;
+            *(if network.is_none() { here } else { elsewhere }) += 1;
             return None;
         }
         let known = Known { state: line.state, inode: line.inode, pid: None, look, searches: 0 };
@@ -426,6 +441,24 @@ mod tests {
             .iter()
             .filter(|found| found.local_port == port || found.remote_port == Some(port));
         assert_eq!(closed.count(), 3);
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_counted() {
+        let mut reader = ProcReader::open().unwrap();
+        let mut table = ConnectionTable::new(&mut reader, true);
+        let processes = table_of_processes(&mut reader, &[std::process::id()]);
+        table.connections_max = 0;
+        let held: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        for _ in 0..2 {
+            // Of each look, not of all of them.
+            assert!(table.look(&mut reader, &processes).opened.is_empty());
+            assert!((3..10_000).contains(&table.left_out()), "{}", table.left_out());
+        }
+        table.connections_max = CONNECTIONS_MAX;
+        table.look(&mut reader, &processes);
+        assert_eq!(table.left_out(), 0);
+        assert!(table.all(&processes).len() >= held.len());
     }
 
     /// What a look costs with many sockets, by either way: `cargo test -- --ignored --nocapture`.

@@ -126,10 +126,12 @@ impl LinuxProbe {
         known.kernel_name = vital.kernel_name;
         known.arguments_mark = described.arguments_mark;
         known.network = described.network;
-        known.process = described.process;
         if another {
             known.announced = now;
-            let process = known.process.clone();
+        }
+        let process = described.process.clone();
+        self.processes.describe(pid, described.process);
+        if another {
             self.want_digest(&process, pid);
             self.observe(Activity::ProcessStarted(process), Some("execve"));
         }

@@ -7,6 +7,13 @@ pub fn real_user(status: &[u8]) -> Option<u32> {
     u32::try_from(labelled(status, b"Uid:")?).ok()
 }
 
+/// The numbers of the real, effective, saved and file system user in `/proc/PID/status`.
+pub fn user_ids(status: &[u8]) -> Option<[u32; 4]> {
+    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let mut numbers = words(line).map(|word| u32::try_from(decimal(word)?).ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
 /// Whether the process may look into those of all users: `CAP_SYS_PTRACE` in `/proc/PID/status`.
 pub fn may_see_all(status: &[u8]) -> bool {
     const SYS_PTRACE: u64 = 1 << 19;

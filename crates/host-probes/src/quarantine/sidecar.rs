@@ -5,7 +5,7 @@ use ringwall_event::{AbsolutePath, CommandId, Timestamp};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, fchmod, fchown, fgetxattr,
-    flistxattr, fsetxattr, fsync, futimens, openat, renameat, unlinkat,
+    flistxattr, fsetxattr, fstat, fsync, futimens, openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -134,12 +134,36 @@ impl QuarantinedFile {
         }
     }
 
-    /// Gives the file back to its owner. The owner first: a change of it takes `setuid` away.
-    pub(super) fn apply_owner_and_mode(&self, file: &File) -> Result<(), QuarantineError> {
+    /// Gives the file back to its owner, as it was; what could not be done of that.
+    ///
+    /// The owner first: a change of it takes `setuid` and the file's capabilities away. The mode last: until
+    /// then nobody runs the file, whatever else it has.
+    pub(super) fn apply(&self, file: &File) -> Result<Vec<String>, QuarantineError> {
         fchown(file.as_fd(), Some(Uid::from_raw(self.owner)), Some(Gid::from_raw(self.group)))
             .map_err(of_errno("give the file back to its owner"))?;
-        fchmod(file.as_fd(), Mode::from_raw_mode(self.mode))
-            .map_err(of_errno("set the file's mode"))
+        let mut lacking = self.apply_attributes(file);
+        let mode = Mode::from_raw_mode(self.mode);
+        match fchmod(file.as_fd(), mode) {
+            // systemd's `RestrictSUIDSGID` forbids it to anybody.
+            Err(Errno::PERM) if mode.intersects(SPECIAL) => {
+                fchmod(file.as_fd(), mode.difference(SPECIAL))
+                    .map_err(of_errno("set the file's mode"))?;
+            }
+            other => other.map_err(of_errno("set the file's mode"))?,
+        }
+        // The kernel drops a bit without a word where the right to set it is lacking.
+        let found = fstat(file.as_fd()).map_err(of_errno("look at the file's mode"))?;
+        let found = Mode::from_raw_mode(found.st_mode);
+        if mode.difference(found).intersects(SPECIAL) {
+            lacking.push(format!(
+                "its mode was {:04o} and is {:04o}: this agent may not set setuid or setgid; \
+                 `chmod {:04o}` does",
+                self.mode,
+                found.bits() & 0o7777,
+                self.mode
+            ));
+        }
+        Ok(lacking)
     }
 
     /// Sets the times of before; where that is refused the file is as good.
@@ -155,19 +179,38 @@ impl QuarantinedFile {
         }
     }
 
-    /// Gives a copy the attributes of the original; some only the kernel may set.
-    pub(super) fn apply_attributes(&self, file: &File) {
+    /// Gives the file the attributes that it had and has not; which of them it still lacks. Some only the
+    /// kernel may set, and capabilities only who has CAP_SETFCAP.
+    fn apply_attributes(&self, file: &File) -> Vec<String> {
+        let mut lacking = Vec::new();
+        let mut held = vec![0; ATTRIBUTE_BYTES_MAX];
         for attribute in &self.attributes {
-            let set = bytes(&attribute.value).ok_or(Errno::INVAL).and_then(|value| {
-                fsetxattr(file.as_fd(), attribute.name.as_str(), &value, XattrFlags::empty())
-            });
-            if let Err(error) = set {
-                let name = attribute.name.as_str();
-                tracing::warn!(%error, name, path = %self.path, "a restored file lacks an attribute");
+            let name = attribute.name.as_str();
+            let Some(value) = bytes(&attribute.value) else {
+                lacking.push(format!("its attribute `{name}` cannot be read from what was kept"));
+                continue;
+            };
+            let has = fgetxattr(file.as_fd(), name, held.as_mut_slice());
+            if has.is_ok_and(|length| held.get(..length) == Some(&value)) {
+                continue;
+            }
+            if let Err(error) = fsetxattr(file.as_fd(), name, &value, XattrFlags::empty()) {
+                lacking.push(match name {
+                    CAPABILITY => {
+                        format!("its capabilities are gone ({error}): `setcap` gives them")
+                    }
+                    _ => format!("its attribute `{name}` is gone ({error})"),
+                });
             }
         }
+        lacking
     }
 }
+
+/// The bits of a mode that make a program run as somebody else.
+const SPECIAL: Mode = Mode::SUID.union(Mode::SGID);
+/// What a program may do whoever runs it: capabilities(7).
+const CAPABILITY: &str = "security.capability";
 
 fn name(id: &CommandId) -> String {
     format!("{id}.json")

@@ -79,7 +79,9 @@ fn a_file_is_put_away_and_back_as_it_was() {
     both_ways("back", |place| {
         let file = place.path.as_path();
         let before = std::fs::metadata(file).unwrap();
-        let facts = place.quarantine.put(&id(), &place.path, NOW).unwrap();
+        let moved = place.quarantine.put(&id(), &place.path, NOW).unwrap();
+        assert_eq!(moved.lacking, Vec::<String>::new());
+        let facts = moved.file;
         assert_eq!((facts.bytes, facts.mode), (17, 0o4751));
         assert_eq!(facts.sha256.len(), 64);
         assert!(!file.exists());
@@ -89,7 +91,8 @@ fn a_file_is_put_away_and_back_as_it_was() {
         assert_eq!(folder.mode() & 0o777, 0o700);
         assert_eq!(place.quarantine.list().unwrap(), std::slice::from_ref(&facts));
 
-        assert_eq!(place.quarantine.restore(&id()).unwrap(), facts);
+        let back = place.quarantine.restore(&id()).unwrap();
+        assert_eq!((back.file, back.lacking), (facts, Vec::new()));
         let after = std::fs::metadata(file).unwrap();
         assert_eq!(std::fs::read(file).unwrap(), CONTENT);
         let facts = |found: &std::fs::Metadata| {
@@ -171,4 +174,130 @@ fn nothing_is_overwritten_and_nothing_else_is_taken() {
         let refused = place.quarantine.put(&id(), &link, NOW);
         assert!(matches!(refused, Err(QuarantineError::Open(OpenError::Link(_)))), "{refused:?}");
     });
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// `cap_net_bind_service=ep` in the form of `include/uapi/linux/capability.h`, version 2.
+const NET_BIND_SERVICE: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+fn attribute(file: &Path, name: &str) -> Option<Vec<u8>> {
+    let mut value = vec![0; 64];
+    let length = rustix::fs::getxattr(file, name, value.as_mut_slice()).ok()?;
+    value.truncate(length);
+    Some(value)
+}
+
+#[test]
+fn capabilities_and_setuid_come_back_with_the_file() {
+    if !is_root() {
+        return eprintln!("skipped: only root gives a file capabilities");
+    }
+    both_ways("capable", |place| {
+        let file = place.path.as_path();
+        std::os::unix::fs::chown(file, Some(1000), Some(1000)).unwrap();
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o6755)).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        let set = rustix::fs::setxattr(file, "security.capability", &NET_BIND_SERVICE, flags);
+        if let Err(error) = set {
+            return eprintln!("skipped: no capabilities on this file system: {error}");
+        }
+        place.quarantine.put(&id(), &place.path, NOW).unwrap();
+        assert_eq!(attribute(&place.kept(), "security.capability"), None);
+        let back = place.quarantine.restore(&id()).unwrap();
+        assert_eq!(back.lacking, Vec::<String>::new());
+        let found = std::fs::metadata(file).unwrap();
+        assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1000, 0o6755));
+        assert_eq!(attribute(file, "security.capability").as_deref(), Some(&NET_BIND_SERVICE[..]));
+    });
+}
+
+/// What a unit forbids is put back without it, and said. An attribute of no known kind stands for what
+/// only others may set.
+#[test]
+fn what_cannot_be_restored_is_said() {
+    both_ways("lacking", |place| {
+        place.quarantine.put(&id(), &place.path, NOW).unwrap();
+        let folder = place.quarantine.open().unwrap();
+        let mut facts = Facts::read(&folder, &id()).unwrap();
+        for (name, value) in [("unheard.of", "00"), ("user.broken", "0")] {
+            facts.attributes.push(Attribute { name: name.to_owned(), value: value.to_owned() });
+        }
+        facts.write(&folder).unwrap();
+        let back = place.quarantine.restore(&id()).unwrap();
+        assert_eq!(back.lacking.len(), 2, "{:?}", back.lacking);
+        assert!(back.lacking[0].contains("unheard.of"), "{:?}", back.lacking);
+        assert!(back.lacking[1].contains("user.broken"), "{:?}", back.lacking);
+        assert_eq!(std::fs::read(place.path.as_path()).unwrap(), CONTENT);
+    });
+}
+
+#[test]
+fn a_further_name_of_a_quarantined_file_is_of_no_use() {
+    both_ways("links", |place| {
+        let further = place.folder.join("further");
+        std::fs::hard_link(place.path.as_path(), &further).unwrap();
+        if is_root() {
+            std::os::unix::fs::chown(&further, Some(1000), Some(1000)).unwrap();
+        }
+        let moved = place.quarantine.put(&id(), &place.path, NOW).unwrap();
+        assert_eq!((moved.file.other_names, moved.lacking), (1, Vec::new()));
+        let left = std::fs::metadata(&further).unwrap();
+        // Not the owner's any more, who could give the rights back.
+        assert_eq!(left.uid(), rustix::process::geteuid().as_raw());
+        assert_eq!(left.mode() & 0o333, 0, "{:o}", left.mode());
+        let was_copied = left.ino() != std::fs::metadata(place.kept()).unwrap().ino();
+        assert_eq!(left.mode() & 0o7777, if was_copied { 0 } else { 0o400 });
+        let back = place.quarantine.restore(&id()).unwrap();
+        assert_eq!(back.lacking.len(), usize::from(was_copied), "{:?}", back.lacking);
+    });
+}
+
+/// Written to while it was copied, through a descriptor that was open before, and its times set back.
+#[test]
+fn what_is_written_meanwhile_is_not_lost() {
+    both_ways("written", |place| {
+        let mut writer = File::options().append(true).open(place.path.as_path()).unwrap();
+        let before = std::fs::metadata(place.path.as_path()).unwrap();
+        let mut watch = |step: Step| {
+            if matches!(step, Step::Moved | Step::SetAside) {
+                std::io::Write::write_all(&mut writer, b"more").unwrap();
+                writer.set_modified(before.modified().unwrap()).unwrap();
+            }
+            Ok(())
+        };
+        let put = place.quarantine.put_in_steps(&id(), &place.path, NOW, &mut watch);
+        let content = [CONTENT, b"more"].concat();
+        match put {
+            // Moved: what was written went with it.
+            Ok(moved) => {
+                assert_eq!(moved.file.bytes, content.len() as u64);
+                assert_eq!(std::fs::read(place.kept()).unwrap(), content);
+                place.quarantine.restore(&id()).unwrap();
+            }
+            // Copied: left as it was.
+            Err(error) => assert!(matches!(error, QuarantineError::Changed(_)), "{error:?}"),
+        }
+        assert_eq!(std::fs::read(place.path.as_path()).unwrap(), content);
+        let after = std::fs::metadata(place.path.as_path()).unwrap();
+        assert_eq!((after.mode(), after.uid()), (before.mode(), before.uid()));
+    });
+}
+
+#[test]
+fn a_file_that_claims_more_than_is_digested_is_put_away_all_the_same() {
+    let place = Place::new("sparse", false);
+    let file = File::options().write(true).open(place.path.as_path()).unwrap();
+    // Ten times as much, and nothing of it on the disk.
+    let bytes = DIGEST_BYTES_MAX * 10;
+    file.set_len(bytes).unwrap();
+    let began = std::time::Instant::now();
+    let facts = place.quarantine.put(&id(), &place.path, NOW).unwrap().file;
+    assert_eq!(facts.bytes, bytes);
+    // Only the first bytes were read, both times.
+    assert_eq!(facts.sha256, digest(&File::open(place.kept()).unwrap()).unwrap());
+    assert!(began.elapsed() < std::time::Duration::from_secs(120), "{:?}", began.elapsed());
+    place.quarantine.restore(&id()).unwrap();
 }

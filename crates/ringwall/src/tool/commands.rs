@@ -54,8 +54,8 @@ enum Action {
     File(File),
     /// End a process on a host, and wait for the result
     ///
-    /// The host's agent checks that pid, start time and name agree, sends SIGTERM, waits, and
-    /// sends SIGKILL where that was not enough. Protected names are refused.
+    /// The host's agent checks that pid and start time agree, sends SIGTERM, waits, and sends SIGKILL
+    /// where that was not enough. Protected processes are refused.
     Kill(Process),
     /// End a process and all that descend from it
     ///

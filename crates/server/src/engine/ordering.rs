@@ -3,7 +3,7 @@
 use super::{Derived, StreamItem, Writing};
 use crate::identities::Enrolled;
 use crate::secrets::random_bytes;
-use ringwall_access::{Decision, OrderCommand, Subject, authorise};
+use ringwall_access::{Decision, ObservedProcess, OrderCommand, Subject, authorise};
 use ringwall_event::{Command, CommandState, EventId, Order, ProcessTarget, Source, Timestamp};
 use ringwall_store::{AuditRecord, StateStore, StoreError};
 use std::sync::Arc;
@@ -54,7 +54,8 @@ impl Writing<'_> {
             Some(host) => host.hostname.clone(),
             None => new.source.name.clone(),
         };
-        let action = OrderCommand { source: new.source, hostname, order: new.order };
+        let observed = new.order.process().and_then(|target| self.observed(&new.source, target));
+        let action = OrderCommand { source: new.source, hostname, order: new.order, observed };
         let decision = authorise(&self.rules.access, &action, subject, &new.reason, self.now);
         self.audit(decision.audit_entry())?;
         let permit = match decision {
@@ -69,6 +70,22 @@ impl Writing<'_> {
         self.derived.open_commands.insert(command.source.clone());
         self.keep(&command)?;
         Ok(Ok(command))
+    }
+
+    /// The process that is meant, as its host's own agent reported it.
+    fn observed(&self, source: &Source, target: &ProcessTarget) -> Option<ObservedProcess> {
+        if &*source.dialect != Source::HOST_AGENT {
+            return None;
+        }
+        let known = self.derived.hosts.get(source)?.detection.table.process(target.pid)?;
+        let process = &known.process;
+        (process.start_time.is_some() && process.start_time == target.start_time).then(|| {
+            ObservedProcess {
+                user: process.user.clone(),
+                executable: process.executable.clone(),
+                in_container: process.container.is_some(),
+            }
+        })
     }
 
     /// The commands that this source shall carry out now. Each is leased: it is not given again
