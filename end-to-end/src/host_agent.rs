@@ -21,6 +21,9 @@ pub const ENROL: &str = "/api/v1/agent/enrol";
 /// Where keys are replaced.
 pub const ROTATE: &str = "/api/v1/agent/rotate";
 
+/// What every request says of its body.
+const JSON: &str = "application/json";
+
 /// A host agent and the key that it signs with.
 #[derive(Clone, Debug)]
 pub struct HostAgent {
@@ -160,17 +163,19 @@ impl HostAgent {
         let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(body)));
         let Stamp { created, nonce } = stamp;
         let parameters = format!(
-            "(\"@method\" \"@path\" \"@query\" \"content-digest\");created={created};\
+            "(\"@method\" \"@path\" \"@query\" \"content-digest\" \"content-type\");created={created};\
              keyid=\"{}/{}\";alg=\"ed25519\";nonce=\"{nonce}\";tag=\"ringwall-agent\"",
             self.name,
             self.key_id()?
         );
         let base = format!(
             "\"@method\": {method}\n\"@path\": {path}\n\"@query\": ?{query}\n\
-             \"content-digest\": {digest}\n\"@signature-params\": {parameters}"
+             \"content-digest\": {digest}\n\"content-type\": {JSON}\n\
+             \"@signature-params\": {parameters}"
         );
         let signature = STANDARD.encode(self.key().sign(base.as_bytes()).to_bytes());
         Ok(vec![
+            ("content-type", JSON.to_owned()),
             ("content-digest", digest),
             ("signature-input", format!("ringwall={parameters}")),
             ("signature", format!("ringwall=:{signature}:")),
@@ -212,9 +217,8 @@ impl HostAgent {
         body: &[u8],
     ) -> Result<Answer> {
         let signed = self.headers(&method, path, stamp, body)?;
-        let mut headers: Vec<(&str, &str)> =
+        let headers: Vec<(&str, &str)> =
             signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        headers.push(("content-type", "application/json"));
         http.send(method, path, &headers, body.to_vec()).await
     }
 }

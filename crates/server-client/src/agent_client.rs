@@ -1,4 +1,4 @@
-use crate::http_client::{to_body, with_query};
+use crate::http_client::{JSON, to_body, with_query};
 use crate::{ClientError, HttpAnswer, HttpClient, Trust};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -210,12 +210,18 @@ impl AgentClient {
         header: Option<(HeaderName, &'static str)>,
         timeout: Duration,
     ) -> Result<HttpAnswer, ClientError> {
+        // All that says what the body means is set before it is signed.
+        let mut content = HeaderMap::new();
+        if !body.is_empty() {
+            content.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        }
+        if let Some((name, value)) = header {
+            content.insert(name, HeaderValue::from_static(value));
+        }
         let send = || async {
             let key = Arc::clone(&self.key.read());
-            let mut headers = signature(&key, &self.name, &method, path, &body)?;
-            if let Some((name, value)) = &header {
-                headers.insert(name, HeaderValue::from_static(value));
-            }
+            let mut headers = content.clone();
+            headers.extend(signature(&key, &self.name, &method, path, &content, &body)?);
             self.http.send_within(timeout, method.clone(), path, headers, body.clone()).await
         };
         let answer = send().await?;
@@ -241,7 +247,9 @@ pub async fn enrol(
 ) -> Result<AgentEnrolled, ClientError> {
     let http = HttpClient::trusting(url, TIMEOUT, trust)?.with_answer_bytes_max(ANSWER_BYTES_MAX);
     let body = to_body(request)?;
-    let mut headers = signature(key, UNNAMED, &Method::POST, paths::AGENT_ENROL, &body)?;
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
+    let (method, path) = (Method::POST, paths::AGENT_ENROL);
+    headers.extend(signature(key, UNNAMED, &method, path, &headers, &body)?);
     let mut authorization =
         HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::BadToken)?;
     authorization.set_sensitive(true);
@@ -255,6 +263,7 @@ fn signature(
     agent: &str,
     method: &Method,
     path: &str,
+    content: &HeaderMap,
     body: &[u8],
 ) -> Result<HeaderMap, ClientError> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -264,8 +273,11 @@ fn signature(
         .map_err(|error| ClientError::Unwritable(format!("no randomness: {error}")))?;
     let nonce = URL_SAFE_NO_PAD.encode(random);
     let unwritable = |error: &dyn fmt::Display| ClientError::Unwritable(error.to_string());
+    let value = |name| content.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let message = Message::new(method.as_str(), path, body)
+        .with_content(value(CONTENT_TYPE), value(CONTENT_ENCODING));
     let signed = Signer { key, agent }
-        .sign(&Message::new(method.as_str(), path, body), created, &nonce)
+        .sign(&message, created, &nonce)
         .map_err(|error| unwritable(&error))?;
     [
         (CONTENT_DIGEST_HEADER, signed.content_digest),

@@ -236,7 +236,7 @@ impl HttpClient {
 }
 
 const AGENT: &str = concat!("ringwall/", env!("CARGO_PKG_VERSION"));
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// The answer to the question for a stream.

@@ -2,16 +2,18 @@
 //!
 //! Three headers carry it: `Content-Digest` (RFC 9530, sha-256 only), `Signature-Input` and `Signature`,
 //! both under the one label `ringwall`. What is covered is not for the sender to choose: method, path,
-//! query and content digest, in this order, with the parameters `created`, `keyid`, `alg`, `nonce` and
-//! `tag`, in this order. Everything else is refused before any cryptography. Freshness of time and nonce
-//! is not judged here: that needs a clock and a memory.
+//! query, content digest, and `Content-Type` and `Content-Encoding` where the request has them, in this
+//! order, with the parameters `created`, `keyid`, `alg`, `nonce` and `tag`, in this order. Everything else is
+//! refused, nearly all of it before any cryptography. Freshness of time and nonce is not judged here: that
+//! needs a clock and a memory.
 //!
 //! ```
 //! use ringwall_signing::SigningKey;
 //! use ringwall_signing::request_signature::{Claim, Message, Signer};
 //!
 //! let key = SigningKey::from_seed(&[7; 32]);
-//! let message = Message::new("POST", "/api/v1/agent/reports", b"{}");
+//! let message = Message::new("POST", "/api/v1/agent/reports", b"{}")
+//!     .with_content(Some("application/json"), None);
 //! let nonce = "0123456789abcdef";
 //! let headers = Signer { key: &key, agent: "web-1" }.sign(&message, 1_763_740_800, nonce)?;
 //!
@@ -25,6 +27,8 @@
 mod message;
 
 pub use message::{Message, content_digest};
+
+use message::Covered;
 
 use crate::{PublicKey, SigningKey};
 use base64::Engine;
@@ -48,7 +52,6 @@ pub const NONCE_CHARS_MAX: usize = 64;
 pub const AGENT_CHARS_MAX: usize = 128;
 
 const LABEL: &str = "ringwall=";
-const COVERED: &str = r#"("@method" "@path" "@query" "content-digest")"#;
 const ALGORITHM: &str = "ed25519";
 const TAG: &str = "ringwall-agent";
 /// Until the year 33658: enough, and far from any overflow.
@@ -76,9 +79,12 @@ pub enum RequestSignatureError {
     /// `Signature` is not `ringwall=:…:` around 64 bytes in base64.
     #[error("signature is not 64 bytes under the label `ringwall`")]
     Signature,
-    /// Method, path or query hold a line break.
-    #[error("method or target is more than one line")]
+    /// Method, path, query or a header hold a line break.
+    #[error("method, target or a header is more than one line")]
     Target,
+    /// The request has a header that is not signed, or lacks one that is.
+    #[error("the headers of the body are not those that are signed")]
+    Covered,
     /// `Content-Digest` is not that of this body.
     #[error("content-digest is not that of the body")]
     Digest,
@@ -134,8 +140,9 @@ impl Signer<'_> {
         let key_id = self.key.public_key().id();
         let agent = self.agent;
         let parameters = format!(
-            "{COVERED};created={created};keyid=\"{agent}/{key_id}\";alg=\"{ALGORITHM}\";\
-             nonce=\"{nonce}\";tag=\"{TAG}\""
+            "{};created={created};keyid=\"{agent}/{key_id}\";alg=\"{ALGORITHM}\";\
+             nonce=\"{nonce}\";tag=\"{TAG}\"",
+            message.covered().list()
         );
         let content_digest = content_digest(message.body());
         let signature = self.key.sign_text(&message.signature_base(&content_digest, &parameters));
@@ -151,6 +158,7 @@ impl Signer<'_> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claim<'a> {
     parameters: &'a str,
+    covered: Covered,
     created: i64,
     nonce: &'a str,
     agent: &'a str,
@@ -166,7 +174,7 @@ impl<'a> Claim<'a> {
     pub fn read(input: &'a str, signature: &str) -> Result<Self, RequestSignatureError> {
         use RequestSignatureError as Error;
         let parameters = input.strip_prefix(LABEL).ok_or(Error::Profile)?;
-        let rest = parameters.strip_prefix(COVERED).ok_or(Error::Profile)?;
+        let (covered, rest) = Covered::read(parameters).ok_or(Error::Profile)?;
         let rest = rest.strip_prefix(";created=").ok_or(Error::Profile)?;
         let (created, rest) = rest.split_once(";keyid=\"").ok_or(Error::Profile)?;
         let (key, rest) = rest.split_once("\";alg=\"").ok_or(Error::Profile)?;
@@ -184,7 +192,7 @@ impl<'a> Claim<'a> {
             return Err(Error::KeyId);
         }
         let signature = read_signature(signature).ok_or(Error::Signature)?;
-        Ok(Self { parameters, created, nonce, agent, key_id, signature })
+        Ok(Self { parameters, covered, created, nonce, agent, key_id, signature })
     }
 
     /// Whose signature it claims to be; [`UNNAMED`] in a request to enrol.
@@ -214,6 +222,9 @@ impl<'a> Claim<'a> {
     ) -> Result<Genuine, RequestSignatureError> {
         if !message.is_unambiguous() {
             return Err(RequestSignatureError::Target);
+        }
+        if self.covered != message.covered() {
+            return Err(RequestSignatureError::Covered);
         }
         if digest != content_digest(message.body()) {
             return Err(RequestSignatureError::Digest);

@@ -130,7 +130,10 @@ async fn what_an_agent_sends_is_signed() {
         };
         let (input, signature) = (header("signature-input"), header("signature"));
         let claim = Claim::read(&input, &signature).unwrap();
-        let message = Message::new("POST", "/api/v1/agent/reports", &body);
+        let content_type = header("content-type");
+        assert_eq!(content_type, JSON);
+        let message = Message::new("POST", "/api/v1/agent/reports", &body)
+            .with_content(Some(&content_type), None);
         let digest = header("content-digest");
         let genuine = claim.verify(&key.public_key(), &message, &digest).unwrap();
         assert_eq!(genuine.agent(), "web-1");

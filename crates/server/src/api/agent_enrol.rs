@@ -13,7 +13,7 @@ use ringwall_server_api::{
     AgentEnrolRequest, AgentEnrolled, AgentRotateRequest, AgentRotated, Problem, ProblemKind,
 };
 use ringwall_signing::PublicKey;
-use ringwall_signing::request_signature::{Claim, Message, UNNAMED, is_agent_name};
+use ringwall_signing::request_signature::{Claim, UNNAMED, is_agent_name};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ fn prove(
     if claim.agent() != UNNAMED || claim.key_id() != key.id() {
         return Err(not_proven(&"signed under another name or key"));
     }
-    let message = Message::new(parts.method.as_str(), values.target, body);
+    let message = values.message(parts, body);
     claim.verify(key, &message, values.digest).map_err(|error| not_proven(&error))?;
     let apart = claim.created() - server.now().as_millis() / 1000;
     if apart.abs() > SKEW_MAX_SECONDS {

@@ -5,8 +5,9 @@ use super::session::address;
 use crate::identities::{CloneEvidence, NotAccepted};
 use crate::server::Server;
 use axum::extract::{OriginalUri, Request};
-use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use ringwall_server_api::{Problem, ProblemKind};
 use ringwall_signing::request_signature::{
@@ -27,23 +28,30 @@ pub(super) struct Signed {
     pub(super) address: IpAddr,
 }
 
-/// The three headers of a signature, each of which must be there once.
+/// The three headers of a signature, each of which must be there once, and what else is signed.
 pub(super) struct SignatureValues<'a> {
     pub(super) digest: &'a str,
     pub(super) input: &'a str,
     pub(super) signature: &'a str,
     /// As sent, whatever routers in between took off.
     pub(super) target: &'a str,
+    content_type: Option<&'a str>,
+    content_encoding: Option<&'a str>,
 }
 
 impl<'a> SignatureValues<'a> {
     pub(super) fn read(parts: &'a Parts) -> Option<Self> {
-        let header = |name| {
+        let header = |name: &str| {
             let mut values = parts.headers.get_all(name).iter();
             match (values.next(), values.next()) {
                 (Some(value), None) => value.to_str().ok(),
                 _ => None,
             }
+        };
+        // Sent twice or not as text, there is no telling which of them the signature is over.
+        let at_most_once = |name: HeaderName| match parts.headers.get_all(&name).iter().count() {
+            0 => Some(None),
+            _ => header(name.as_str()).map(Some),
         };
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
         Some(Self {
@@ -51,7 +59,15 @@ impl<'a> SignatureValues<'a> {
             input: header(INPUT_HEADER)?,
             signature: header(SIGNATURE_HEADER)?,
             target: uri.path_and_query()?.as_str(),
+            content_type: at_most_once(CONTENT_TYPE)?,
+            content_encoding: at_most_once(CONTENT_ENCODING)?,
         })
+    }
+
+    /// What the signature must be over.
+    pub(super) fn message(&self, parts: &'a Parts, body: &'a [u8]) -> Message<'a> {
+        Message::new(parts.method.as_str(), self.target, body)
+            .with_content(self.content_type, self.content_encoding)
     }
 }
 
@@ -64,7 +80,7 @@ pub(super) async fn signed(server: &Server, request: Request) -> Result<(Signed,
     let claim = Claim::read(values.input, values.signature).map_err(|error| refused("", error))?;
     let body = crate::body::read(body, server.config.limits.body_bytes_max).await?;
     let (key, standing) = server.identities.key(claim.agent(), claim.key_id());
-    let message = Message::new(parts.method.as_str(), values.target, &body);
+    let message = values.message(&parts, &body);
     let genuine = claim
         .verify(&key, &message, values.digest)
         .map_err(|error| refused(claim.agent(), error))?;

@@ -17,12 +17,16 @@ struct Vector {
     created: i64,
     nonce: &'static str,
     body: Vec<u8>,
+    content: Content,
     digest: &'static str,
     signature: &'static str,
 }
 
+/// `Content-Type` and `Content-Encoding`.
+type Content = (Option<&'static str>, Option<&'static str>);
+
 /// Made with the Python package `http-message-signatures` 3.0.0 (`HTTPMessageSigner` with
-/// `algorithms.ED25519`, components as below, label `ringwall`) over `requests.Request(...).prepare()` to
+/// `algorithms.ED25519`, components as below in the order of the profile, label `ringwall`) over `requests.Request(...).prepare()` to
 /// `https://ringwall.example`, with the private key of `key()`: not one line of it is ours.
 fn vectors() -> Vec<Vector> {
     vec![
@@ -33,9 +37,46 @@ fn vectors() -> Vec<Vector> {
             created: 1_763_740_800,
             nonce: "0123456789abcdef",
             body: br#"{"boot_id":"b"}"#.to_vec(),
+            content: (None, None),
             digest: "sha-256=:lZalSflpbMoj8BG0Cutd64WP5vh5GZx/i26cNF6JznU=:",
             signature: "ringwall=:J5Jwl4i15F/HUjFQ6WNYvVrjJYlckm2B/1BNUchp80lpa4uhTGS0vijWnkFod/\
                         jEcfSzBxWcggEw2YtXi/IKDQ==:",
+        },
+        Vector {
+            method: "POST",
+            target: "/api/v1/agent/reports",
+            agent: "web-1",
+            created: 1_763_740_800,
+            nonce: "0123456789abcdef",
+            body: br#"{"boot_id":"b"}"#.to_vec(),
+            content: (Some("application/json"), None),
+            digest: "sha-256=:lZalSflpbMoj8BG0Cutd64WP5vh5GZx/i26cNF6JznU=:",
+            signature: "ringwall=://KjCGc11p0PMv+JtJdDL0IRaTJr72s+I8pKOWbXgM1Z5JZTfjsw+Dp8mSzkP4o\
+                        IuLoyXZ4mXt6h1LyVVOXdAg==:",
+        },
+        Vector {
+            method: "POST",
+            target: "/api/v1/agent/reports",
+            agent: "web-1",
+            created: 1_763_740_800,
+            nonce: "0123456789abcdef",
+            body: br#"{"boot_id":"b"}"#.to_vec(),
+            content: (Some("application/json"), Some("zstd")),
+            digest: "sha-256=:lZalSflpbMoj8BG0Cutd64WP5vh5GZx/i26cNF6JznU=:",
+            signature: "ringwall=:KDfiHkpmuuERmXae5IqkotZta+3/CVGmOJijPrdB4R6h5WV+qMNPGNGHBmIRWobV\
+                        G5HLgUp0QgE70tQL+Ep3CA==:",
+        },
+        Vector {
+            method: "POST",
+            target: "/api/v1/agent/commands/cmd%3A1/result",
+            agent: UNNAMED,
+            created: 253_402_300_799,
+            nonce: "AAAAAAAAAAAAAAAAAAAAAAAA",
+            body: (0..=255).collect(),
+            content: (None, Some("gzip")),
+            digest: "sha-256=:QK/y6dLYki5Hr9RkjmlnSXFYeF+9Hahw5xECZr+USIA=:",
+            signature: "ringwall=:kQfjQfVShr3vpVgg9AYfFaWDUfB+teJpLKMGcvQ3Y4uAXXu9tD9gRmp/sY1htZsJ\
+                        DWgKQuOHMXp22N1iFUgsDw==:",
         },
         Vector {
             method: "GET",
@@ -44,6 +85,7 @@ fn vectors() -> Vec<Vector> {
             created: 0,
             nonce: "Nonce-with_64-chars-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
             body: Vec::new(),
+            content: (None, None),
             digest: "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
             signature: "ringwall=:d/M1h3U8FkIf6kxmSmJGzIFyoINoCg9OGXmTc8+ME62zpIVPK8BoQ0PA0yFHRtsdIM6\
                         vPBPs0DyBLWKuu3H4Bw==:",
@@ -55,6 +97,7 @@ fn vectors() -> Vec<Vector> {
             created: 253_402_300_799,
             nonce: "AAAAAAAAAAAAAAAAAAAAAAAA",
             body: (0..=255).collect(),
+            content: (None, None),
             digest: "sha-256=:QK/y6dLYki5Hr9RkjmlnSXFYeF+9Hahw5xECZr+USIA=:",
             signature: "ringwall=:q5ZtZGSyZ5w305ooZxSqkP0Yg324jCL7/sJ2NFUgOheQHX+HfCkvXuLvDESocD2Yfy7sToasTEP1lSQq7PsVDg==:",
         },
@@ -65,16 +108,23 @@ fn vectors() -> Vec<Vector> {
 fn another_implementation_signs_the_same() {
     assert_eq!(key().public_key().id(), "56475aa75463474c");
     for vector in vectors() {
-        let Vector { method, target, agent, created, nonce, body, digest, signature } = vector;
+        let Vector { method, target, agent, created, nonce, body, content, digest, signature } =
+            vector;
         let key = key();
-        let message = Message::new(method, target, &body);
+        let message = Message::new(method, target, &body).with_content(content.0, content.1);
+        let covered = match content {
+            (None, None) => "",
+            (Some(_), None) => " \"content-type\"",
+            (None, Some(_)) => " \"content-encoding\"",
+            (Some(_), Some(_)) => " \"content-type\" \"content-encoding\"",
+        };
         let headers = Signer { key: &key, agent }.sign(&message, created, nonce).unwrap();
         assert_eq!(headers.content_digest, digest, "{target}");
         assert_eq!(
             headers.input,
             format!(
-                "ringwall=(\"@method\" \"@path\" \"@query\" \"content-digest\");created={created};\
-                 keyid=\"{agent}/56475aa75463474c\";alg=\"ed25519\";nonce=\"{nonce}\";\
+                "ringwall=(\"@method\" \"@path\" \"@query\" \"content-digest\"{covered});\
+                 created={created};keyid=\"{agent}/56475aa75463474c\";alg=\"ed25519\";nonce=\"{nonce}\";\
                  tag=\"ringwall-agent\""
             )
         );
@@ -151,6 +201,51 @@ fn every_byte_is_covered() {
     }
 }
 
+/// What the body is said to be: altering, adding and taking away either is refused, and so is a signature
+/// over fewer headers than there are.
+#[test]
+fn what_says_what_the_body_means_is_covered() {
+    let body = b"{\"a\":1}";
+    let message = |content_type, encoding| {
+        Message::new("POST", "/api/v1/agent/reports", body).with_content(content_type, encoding)
+    };
+    let types = [None, Some("application/json"), Some("application/octet-stream"), Some("")];
+    let encodings = [None, Some("zstd"), Some("gzip"), Some("")];
+    let all = || types.into_iter().flat_map(|one| encodings.map(|other| (one, other)));
+    for signed_as in all() {
+        let good = signed(&message(signed_as.0, signed_as.1));
+        for sent_as in all() {
+            let is_same = sent_as == signed_as;
+            assert_eq!(
+                accepted(&good, &message(sent_as.0, sent_as.1)),
+                is_same,
+                "{signed_as:?} {sent_as:?}"
+            );
+        }
+    }
+    let good = signed(&message(Some("application/json"), Some("zstd")));
+    for other in neighbours("application/json") {
+        // Blanks around a value are none of it.
+        let is_same = other.trim_matches([' ', '\t']) == "application/json";
+        assert_eq!(accepted(&good, &message(Some(&other), Some("zstd"))), is_same, "{other:?}");
+    }
+    for other in neighbours("zstd") {
+        assert!(!accepted(&good, &message(Some("application/json"), Some(&other))), "{other:?}");
+    }
+    // The list says what is covered: with one less it is not the signature of this message.
+    let input = good.input.replace(" \"content-encoding\"", "");
+    let claim = Claim::read(&input, &good.signature).unwrap();
+    let refused = claim.verify(
+        &key().public_key(),
+        &message(Some("application/json"), Some("zstd")),
+        &good.content_digest,
+    );
+    assert_eq!(refused, Err(RequestSignatureError::Covered));
+    let line_break = message(Some("a\n\"content-encoding\": b"), None);
+    let refused = Signer { key: &key(), agent: "web-1" }.sign(&line_break, 0, NONCE);
+    assert_eq!(refused, Err(RequestSignatureError::Target));
+}
+
 /// What RFC 9421 allows and this profile does not: all that a sender could choose to cover less.
 #[test]
 fn only_the_profile_is_read() {
@@ -167,6 +262,13 @@ fn only_the_profile_is_read() {
         (with("(\"@method\" \"@path\"", "(\"@path\" \"@method\""), Error::Profile),
         (with(" \"content-digest\"", ""), Error::Profile),
         (with("\"content-digest\")", "\"content-digest\" \"date\")"), Error::Profile),
+        (
+            with(
+                "\"content-digest\")",
+                "\"content-digest\" \"content-encoding\" \"content-type\")",
+            ),
+            Error::Profile,
+        ),
         (with("\"@path\"", "\"@path\";req"), Error::Profile),
         (with("(\"@method\" \"@path\" \"@query\" \"content-digest\")", "()"), Error::Profile),
         (with("ringwall=", "sig1="), Error::Profile),

@@ -1,14 +1,84 @@
 use super::Fixture;
 use super::fixture::{AGENT, agent_key, other_key, seconds, started};
 use crate::engine::now;
+use crate::identities::Identities;
+use crate::server::Server;
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ringwall_access::KeyStanding;
 use ringwall_event::{Activity, HttpRequest, SignIn, Timestamp};
 use ringwall_server_api::{AgentEvent, CommandPayload, paths};
+use ringwall_signing::request_signature::{Claim, Message, Signer};
 use ringwall_signing::{canonical_json, verify_command};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tower::ServiceExt;
+
+/// Recorded, and sent again to a server that was started anew with a clock that had been set back.
+#[tokio::test]
+async fn a_clock_that_is_set_back_across_a_restart_makes_nothing_new() {
+    let fixture = Fixture::new().await;
+    let Server { engine, .. } = &*fixture.server;
+    let key = agent_key();
+    let message = Message::new("POST", paths::AGENT_REPORTS, b"{}");
+    let genuine = |created: i64| {
+        let nonce = format!("recorded-{created:016}");
+        let signed = Signer { key: &key, agent: AGENT }.sign(&message, created, &nonce).unwrap();
+        let claim = Claim::read(&signed.input, &signed.signature).unwrap();
+        claim.verify(&key.public_key(), &message, &signed.content_digest).unwrap()
+    };
+    let accept = async |identities: &Identities, created: i64, at: Timestamp| {
+        let address = "192.0.2.1".parse().unwrap();
+        identities
+            .accept(engine, &genuine(created), KeyStanding::Current, address, at)
+            .await
+            .map_err(|error| error.to_string())
+    };
+    let load = |at| Identities::load(&fixture.database, false, at).unwrap();
+
+    let now = now();
+    accept(&fixture.server.identities, now.as_seconds(), now).await.unwrap();
+    // It is on the disk with whatever is committed next: what it led to.
+    engine.write(|_| Ok(())).await.unwrap();
+    for back in [0, 1, 60, 299] {
+        let started = now.plus_seconds(-back);
+        let refused = accept(&load(started), now.as_seconds(), started).await;
+        assert_eq!(refused, Err("signed before the server started".to_owned()), "{back} s back");
+    }
+    // Where the clock goes on, so do the agents.
+    let later = now.plus_seconds(2);
+    assert_eq!(accept(&load(now), later.as_seconds(), later).await, Ok(()));
+
+    // One agent's clock that is ahead is not everybody's: it has a horizon of its own.
+    accept(&fixture.server.identities, now.as_seconds() + 250, now).await.unwrap();
+    engine.write(|_| Ok(())).await.unwrap();
+    let known = crate::engine::accepted_up_to(&fixture.database).unwrap();
+    assert_eq!(known, Some(later.as_seconds()));
+}
+
+/// What the body is said to be is signed with it.
+#[tokio::test]
+async fn altered_headers_of_the_body_are_refused() {
+    let fixture = Fixture::new().await;
+    let request = || fixture.report_as(1, vec![started(42, "nginx", now())]);
+    for altered in [
+        request().header("content-type", "application/octet-stream"),
+        request().header("content-type", "application/json; charset=utf-8"),
+        request().without("content-type"),
+        request().header("content-encoding", "zstd"),
+        request().header("content-encoding", "gzip"),
+        request().header("content-encoding", "identity"),
+        request().header("content-encoding", ""),
+    ] {
+        altered.send().await.is_problem(401, "unauthenticated");
+    }
+    let mut twice = request().request();
+    twice.headers_mut().append("content-type", "application/json".parse().unwrap());
+    let answer = fixture.router.clone().oneshot(twice).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(request().send().await.json(), json!({"accepted": 1, "duplicates": 0}));
+}
 
 #[tokio::test]
 async fn reports_are_taken_once() {

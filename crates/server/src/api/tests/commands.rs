@@ -1,11 +1,18 @@
 //! Commands of every kind: who may order what, files that are brought, refusals that are told.
 
 use super::{Answer, Fixture};
+use crate::engine::now;
+use axum::body::Body;
 use axum::http::Method;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use ringwall_access::Role;
-use ringwall_server_api::paths;
+use ringwall_event::{Activity, Process, Timestamp};
+use ringwall_server_api::{AgentEvent, paths};
 use ringwall_signing::sha256_hex;
+use ringwall_store::StateStore;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 fn order(action: &str, target: Value) -> Value {
     json!({"host": "host-agent:web-1", "action": action, "target": target, "reason": "a test"})
@@ -189,4 +196,78 @@ async fn refused_commands_raise_an_alert_a_reason() {
     assert_eq!(of("altered")["reasons"], json!(["cmd_1: signature mismatch"]));
     let unsigned = fixture.ask(Method::POST, paths::AGENT_REFUSALS).json(&json!({"refusals": []}));
     unsigned.send().await.is_problem(401, "unauthenticated");
+}
+
+/// A name is a shield only for who may be the system's own; that is what the host's agent tells of it.
+#[tokio::test]
+async fn who_only_bears_a_protected_name_is_hit() {
+    let fixture = Fixture::new().await;
+    let process = |pid: i64, user: &str, executable: &str| AgentEvent {
+        time: now(),
+        severity: None,
+        activity: Activity::ProcessStarted(Process {
+            pid,
+            start_time: Some(Timestamp::from_micros(1_700_000_000_000_000)),
+            name: "sshd".into(),
+            user: Some(user.into()),
+            executable: Some(executable.into()),
+            ..Process::default()
+        }),
+    };
+    fixture
+        .report(
+            1,
+            vec![
+                process(700, "root", "/usr/sbin/sshd"),
+                process(701, "joe", "/usr/sbin/sshd"),
+                process(702, "root", "/usr/bin/python3"),
+            ],
+        )
+        .await;
+    for (pid, status) in [(700, 403), (701, 202), (702, 202)] {
+        let target = json!({"pid": pid, "name": "sshd"});
+        let answer = fixture.post(paths::COMMANDS, order("kill_process", target)).await;
+        assert_eq!(answer.status.as_u16(), status, "{pid}: {}", answer.text);
+    }
+}
+
+/// A body that comes slowly: whoever sends it is shut out before its end, and is not let in by having begun.
+#[tokio::test]
+async fn who_is_shut_out_while_the_body_comes_orders_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.start_process(1, 4321, "nginx").await;
+    let stop = order("stop_process", json!({"pid": 4321, "name": "nginx"}));
+    for (path, body) in [
+        (paths::COMMANDS, stop),
+        (paths::ENROLMENTS, json!({})),
+        (paths::TOKENS, json!({"name": "x", "role": "read_only"})),
+    ] {
+        let token = fixture.token(Role::Admin).await;
+        let request = fixture.ask(Method::POST, path).token(&token).json(&body);
+        let (reached, mut has_reached) = tokio::sync::mpsc::channel(1);
+        let (go_on, may_go_on) = tokio::sync::oneshot::channel::<()>();
+        let (first, rest) = request.body.split_at(2);
+        let (first, rest) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(rest));
+        let chunks = stream::once(async move { Ok::<_, std::io::Error>(first) }).chain(
+            stream::once(async move {
+                reached.send(()).await.unwrap();
+                may_go_on.await.unwrap();
+                Ok(rest)
+            }),
+        );
+        let mut slow = request.request();
+        *slow.body_mut() = Body::from_stream(chunks);
+        let answering = tokio::spawn(fixture.router.clone().oneshot(slow));
+        has_reached.recv().await.unwrap();
+        let id = ringwall_access::PresentedToken::parse(&token).unwrap().id().to_owned();
+        let forget = move |writing: &mut crate::engine::Writing<'_>| {
+            writing.session.delete_document(crate::accounts::TOKENS, &id)
+        };
+        fixture.server.engine.write(forget).await.unwrap();
+        go_on.send(()).unwrap();
+        let answer = answering.await.unwrap().unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+    }
+    assert_eq!(fixture.get(paths::COMMANDS).await["data"], json!([]));
+    assert_eq!(fixture.get(paths::ENROLMENTS).await["data"], json!([]));
 }

@@ -50,6 +50,7 @@ pub(super) struct Fixture {
     pub(super) admin: String,
     /// Dropping it asks the server to stop.
     pub(super) stop: tokio::sync::watch::Sender<bool>,
+    pub(super) database: Arc<Database>,
     folder: PathBuf,
 }
 
@@ -91,7 +92,8 @@ impl Fixture {
             ),
             ..config.rules(indicators, vec!["this-host".to_owned()])
         };
-        let engine = Engine::start(database, rules, &EngineSettings::default()).unwrap();
+        let engine =
+            Engine::start(Arc::clone(&database), rules, &EngineSettings::default()).unwrap();
         let (stop, shutdown) = tokio::sync::watch::channel(false);
         let server = Arc::new(Server {
             main_address: HOST.parse().unwrap(),
@@ -101,6 +103,7 @@ impl Fixture {
             upkeep: crate::upkeep::UpkeepState::default(),
             guard_troubles: crate::guard::GuardTroubles::default(),
             operator_secret: None,
+            sysscore_origins: crate::dialects::sysscore::AllowedOrigins::default(),
             started: now(),
             shutdown,
             collected: crate::collected::Collected::of(&folder, crate::collected::bounds(&config)),
@@ -117,6 +120,7 @@ impl Fixture {
             password: text(first.admin_password.as_ref().unwrap()),
             admin: text(&first.admin_token),
             stop,
+            database,
             folder,
             server,
         };
@@ -257,7 +261,9 @@ impl Sender<'_> {
         created: i64,
         nonce: &str,
     ) -> Self {
-        let message = Message::new(self.method.as_str(), &self.path, &self.body);
+        let value = |name| self.headers.get(name).map(|value| value.to_str().unwrap());
+        let message = Message::new(self.method.as_str(), &self.path, &self.body)
+            .with_content(value("content-type"), value("content-encoding"));
         let headers = Signer { key, agent }.sign(&message, created, nonce).unwrap();
         self.header(CONTENT_DIGEST_HEADER, &headers.content_digest)
             .header(INPUT_HEADER, &headers.input)

@@ -2,12 +2,15 @@
 
 use super::Fixture;
 use super::fixture::{AGENT, Answer, Sender, agent_key, seconds, started};
-use crate::engine::now;
+use crate::engine::{Engine, EngineSettings, now};
+use crate::identities::CloneEvidence;
+use crate::rules::Rules;
 use axum::http::Method;
 use ringwall_access::Role;
 use ringwall_server_api::paths;
 use ringwall_signing::SigningKey;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 const MACHINE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -425,4 +428,120 @@ async fn a_clone_is_suspended_where_that_is_wanted() {
     for run in ["A", "A", "B"] {
         assert_eq!(poll(run).await.status.as_u16(), 200, "what was seen before counts no more");
     }
+}
+
+/// Two machines of one machine id, as where an image was copied with it: whoever enrols last has the name,
+/// and the other one is noticed as soon as it signs again.
+#[tokio::test]
+async fn who_is_overtaken_by_the_same_machine_id_is_noticed() {
+    let fixture = Fixture::new().await;
+    for seed in [1, 2] {
+        let token = leave(&fixture, json!({})).await;
+        let answer = enrol(&fixture, &token, &key(seed), MACHINE).await;
+        assert_eq!(answer.json()["name"], "db-1");
+    }
+    assert_eq!(identity(&fixture, "db-1").await["warning"], Value::Null);
+    let overtaken = |later| {
+        let path = format!("{}?wait=0", paths::AGENT_COMMANDS);
+        let nonce = fresh_nonce();
+        fixture.ask(Method::GET, &path).signed_as("db-1", &key(1), seconds() + later, &nonce)
+    };
+    overtaken(0).send().await.is_problem(401, "unauthenticated");
+    let row = identity(&fixture, "db-1").await;
+    assert_eq!(row["warning"], Value::Null, "that may have been under way: {row}");
+    overtaken(60).send().await.is_problem(401, "unauthenticated");
+    let row = identity(&fixture, "db-1").await;
+    assert!(row["warning"].as_str().unwrap().contains("earlier copy"), "{row}");
+    let alerts = fixture.get(paths::ALERTS).await;
+    assert_eq!(alerts["data"][0]["finding"]["type"], "cloned_identity");
+    // The one that has the name is not shut out by it.
+    assert_eq!(ask_as(&fixture, "db-1", &key(2), "").send().await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn who_was_shut_out_does_not_enrol_under_another_name() {
+    let fixture = Fixture::new().await;
+    let token = leave(&fixture, json!({})).await;
+    enrol(&fixture, &token, &key(1), MACHINE).await;
+    let revoke = paths::fill(paths::IDENTITY_REVOKE, "db-1");
+    assert_eq!(fixture.post(&revoke, json!({})).await.status.as_u16(), 200);
+    for request in [json!({"name": "db-9"}), json!({}), json!({"replaces": AGENT})] {
+        let token = leave(&fixture, request.clone()).await;
+        let mut facts = facts(&key(2), MACHINE);
+        facts["hostname"] = json!("db-9");
+        let answer = enrolment(&fixture, &token, &key(2), &facts).send().await;
+        let problem = answer.is_problem(409, "conflict");
+        assert!(problem["detail"].as_str().unwrap().contains("db-1"), "{request}: {problem}");
+    }
+    // Another machine is welcome, and so is this one where somebody says that it replaces itself.
+    let token = leave(&fixture, json!({"name": "db-9"})).await;
+    assert_eq!(enrol(&fixture, &token, &key(3), OTHER_MACHINE).await.status.as_u16(), 200);
+    let token = leave(&fixture, json!({"replaces": "db-1"})).await;
+    assert_eq!(enrol(&fixture, &token, &key(2), MACHINE).await.json()["name"], "db-1");
+}
+
+/// An order is for the machine that had the name when it was given.
+#[tokio::test]
+async fn orders_do_not_follow_a_name_to_another_machine() {
+    let fixture = Fixture::new().await;
+    let host = format!("host-agent:{AGENT}");
+    let order = async |pid: i64| {
+        fixture.start_process(pid.unsigned_abs(), pid, "evil.sh").await;
+        let target = json!({"pid": pid, "name": "evil.sh"});
+        let body = json!({
+            "host": host, "action": "stop_process", "target": target, "reason": "a test",
+        });
+        let answer = fixture.post(paths::COMMANDS, body).await;
+        assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+        answer.json()["id"].as_str().unwrap().to_owned()
+    };
+    let state = async |id: &str| {
+        let row = fixture.get(&paths::fill(paths::COMMAND, id)).await;
+        format!("{}: {}", row["state"].as_str().unwrap(), row["result"].as_str().unwrap_or("-"))
+    };
+    let first = order(42).await;
+    assert_eq!(state(&first).await, "queued: -");
+    let token = leave(&fixture, json!({"replaces": AGENT})).await;
+    assert_eq!(enrol(&fixture, &token, &key(1), MACHINE).await.json()["name"], AGENT);
+    assert_eq!(state(&first).await, "withdrawn: the host was replaced by another machine");
+    let commands = ask_as(&fixture, AGENT, &key(1), "").send().await;
+    assert_eq!(commands.json()["commands"], json!([]));
+
+    let report = |sequence: u64| {
+        let mut request = fixture.report_as(sequence, vec![started(43, "evil.sh", now())]);
+        request = request.signed_as(AGENT, &key(1), seconds(), &fresh_nonce());
+        request
+    };
+    assert_eq!(report(1).send().await.status.as_u16(), 200);
+    let body = json!({
+        "host": host, "action": "stop_process", "target": {"pid": 43, "name": "evil.sh"},
+        "reason": "a test",
+    });
+    let second =
+        fixture.post(paths::COMMANDS, body).await.json()["id"].as_str().unwrap().to_owned();
+    let path = paths::fill(paths::IDENTITY, AGENT);
+    let forget = fixture.ask(Method::DELETE, &path).token(&fixture.admin).send().await;
+    assert_eq!(forget.status.as_u16(), 204);
+    assert_eq!(state(&second).await, "withdrawn: the host was forgotten");
+}
+
+/// What could not be written down was told to nobody: the next sighting tells it.
+#[tokio::test]
+async fn a_clone_that_could_not_be_told_is_told_at_the_next_sighting() {
+    let fixture = Fixture::new().await;
+    let identities = &fixture.server.identities;
+    let no_room = EngineSettings { queue_bytes_max: 0, ..EngineSettings::default() };
+    let rules = Rules::clone(&fixture.server.engine.rules());
+    let busy = Engine::start(Arc::clone(&fixture.database), rules, &no_room).unwrap();
+    let tell = async |engine: &Engine| {
+        let address = "192.0.2.1".parse().unwrap();
+        identities.tell_of_clone(engine, AGENT, CloneEvidence::TwoRuns, address, now()).await
+    };
+    let alerts = async || fixture.get(paths::ALERTS).await["data"].as_array().unwrap().len();
+    assert!(tell(&busy).await.is_err());
+    assert_eq!(alerts().await, 0);
+    tell(&fixture.server.engine).await.unwrap();
+    assert_eq!(alerts().await, 1);
+    // And then it is not told again for a while.
+    tell(&busy).await.unwrap();
 }
