@@ -122,3 +122,61 @@ impl Spool for DiskSpool {
         synced.await.unwrap_or_else(|error| Err(SpoolError::Remote(error.to_string())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    fn settings(name: &str) -> DiskSettings {
+        let folder = std::env::temp_dir().join(format!("ringwall-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        DiskSettings::new(folder, 1 << 20)
+    }
+
+    #[test]
+    fn a_copy_of_the_file_does_not_keep_the_next_one_out() {
+        let settings = settings("lock");
+        let spool = DiskSpool::open(settings.clone()).unwrap();
+        // As a sync that is still under way has it, and a process that was forked and runs nothing yet.
+        let copy = spool.queue.lock().state_file.try_clone().unwrap();
+        assert!(matches!(DiskSpool::open(settings.clone()), Err(SpoolError::InUse(_))));
+        drop(spool);
+        drop(DiskSpool::open(settings.clone()).unwrap());
+        drop(copy);
+        std::fs::remove_dir_all(&settings.folder).unwrap();
+    }
+
+    /// The books cannot be written: what they say is under way must still be there at the next start.
+    #[tokio::test]
+    async fn files_go_only_after_the_books() {
+        let settings = settings("books");
+        let spool = DiskSpool::open(settings.clone()).unwrap();
+        // Each in a segment of its own.
+        let items = (0..4u8).map(|number| Item::new(vec![number; 60_000])).collect();
+        assert_eq!(spool.append(items).await.unwrap().kept, 4);
+        let bounds = BatchBounds { count_max: 2, bytes_max: 1 << 20 };
+        let batch = spool.next_batch(&bounds, b"").await.unwrap().unwrap();
+        assert_eq!(batch.items.len(), 2);
+        let segments = || {
+            let files = std::fs::read_dir(&settings.folder).unwrap();
+            files.filter(|file| file.as_ref().unwrap().metadata().unwrap().len() > 50_000).count()
+        };
+        assert_eq!(segments(), 4);
+        let unwritable = File::open(settings.folder.join(recovery::STATE_FILE)).unwrap();
+        spool.queue.lock().state_file = unwritable;
+        assert!(spool.settle(batch.id, Settlement::Delivered).await.is_err());
+        assert_eq!(segments(), 4);
+        drop(spool);
+
+        let spool = DiskSpool::open(settings.clone()).unwrap();
+        let counters = spool.status().counters;
+        assert_eq!((counters.waiting, counters.dropped, counters.delivered), (4, 0, 0));
+        let again = spool.next_batch(&bounds, b"").await.unwrap().unwrap();
+        assert_eq!(again, batch);
+        spool.settle(again.id, Settlement::Delivered).await.unwrap();
+        assert_eq!(segments(), 2);
+        drop(spool);
+        std::fs::remove_dir_all(&settings.folder).unwrap();
+    }
+}

@@ -7,6 +7,7 @@ use super::{DiskSettings, Durability, dead_letters};
 use crate::item::{Batch, BatchBounds, BatchId, Counters, Item};
 use crate::spool::{Appended, LABEL_BYTES_MAX, Settlement, SpoolError, SpoolStatus, now_ms};
 use bytes::Bytes;
+use rustix::fs::{FlockOperation, flock};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -463,6 +464,16 @@ impl Queue {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(SpoolError::file("cannot sync", folder))
+    }
+}
+
+impl Drop for Queue {
+    /// The lock goes with the spool, at once: a sync that is still under way has a copy of the file, and so has
+    /// for a moment whatever this process starts meanwhile. Either would keep the next one out.
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.state_file, FlockOperation::Unlock) {
+            tracing::warn!(%error, "the spool stays locked until its last copy is closed");
+        }
     }
 }
 
