@@ -1,9 +1,9 @@
-//! What is checked without running anything: format, clippy, floors, types.
+//! What is checked without running anything: format, clippy, floors, licences, types.
 
 use crate::place::Place;
 use crate::run::{command, quietly_named};
 use crate::steps::Steps;
-use crate::{build, floors, set_up};
+use crate::{build, floors, licences, set_up};
 use anyhow::Result;
 
 /// `./x lint`.
@@ -26,6 +26,7 @@ pub(crate) fn steps_of(place: &Place, steps: &mut Steps) -> Result<()> {
         Ok(())
     })?;
     steps.step("floors", || floors::check(&place.root))?;
+    steps.step("licences", || licences::check(place))?;
     steps.step("dashboard types", || {
         set_up::npm(place)?;
         build::npm_run(place, "check")

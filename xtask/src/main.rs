@@ -7,6 +7,7 @@
 mod build;
 mod floors;
 mod fuzz;
+mod licences;
 mod lint;
 mod package;
 mod place;
