@@ -349,6 +349,43 @@ mod tests {
     }
 
     #[test]
+    fn a_command_has_one_beginning_and_what_grows_is_bounded_too() {
+        let (collected, folder) = place("one-part");
+        let parts = || {
+            let files = std::fs::read_dir(folder.join("collected")).unwrap();
+            files.filter(|file| file.as_ref().unwrap().path().extension().is_some()).count()
+        };
+        // A host that announces ever other files has room for one.
+        for content in [CONTENT, b"9876543210", b"abcdefghij"] {
+            let part = FilePart { sha256: sha256_hex(content), ..part(0) };
+            collected.take(&id("cmd_1"), &part, &content[..4]).unwrap();
+            assert_eq!(parts(), 1);
+        }
+        // Another command whose id begins alike keeps its own.
+        collected.take(&id("cmd_10"), &part(0), &CONTENT[..1]).unwrap();
+        collected.take(&id("cmd_1"), &part(0), &CONTENT[..4]).unwrap();
+        assert_eq!(parts(), 2);
+        collected.remove(&id("cmd_1")).unwrap();
+        collected.remove(&id("cmd_10")).unwrap();
+
+        // All begin while there is room, and then all grow.
+        for name in ["cmd_2", "cmd_3", "cmd_4"] {
+            collected.take(&id(name), &part(0), &CONTENT[..1]).unwrap();
+        }
+        let grow = |name| collected.take(&id(name), &part(1), &CONTENT[1..]);
+        assert_eq!(grow("cmd_2").unwrap(), PartTaken::Whole);
+        assert_eq!(grow("cmd_3").unwrap(), PartTaken::Whole);
+        let full = grow("cmd_4");
+        assert!(matches!(full, Err(PartError::Full)), "{full:?}");
+        let used: u64 = std::fs::read_dir(folder.join("collected"))
+            .unwrap()
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum();
+        assert!(used <= 25, "{used}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn an_empty_file_is_a_file() {
         let (collected, folder) = place("empty");
         let empty = FilePart { offset: 0, bytes: 0, sha256: sha256_hex(b"") };

@@ -178,7 +178,9 @@ config_section! {
     /// What commands never hit.
     pub struct ProtectedSection in "protected" {
         /// Names of processes that are never killed, whatever the rules say, in place of the
-        /// built-in list (init, systemd, sshd, kubelet, Ringwall itself and their like).
+        /// built-in list (init, systemd, sshd, kubelet, Ringwall itself and their like). A process
+        /// chooses its name: `"postgres@postgres"` is that user's only, where the host's own agent
+        /// tells who it runs as. Of the built-in list only the system's own processes count.
         pub names: Option<Vec<String>> = None,
         /// Addresses (`192.0.2.7`) and networks (`192.0.2.0/24`) that are never blocked, nor any network
         /// that has one of them in it. Loopback, multicast, link-local addresses, this server's own and

@@ -4,6 +4,7 @@
 //! commits, so what is concluded from the events and what is stored of them always agree, and a
 //! replay of the stored batches gives the same conclusions again.
 
+mod accepted;
 mod answer;
 mod checkpoint;
 mod collecting;
@@ -19,6 +20,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use accepted::accepted_up_to;
 pub(crate) use collecting::judged_result;
 pub(crate) use conclude::route;
 pub use derived::Derived;
@@ -29,6 +31,7 @@ pub(crate) use ordering::{NewCommand, OrderError};
 use crate::guard::GuardReport;
 use crate::rules::Rules;
 use crate::secrets::random_bytes;
+use accepted::AcceptedUpTo;
 use answer::Answer;
 use checkpoint::Checkpointer;
 use parking_lot::{RwLock, RwLockReadGuard};
@@ -60,6 +63,7 @@ struct Shared {
     stream: broadcast::Sender<StreamItem>,
     events: broadcast::Sender<Arc<Vec<Event>>>,
     signals: parking_lot::Mutex<HashMap<Source, Arc<Notify>>>,
+    accepted: AcceptedUpTo,
 }
 
 /// Bounds and times of the engine.
@@ -270,6 +274,7 @@ impl Engine {
             stream,
             events,
             signals: parking_lot::Mutex::new(HashMap::new()),
+            accepted: AcceptedUpTo::default(),
         });
         let mut checkpointer = Checkpointer::new(settings);
         let at_commit = Arc::clone(&shared);
@@ -281,8 +286,14 @@ impl Engine {
                 queue_capacity: settings.queue_capacity,
                 ..GroupCommitOptions::default()
             },
-            move |session| checkpointer.run(session, &mut at_commit.derived.write(), now()),
-            move |_| at_rollback.rebuild(&reload),
+            move |session| {
+                at_commit.accepted.keep(session)?;
+                checkpointer.run(session, &mut at_commit.derived.write(), now())
+            },
+            move |_| {
+                at_rollback.accepted.undo();
+                at_rollback.rebuild(&reload);
+            },
         )?;
         Ok(Self {
             shared,
@@ -365,6 +376,12 @@ impl Engine {
     /// What is concluded and done from now on, without the events themselves.
     pub fn subscribe(&self) -> broadcast::Receiver<StreamItem> {
         self.shared.stream.subscribe()
+    }
+
+    /// Notes that a request which was signed in this second was accepted: before anything that follows from
+    /// it is written, so that the two are committed together.
+    pub(crate) fn note_accepted(&self, second: i64) {
+        self.shared.accepted.note(second);
     }
 
     /// Rings when a command for this source may be waiting.

@@ -1,5 +1,6 @@
 //! Secrets and settings from the environment, under the names that SysScore's documents give them.
 
+use crate::dialects::sysscore::AllowedOrigins;
 use crate::webhooks::SysScoreSettings;
 use anyhow::{Context, bail};
 use ringwall_signing::Secret;
@@ -11,6 +12,8 @@ pub(crate) struct Environment {
     pub(crate) agent_keys: BTreeMap<String, Secret>,
     /// `OAUTH2_SECRET_KEY`: signs HS256 operator tokens.
     pub(crate) operator_secret: Option<Secret>,
+    /// `CORS_ORIGINS`: whose pages may ask the SysScore API.
+    pub(crate) sysscore_origins: AllowedOrigins,
     /// `HMAC_SECRET_KEY` and `WEBHOOK_*`: webhooks in the SysScore form.
     pub(crate) webhooks: SysScoreSettings,
 }
@@ -54,6 +57,10 @@ impl Environment {
                 .map(|(id, secret)| (id, Secret::from(secret)))
                 .collect(),
             operator_secret,
+            sysscore_origins: match env.get("CORS_ORIGINS").map(String::as_str) {
+                None | Some("") => AllowedOrigins::default(),
+                Some(text) => AllowedOrigins::read(text)?,
+            },
             webhooks: SysScoreSettings::read(env)?,
         })
     }
@@ -81,6 +88,10 @@ mod tests {
         assert!(read("AGENT_KEYS", r#"{"": "x"}"#).is_err());
         assert!(read("OAUTH2_SECRET_KEY", PUBLIC_DEFAULT).is_err());
         assert!(read("OAUTH2_ALGORITHM", "none").is_err());
+        assert!(read("CORS_ORIGINS", "https://soc.example").is_err());
+        let listed = read("CORS_ORIGINS", r#"["https://soc.example"]"#).unwrap().sysscore_origins;
+        assert_ne!(listed, AllowedOrigins::Any);
+        assert_eq!(read("CORS_ORIGINS", "").unwrap().sysscore_origins, AllowedOrigins::Any);
         assert!(read("OAUTH2_SECRET_KEY", "long-enough-secret").unwrap().operator_secret.is_some());
     }
 }

@@ -6,7 +6,7 @@ mod enrol;
 pub(crate) use clones::CloneEvidence;
 pub(crate) use enrol::EnrolError;
 
-use crate::engine::{Engine, TakeError, Writing};
+use crate::engine::{Engine, TakeError, Writing, accepted_up_to};
 use crate::secrets::random_bytes;
 use parking_lot::{Mutex, RwLock};
 use ringwall_access::{
@@ -165,7 +165,8 @@ impl Identities {
             .map(|(name, record)| (name.into_boxed_str(), HeldIdentity::new(record)))
             .collect();
         remove_shared_secrets(database)?;
-        let replays = ReplayWindow::new(HOST_AGENTS_MAX, NONCES_MAX, now, horizons);
+        let began = began(now, accepted_up_to(database)?);
+        let replays = ReplayWindow::new(HOST_AGENTS_MAX, NONCES_MAX, began, horizons);
         Ok(Self {
             held: Arc::new(RwLock::new(held)),
             replays: Mutex::new(replays),
@@ -209,6 +210,8 @@ impl Identities {
             write_horizon(engine, agent, horizon).await?;
             self.replays.lock().horizon_written(agent, horizon);
         }
+        // What is signed for the future has its own horizon, and one agent's clock is not everybody's.
+        engine.note_accepted(genuine.created().min(now.as_seconds()));
         if standing == KeyStanding::Retired {
             return Err(NotAccepted::RetiredKey);
         }
@@ -442,6 +445,20 @@ fn facts(name: &str, held: &HeldIdentity) -> IdentityFacts {
         last_used: held.last_used,
         address: held.address,
     }
+}
+
+/// From when on requests are accepted: from the start, but not from before what an earlier run accepted, as
+/// where the clock was set back in between.
+fn began(now: Timestamp, accepted: Option<i64>) -> Timestamp {
+    let accepted = Timestamp::from_micros(accepted.unwrap_or(i64::MIN).saturating_mul(1_000_000));
+    if accepted > now.plus_seconds(1) {
+        tracing::warn!(
+            seconds = accepted.micros_since(now) / 1_000_000,
+            "the clock was set back: host agents are refused until it is where it was, as what they sign \
+             cannot be told from what was recorded then"
+        );
+    }
+    now.max(accepted)
 }
 
 async fn write_horizon(engine: &Engine, agent: &str, horizon: i64) -> Result<(), TakeError> {

@@ -114,6 +114,7 @@ pub async fn run(
         upkeep: UpkeepState::default(),
         guard_troubles: GuardTroubles::default(),
         operator_secret: environment.operator_secret,
+        sysscore_origins: environment.sysscore_origins,
         started: now(),
         shutdown: options.shutdown.clone(),
         collected: Collected::of(&data_dir, collected::bounds(&config)),

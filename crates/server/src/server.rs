@@ -1,6 +1,7 @@
 //! What every request handler sees.
 
 use crate::config::Config;
+use crate::dialects::sysscore::AllowedOrigins;
 use crate::engine::{Engine, now};
 use crate::guard::{GuardProjects, GuardTroubles};
 use crate::guard_rules::GuardRules;
@@ -27,6 +28,8 @@ pub(crate) struct Server {
     pub identities: Identities,
     /// The secret of HS256 operator tokens of the SysScore dialect; none refuses them all.
     pub operator_secret: Option<Secret>,
+    /// Whose pages may ask the SysScore API.
+    pub(crate) sysscore_origins: AllowedOrigins,
     /// What queries need.
     pub queries: Queries,
     /// Files that host agents brought.

@@ -81,7 +81,7 @@ impl Tls {
             }
             None => {
                 let (authority, first) =
-                    Authority::load(Arc::clone(database), secrets, names, &section.domains, now)
+                    Authority::load(Arc::clone(database), secrets, names, section, now)
                         .context("cannot set up the authority of this server")?;
                 (Source::Authority(Arc::new(Mutex::new(authority))), first)
             }

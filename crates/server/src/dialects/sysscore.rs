@@ -4,6 +4,7 @@
 //! a sender is authenticated on its raw bytes before any of it is parsed.
 
 mod agents;
+mod allowed_origins;
 mod documents;
 mod events;
 mod exchange;
@@ -16,6 +17,8 @@ mod scores;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use allowed_origins::AllowedOrigins;
 
 use super::description::{json, prefix};
 use crate::server::Server;

@@ -1,6 +1,6 @@
 //! The server as its own authority: for those who have none, so that encryption needs no setting up.
 
-use super::Names;
+use super::{Names, TlsSection};
 use crate::secrets::{Secrets, random_bytes};
 use anyhow::{Context, bail};
 use rcgen::{
@@ -8,6 +8,7 @@ use rcgen::{
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
 };
 use ringwall_event::Timestamp;
+use ringwall_server_client::Fingerprint;
 use ringwall_store::{Database, StateStore};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -77,15 +78,24 @@ impl Authority {
         database: Arc<Database>,
         secrets: &Secrets,
         names: &Names,
-        domains: &[String],
+        section: &TlsSection,
         now: Timestamp,
     ) -> anyhow::Result<(Self, CertifiedKey)> {
         let found: Option<AuthorityRecord> =
             database.read(|session| session.document(KIND, AUTHORITY))?;
         let record = match found {
-            Some(record) if are_within(domains, &record.domains) => record,
-            _ => make(&database, secrets, names, domains, now)?,
+            // Whoever trusts it does so by its fingerprint: no setting but this one may change that.
+            Some(record) if !is_to_be_replaced(&record, section)? => record,
+            _ => make(&database, secrets, names, &section.domains, now)?,
         };
+        for domain in outside(&section.domains, &record.domains) {
+            tracing::warn!(
+                %domain,
+                fingerprint = %Fingerprint::of_pem(record.certificate.as_bytes())?,
+                "the authority of this server may not certify names of this domain; one that may takes \
+                 this fingerprint as `replace_authority` under [tls], and every client must be told"
+            );
+        }
         let key = secrets.open(AUTHORITY_KEY, &record.sealed_key)?;
         let key = KeyPair::try_from(key.expose()).context("the authority's key is damaged")?;
         let certificate = CertificateDer::from_pem_slice(record.certificate.as_bytes())
@@ -281,10 +291,20 @@ fn domain_of(name: &str) -> String {
     }
 }
 
-/// Whether an authority of these domains may certify all that the configuration asks for.
-fn are_within(configured: &[String], domains: &BTreeSet<String>) -> bool {
+/// Whether the configuration names this very authority as the one that shall go.
+fn is_to_be_replaced(record: &AuthorityRecord, section: &TlsSection) -> anyhow::Result<bool> {
+    let Some(wanted) = &section.replace_authority else { return Ok(false) };
+    let wanted: Fingerprint = wanted.parse().context("`replace_authority` under [tls]")?;
+    Ok(Fingerprint::of_pem(record.certificate.as_bytes())? == wanted)
+}
+
+/// Those domains of the configuration that an authority of these may not certify names of.
+fn outside<'a>(
+    configured: &'a [String],
+    domains: &BTreeSet<String>,
+) -> impl Iterator<Item = &'a String> {
     let covered = |wanted: &String| domains.iter().any(|domain| is_within(&plain(wanted), domain));
-    configured.iter().all(covered)
+    configured.iter().filter(move |wanted| !covered(wanted))
 }
 
 fn plain(domain: &str) -> String {

@@ -22,9 +22,13 @@ config_section! {
         /// agents and to the `ringwall` tool. Where it is not set, the last one in `certificate`.
         pub authority: Option<PathBuf> = None,
         /// Domains whose names the server may certify as its own authority, beside those of the names it
-        /// has when that authority is made. One that is not among them yet makes a new authority at the
-        /// next start: whoever trusted the old one must be told of the new.
+        /// has when that authority is made. An authority that there is stays as it is: names in domains
+        /// that it may not certify are left out of the certificate, and the log says so.
         pub domains: Vec<String> = Vec::new(),
+        /// The fingerprint of the authority that is to be replaced by a new one for the present names and
+        /// `domains`, at the next start. Whoever trusted the old one must be told of the new, host agents
+        /// included. Once it is replaced this says nothing any more.
+        pub replace_authority: Option<String> = None,
         /// For how many seconds browsers shall insist on https for this host name
         /// (`Strict-Transport-Security`); 0 for not saying so.
         ///

@@ -162,10 +162,41 @@ async fn authority_and_certificate_outlive_a_start() {
     let again = fixture.load_default();
     assert_eq!(first.authority_pem(), again.authority_pem());
     assert_eq!(shown(&first).cert, shown(&again).cert);
-    // A domain that it may not certify asks for another authority.
-    let section = TlsSection { domains: vec!["example.com".into()], ..TlsSection::default() };
-    let other = fixture.load(&section, &names(&[])).unwrap();
-    assert_ne!(first.authority_pem(), other.authority_pem());
+    let fingerprint = |tls: &Tls| tls.authority_fingerprint().unwrap().to_string();
+    // A domain that it may not certify changes nothing for those who trust it: its names are left out,
+    // the others are certified as before, and by the same authority.
+    let domains = vec!["example.com".into()];
+    let section = TlsSection { domains: domains.clone(), ..TlsSection::default() };
+    let widened = fixture.load(&section, &names(&["guard.example.com"])).unwrap();
+    assert_eq!(fingerprint(&widened), fingerprint(&first));
+    let url = listen(&widened).await;
+    let trust = Trust::authorities(first.authority_pem().unwrap().as_bytes()).unwrap();
+    assert_eq!(get(&url, &trust).await, Ok("hello".to_owned()));
+    let outside = trust.clone().with_server_name("guard.example.com").unwrap();
+    assert!(get(&url, &outside).await.is_err());
+    // A new name that it may certify is a new certificate of the same authority.
+    let named = fixture.load(&TlsSection::default(), &names(&["x.web-1"])).unwrap();
+    assert_eq!(fingerprint(&named), fingerprint(&first));
+    assert_ne!(shown(&named).cert, shown(&first).cert);
+    let by_name = trust.with_server_name("x.web-1").unwrap();
+    assert_eq!(get(&listen(&named).await, &by_name).await, Ok("hello".to_owned()));
+
+    // Only who names it has it replaced, and once.
+    let of_another = "0".repeat(64);
+    for (replace_authority, is_replaced) in
+        [(None, false), (Some(of_another), false), (Some(fingerprint(&first)), true)]
+    {
+        let section =
+            TlsSection { domains: domains.clone(), replace_authority, ..TlsSection::default() };
+        let loaded = fixture.load(&section, &names(&["guard.example.com"])).unwrap();
+        assert_eq!(fingerprint(&loaded) != fingerprint(&first), is_replaced, "{section:?}");
+        let again = fixture.load(&section, &names(&["guard.example.com"])).unwrap();
+        assert_eq!(fingerprint(&again), fingerprint(&loaded), "{section:?}");
+    }
+    let replace_authority = Some("nonsense".to_owned());
+    let section = TlsSection { replace_authority, ..TlsSection::default() };
+    assert!(fixture.load(&section, &names(&[])).is_err());
+    let other = fixture.load(&TlsSection::default(), &names(&["guard.example.com"])).unwrap();
     let url = listen(&other).await;
     let trust = Trust::authorities(other.authority_pem().unwrap().as_bytes()).unwrap();
     assert_eq!(get(&url, &trust).await, Ok("hello".to_owned()));

@@ -49,6 +49,7 @@ impl Fixture {
             keys,
             identities,
             operator_secret: None,
+            sysscore_origins: crate::dialects::sysscore::AllowedOrigins::default(),
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: shutdown.clone(),

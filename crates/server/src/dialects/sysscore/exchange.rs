@@ -28,10 +28,16 @@ pub(super) async fn exchange(
     let method = request.method().clone();
     let uri = original_uri(&request).clone();
     let host = request.headers().get(header::HOST).cloned();
-    let is_cross_origin = request.headers().contains_key(header::ORIGIN);
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let permitted = origin.as_ref().map(|origin| server.sysscore_origins.answer(origin));
 
-    let mut response =
-        if is_preflight(&request) { preflight(&request) } else { next.run(request).await };
+    let mut response = match &permitted {
+        Some(None) if is_preflight(&request) => {
+            (StatusCode::BAD_REQUEST, "Disallowed CORS origin").into_response()
+        }
+        Some(_) if is_preflight(&request) => preflight(&request),
+        _ => next.run(request).await,
+    };
 
     if let Some(unfinished) = response.extensions_mut().remove::<Unfinished>() {
         if let Some(reason) = &unfinished.reason {
@@ -46,8 +52,11 @@ pub(super) async fn exchange(
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if is_cross_origin {
-        permit_any_origin(headers);
+    if let Some(Some(permitted)) = permitted {
+        permit_origin(headers, permitted);
+    }
+    if server.sysscore_origins.depends_on_origin() {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
     if let Ok(value) = HeaderValue::try_from(correlation_id.as_str()) {
         headers.insert(CORRELATION_ID, value);
@@ -127,10 +136,10 @@ fn preflight(request: &Request) -> Response {
     response
 }
 
-/// Any page may ask, as with the original; unlike there without the visitor's credentials: who reads
-/// must have a token of their own.
-fn permit_any_origin(headers: &mut HeaderMap) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+/// Any page may ask, or those that are listed, as with the original; unlike there without the visitor's
+/// credentials: who reads must have a token of their own.
+fn permit_origin(headers: &mut HeaderMap, permitted: HeaderValue) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, permitted);
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("X-Correlation-ID, X-Response-Time, Retry-After"),

@@ -1,5 +1,6 @@
 use crate::accounts::TOKENS;
 use crate::config::Config;
+use crate::dialects::sysscore::AllowedOrigins;
 use crate::engine::{Engine, EngineSettings, now};
 use crate::keys::KeyRing;
 use crate::secrets::Secrets;
@@ -30,6 +31,8 @@ pub(super) struct Fixture {
     server: Option<Arc<Server>>,
     pub(super) router: Router,
     pub(super) token: String,
+    /// What `CORS_ORIGINS` says at the next start.
+    pub(super) origins: AllowedOrigins,
 }
 
 /// An answer, read whole.
@@ -109,8 +112,13 @@ impl Fixture {
         let folder =
             std::env::temp_dir().join(format!("ringwall-sysscore-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let mut fixture =
-            Self { folder, server: None, router: Router::new(), token: String::new() };
+        let mut fixture = Self {
+            folder,
+            server: None,
+            router: Router::new(),
+            token: String::new(),
+            origins: AllowedOrigins::default(),
+        };
         fixture.start(&EngineSettings::default());
         fixture.token = fixture.token(Role::ReadOnly);
         fixture
@@ -145,6 +153,7 @@ impl Fixture {
             keys,
             identities,
             operator_secret: Some(Secret::from(OPERATOR_SECRET)),
+            sysscore_origins: self.origins.clone(),
             started: now(),
             main_address: ([127, 0, 0, 1], 7400).into(),
             shutdown: tokio::sync::watch::channel(false).1,

@@ -1,4 +1,5 @@
 use super::fixture::{Answer, Fixture, send};
+use crate::dialects::sysscore::AllowedOrigins;
 use axum::Router;
 use axum::body::Body;
 use http::{Method, Request};
@@ -152,6 +153,40 @@ async fn flaw_13_pages_of_any_origin_may_ask_but_not_with_the_visitors_credentia
     assert_eq!(answer.header("access-control-allow-credentials"), "");
     let answer = ask(&fixture, Method::GET, "/health").await;
     assert_eq!(answer.header("access-control-allow-origin"), "");
+}
+
+/// `CORS_ORIGINS`, as its documents have it, but without the visitor's credentials.
+#[tokio::test]
+async fn where_origins_are_listed_the_pages_of_others_may_not_ask() {
+    let mut fixture = Fixture::new();
+    fixture.origins = AllowedOrigins::read(r#"["https://soc.example", "http://a:1"]"#).unwrap();
+    fixture.restart();
+    for (origin, expected) in [
+        ("https://soc.example", "https://soc.example"),
+        ("http://a:1", "http://a:1"),
+        ("http://soc.example", ""),
+        ("https://soc.example.evil", ""),
+        ("https://elsewhere.example", ""),
+        ("null", ""),
+    ] {
+        let request = Request::get("/health").header("origin", origin);
+        let answer = fixture.send(request.body(Body::empty()).unwrap()).await;
+        // The browser keeps it from the page; programs send no origin that anybody checks.
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, expected));
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        assert_eq!(answer.header("vary"), "Origin");
+        let request = Request::options("/api/v1/events")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
+        let answer = fixture.send(request.body(Body::empty()).unwrap()).await;
+        let status = if expected.is_empty() { 400 } else { 200 };
+        assert_eq!(
+            (answer.status, answer.header("access-control-allow-origin")),
+            (status, expected)
+        );
+    }
+    let answer = ask(&fixture, Method::GET, "/health").await;
+    assert_eq!((answer.status, answer.header("vary")), (200, "Origin"));
 }
 
 async fn ask(fixture: &Fixture, method: Method, path: &str) -> Answer {
