@@ -54,9 +54,8 @@ struct Recorded {
 impl Recorded {
     fn new(agent: &HostAgent, method: &Method, target: &str, body: &[u8]) -> Result<Self> {
         let signed = agent.headers(method, target, &Stamp::now()?, body)?;
-        let mut headers: Vec<(String, String)> =
+        let headers: Vec<(String, String)> =
             signed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        headers.push(("content-type".into(), "application/json".into()));
         Ok(Self {
             method: method.to_string(),
             target: target.to_owned(),
@@ -116,7 +115,7 @@ async fn a_recorded_request_altered_in_any_byte_is_refused() -> Result<()> {
         body[position] ^= 1;
         variants.push((format!("body at {position}"), Recorded { body, ..good.clone() }));
     }
-    for (index, (name, value)) in good.headers.iter().take(3).enumerate() {
+    for (index, (name, value)) in good.headers.iter().enumerate() {
         for position in 0..value.len() {
             // One at each place is enough over the network; beside the code all bits are tried.
             for value in altered(value, position).into_iter().take(2) {
@@ -133,6 +132,10 @@ async fn a_recorded_request_altered_in_any_byte_is_refused() -> Result<()> {
         headers.push(good.headers[index].clone());
         variants.push((format!("{name} twice"), Recorded { headers, ..good.clone() }));
     }
+    // What says that the body is packed is signed by not being there.
+    let mut headers = good.headers.clone();
+    headers.push(("content-encoding".into(), "zstd".into()));
+    variants.push(("content-encoding added".into(), Recorded { headers, ..good.clone() }));
     ensure!(variants.len() > 900, "{} variants", variants.len());
     for (what, variant) in &variants {
         // Where the path is another, there is nothing there; else the answer is always the same.
@@ -181,25 +184,25 @@ async fn a_recorded_request_is_refused_after_a_restart_too() -> Result<()> {
 }
 
 /// `ringwall hosts enrol`, and the token in what it prints.
-async fn token(server: &Server, more: &[&str]) -> Result<String> {
+pub(crate) async fn token(server: &Server, more: &[&str]) -> Result<String> {
     let made = server.ringwall_json(&[&["hosts", "enrol"], more].concat()).await?;
     Ok(made["token"].as_str().context("no token")?.to_owned())
 }
 
 /// A host in a folder of its own, with what tells its machine from others.
-struct Host {
-    folder: Folder,
-    program: PathBuf,
+pub(crate) struct Host {
+    pub(crate) folder: Folder,
+    pub(crate) program: PathBuf,
 }
 
 impl Host {
-    fn new(machine: &str) -> Result<Self> {
+    pub(crate) fn new(machine: &str) -> Result<Self> {
         let folder = Folder::new()?;
         std::fs::write(folder.path().join("machine-id"), machine)?;
         Ok(Self { folder, program: ringwall_end_to_end::environment::ringwall()? })
     }
 
-    fn state_dir(&self) -> PathBuf {
+    pub(crate) fn state_dir(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
@@ -211,19 +214,24 @@ impl Host {
         command
     }
 
-    async fn enrol(&self, url: &str, token: &str, more: &[&str]) -> Result<std::process::Output> {
+    pub(crate) async fn enrol(
+        &self,
+        url: &str,
+        token: &str,
+        more: &[&str],
+    ) -> Result<std::process::Output> {
         let mut command = self.agent(&[&["enrol", "--server", url], more].concat());
         Ok(command.env("RINGWALL_ENROLMENT_TOKEN", token).output().await?)
     }
 
-    async fn enrolled(&self, url: &str, token: &str, more: &[&str]) -> Result<Value> {
+    pub(crate) async fn enrolled(&self, url: &str, token: &str, more: &[&str]) -> Result<Value> {
         let output = self.enrol(url, token, &[more, &["--json"]].concat()).await?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Starts it; what it says is in the file beside.
-    fn start(&self, log: &Path) -> Result<Child> {
+    pub(crate) fn start(&self, log: &Path) -> Result<Child> {
         let log = std::fs::File::create(log)?;
         self.agent(&[]).stdout(Stdio::null()).stderr(log).spawn().context("cannot start")
     }
@@ -233,7 +241,7 @@ impl Host {
     }
 }
 
-async fn identity(server: &Server, name: &str) -> Result<Value> {
+pub(crate) async fn identity(server: &Server, name: &str) -> Result<Value> {
     let page = server.api().get_json("/api/v1/identities").await?;
     let rows = page["data"].as_array().context("no data")?.clone();
     rows.into_iter().find(|row| row["name"] == name).with_context(|| format!("no {name}"))

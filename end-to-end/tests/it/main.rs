@@ -7,6 +7,7 @@
 
 mod backup;
 mod chaos;
+mod commanding;
 mod crash;
 mod damaged_files;
 mod disk_full;
