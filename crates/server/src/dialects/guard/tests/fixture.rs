@@ -234,6 +234,7 @@ fn start(folder: &std::path::Path) -> Arc<Server> {
     let engine = Engine::start(database, rules, &EngineSettings::default()).unwrap();
     let (_, shutdown) = tokio::sync::watch::channel(false);
     Arc::new(Server {
+        sysscore_origins: crate::dialects::sysscore::AllowedOrigins::default(),
         main_address: SocketAddr::from(([127, 0, 0, 1], 7400)),
         tls: None,
         first_password: crate::accounts::FirstPassword::default(),
