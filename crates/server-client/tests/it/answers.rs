@@ -131,7 +131,7 @@ async fn what_an_agent_sends_is_signed() {
         let (input, signature) = (header("signature-input"), header("signature"));
         let claim = Claim::read(&input, &signature).unwrap();
         let content_type = header("content-type");
-        assert_eq!(content_type, JSON);
+        assert_eq!(content_type, "application/json");
         let message = Message::new("POST", "/api/v1/agent/reports", &body)
             .with_content(Some(&content_type), None);
         let digest = header("content-digest");

@@ -182,7 +182,7 @@ async fn authority_and_certificate_outlive_a_start() {
     assert_eq!(get(&listen(&named).await, &by_name).await, Ok("hello".to_owned()));
 
     // Only who names it has it replaced, and once.
-    let of_another = "0".repeat(64);
+    let of_another = format!("sha256:{}", "0".repeat(64));
     for (replace_authority, is_replaced) in
         [(None, false), (Some(of_another), false), (Some(fingerprint(&first)), true)]
     {
