@@ -61,6 +61,15 @@ impl OriginalAgent {
         Ok(agent)
     }
 
+    /// The only event types that it sends; none where it sends any.
+    ///
+    /// # Errors
+    ///
+    /// When the agent does not answer.
+    pub async fn event_types(&mut self) -> Result<Option<Vec<String>>> {
+        Ok(serde_json::from_value(self.order(json!({"do": "types"})).await?)?)
+    }
+
     /// Puts events into its buffer.
     ///
     /// # Errors

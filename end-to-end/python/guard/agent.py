@@ -1,13 +1,14 @@
 """An original guard agent that does what it is told, a line of JSON at a time.
 
-Reads orders from standard input and answers each with one line: `start`, `events`, `metrics`, `flush`,
-`status`, `rules`, `stats`, `stop`. The agent is whichever `guard_agent` is on the path.
+Reads orders from standard input and answers each with one line: `start`, `types`, `events`, `metrics`,
+`flush`, `status`, `rules`, `stats`, `stop`. The agent is whichever `guard_agent` is on the path.
 """
 
 import asyncio
 import dataclasses
 import json
 import sys
+import typing
 from datetime import datetime, timezone
 
 import guard_agent
@@ -35,6 +36,11 @@ class Driver:
     async def start(self, config):
         self.agent = guard_agent.guard_agent(guard_agent.AgentConfig(**config))
         await self.agent.start()
+
+    async def types(self):
+        # Older models take none but these; to newer ones any text is right.
+        kind = guard_agent.SecurityEvent.model_fields["event_type"].annotation
+        return list(typing.get_args(kind)) or None
 
     async def events(self, events):
         for event in events:

@@ -49,6 +49,8 @@ async def main():
     told = json.loads(sys.argv[1])
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # From here on whoever connects is answered, if later.
+    listener.listen(128)
     server = uvicorn.Server(
         uvicorn.Config(application(told), log_level="warning", proxy_headers=False)
     )

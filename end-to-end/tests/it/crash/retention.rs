@@ -38,7 +38,7 @@ async fn what_is_given_up_are_the_oldest_files_whole() -> Result<()> {
     let http = Http::new(server.dialect("sysscore")?);
     let mut held = Sent::new();
     for number in 0..10 {
-        send_one(&http, &agent, number, &mut held).await?;
+        send_one(&http, &agent, number, stored::now_us()?, &mut held).await?;
     }
     let hold = json!({
         "name": "case-1", "until": Timestamp::from_micros(stored::now_us()?), "reason": "a test",
@@ -81,9 +81,11 @@ async fn send_all(
         if *stopped.borrow() {
             break;
         }
+        // Of the first attempt: it may have been taken and only its answer lost.
+        let earliest = stored::now_us()?;
         loop {
             let url = ready.borrow().dialects.get("sysscore").cloned().unwrap_or_default();
-            match send_one(&Http::new(&url), &agent, number, &mut sent).await {
+            match send_one(&Http::new(&url), &agent, number, earliest, &mut sent).await {
                 Ok(true) => break,
                 Ok(false) | Err(_) => sleep(Duration::from_millis(10)).await,
             }
@@ -94,8 +96,13 @@ async fn send_all(
 }
 
 /// Whether the batch was taken.
-async fn send_one(http: &Http, agent: &Agent, number: u64, sent: &mut Sent) -> Result<bool> {
-    let earliest = stored::now_us()?;
+async fn send_one(
+    http: &Http,
+    agent: &Agent,
+    number: u64,
+    earliest: i64,
+    sent: &mut Sent,
+) -> Result<bool> {
     let Some(ids) = stored::send(http, agent, number, EVENTS_OF_A_BATCH).await? else {
         return Ok(false);
     };
