@@ -1,3 +1,4 @@
+use super::metric::METRIC_VALUE_MAX;
 use super::text::cut;
 use crate::validation::Json;
 use std::fmt;
@@ -60,6 +61,9 @@ pub enum LeftOutReason {
     /// `NaN`, `Infinity`, `1e999`, or no number at all.
     #[error("`value` is not a finite number")]
     NotANumber,
+    /// No guard measures so much; a sum of such values would mean nothing.
+    #[error("`value` is beyond {METRIC_VALUE_MAX:e}")]
+    ValueTooLarge,
 }
 
 impl LeftOut {

@@ -17,6 +17,9 @@ pub const KNOWN_METRIC_TYPES: [&str; 7] = [
     "cache_hit_rate",
 ];
 
+/// The largest number, above or below zero, that is taken for a measurement.
+pub(super) const METRIC_VALUE_MAX: f64 = 1e15;
+
 /// One number that a guard measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metric {
@@ -46,6 +49,9 @@ impl Metric {
         let kind = members.given("metric_type").ok_or(LeftOutReason::Missing("metric_type"))?;
         let value = members.get("value").ok_or(LeftOutReason::Missing("value"))?;
         let value = value.number().map_err(|_| LeftOutReason::NotANumber)?;
+        if value.abs() > METRIC_VALUE_MAX {
+            return Err(LeftOutReason::ValueTooLarge);
+        }
         let mut metric = Self {
             timestamp,
             metric_type: printed(kind, NAME_BYTES_MAX).unwrap_or_default(),

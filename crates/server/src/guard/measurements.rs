@@ -31,7 +31,7 @@ pub(crate) fn buckets(metrics: &[Metric], now: Timestamp) -> Vec<GuardMetricBuck
         sums.entry((name, minute, path))
             .and_modify(|sum| {
                 sum.count += 1;
-                sum.sum += value;
+                sum.sum = (sum.sum + value).clamp(f64::MIN, f64::MAX);
                 sum.min = sum.min.min(value);
                 sum.max = sum.max.max(value);
             })

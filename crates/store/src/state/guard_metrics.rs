@@ -150,9 +150,9 @@ impl GuardMetricStore for Session<'_> {
                 bucket.metric,
                 endpoint,
                 bucket.count.cast_signed(),
-                bucket.sum,
-                bucket.min,
-                bucket.max,
+                bounded(bucket.sum),
+                bounded(bucket.min),
+                bounded(bucket.max),
             ])?;
         Ok(())
     }
@@ -166,12 +166,12 @@ impl GuardMetricStore for Session<'_> {
         step_minutes: u32,
     ) -> Result<Vec<GuardMetricPoint>, StoreError> {
         let step = i64::from(step_minutes.max(1));
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute / ?5 AS step, sum(count), total(sum), min(min), max(max)
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT minute / ?5 AS step, sum(count), {TOTAL}, min(min), max(max)
              FROM guard_metric
              WHERE level IN (0, 1) AND minute >= ?3 AND minute < ?4 AND project = ?1 AND metric = ?2
              GROUP BY step ORDER BY step",
-        )?;
+        ))?;
         let rows = statement.query_map(
             params![project, metric, minute_of(since), minute_after(until), step],
             |row| {
@@ -195,11 +195,11 @@ impl GuardMetricStore for Session<'_> {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<GuardMetricEndpoint>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT endpoint, sum(count) AS times, total(sum) FROM guard_metric
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT endpoint, sum(count) AS times, {TOTAL} FROM guard_metric
              WHERE level IN (0, 1) AND minute >= ?3 AND minute < ?4 AND project = ?1 AND metric = ?2
              GROUP BY endpoint ORDER BY times DESC, endpoint LIMIT ?5",
-        )?;
+        ))?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(
             params![project, metric, minute_of(since), minute_after(until), limit],
@@ -240,7 +240,7 @@ impl GuardMetricStore for Session<'_> {
         self.connection
             .prepare_cached(&format!(
                 "{INSERT} SELECT ?3, minute / 60 * 60, project, metric, endpoint,
-                    sum(count), total(sum), min(min), max(max)
+                    sum(count), {TOTAL}, min(min), max(max)
                  FROM guard_metric
                  WHERE (level, minute, project, metric, endpoint) IN ({chosen})
                  GROUP BY 2, 3, 4, 5 {ADD}"
@@ -275,11 +275,23 @@ impl GuardMetricStore for Session<'_> {
     }
 }
 
+/// A sum goes no further than this from zero. Two of them, and a total of as many as a store can hold,
+/// are still numbers: what a sender measures never becomes infinite, and so never the difference of two
+/// infinities, which SQLite takes for NULL and the table refuses.
+const SUM_MAX: f64 = 1e300;
+/// The total of stored sums. One that was stored before there was a bound is brought within it.
+const TOTAL: &str = "total(max(-1e300, min(1e300, sum)))";
+
+const fn bounded(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(-SUM_MAX, SUM_MAX) }
+}
+
 const INSERT: &str = "INSERT INTO guard_metric
     (level, minute, project, metric, endpoint, count, sum, min, max)";
 /// A select before it needs its own `WHERE` to tell this from a join: every one has.
 const ADD: &str = "ON CONFLICT (level, minute, project, metric, endpoint) DO UPDATE SET
-    count = count + excluded.count, sum = sum + excluded.sum,
+    count = count + excluded.count,
+    sum = max(-1e300, min(1e300, ifnull(sum + excluded.sum, 0.0))),
     min = min(min, excluded.min), max = max(max, excluded.max)";
 
 const fn minute_of(moment: Timestamp) -> i64 {

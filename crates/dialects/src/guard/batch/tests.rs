@@ -54,6 +54,7 @@ fn what_cannot_be_read_is_set_aside_and_the_rest_is_kept() {
         {"timestamp":1,"metric_type":"request_count","value":-Infinity},
         {"timestamp":1,"metric_type":"request_count","value":1e999},
         {"timestamp":1,"metric_type":"request_count"},
+        {"timestamp":1,"metric_type":"request_count","value":-1e300},
         {"timestamp":1,"metric_type":"request_count","value":"1.5","tags":{"a":7,"b":null}}]}"#;
     let batch = read_batch(body).unwrap();
     assert_eq!((batch.events.len(), batch.metrics.len()), (1, 1));
@@ -75,9 +76,10 @@ fn what_cannot_be_read_is_set_aside_and_the_rest_is_kept() {
             "metric 1: `value` is not a finite number",
             "metric 2: `value` is not a finite number",
             "metric 3: `value` is missing",
+            "metric 4: `value` is beyond 1e15",
         ]
     );
-    assert_eq!(batch.left_out.items_total, 7);
+    assert_eq!(batch.left_out.items_total, 8);
     assert_eq!(&*batch.left_out.items[0].excerpt, "7");
 }
 

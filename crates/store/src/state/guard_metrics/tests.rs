@@ -109,3 +109,26 @@ fn paths_of_a_minute_are_bounded() {
         database.read(|session| session.guard_metric_counts("response_time", since)).unwrap();
     assert_eq!(counts, [("shop".to_owned(), 12)]);
 }
+
+/// Sums that became infinite took the whole group of commits with them: of two with different signs the
+/// sum is no number, and the table takes none of those.
+#[test]
+fn no_value_is_too_much_for_a_sum() {
+    let (database, _folder) = database("infinite");
+    let values = [f64::MAX, f64::MAX, f64::INFINITY, f64::MIN, f64::NEG_INFINITY, f64::NAN];
+    for value in values {
+        add(&database, &[bucket(0, "/a", value), bucket(1, "/a", value)]);
+    }
+    for value in values.into_iter().rev() {
+        add(&database, &[bucket(2, "/a", value)]);
+    }
+    let before = moment_of(HOUR + 60);
+    database.write_now(|session| session.merge_guard_metrics(before, 100)).unwrap();
+    add(&database, &[bucket(0, "/a", f64::MAX)]);
+    database.write_now(|session| session.merge_guard_metrics(before, 100)).unwrap();
+    let points = points(&database, 60);
+    assert_eq!(points.len(), 1);
+    let (_, count, sum, min, max) = points[0];
+    assert_eq!((count, min, max), (19, -SUM_MAX, SUM_MAX));
+    assert!(sum.is_finite(), "{sum}");
+}
