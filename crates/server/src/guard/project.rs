@@ -154,16 +154,21 @@ impl StoredProject {
             .collect()
     }
 
-    /// Opens the secrets: those of now, and those before.
+    /// Opens the secrets of now.
     ///
     /// # Errors
     /// Where they were altered, or sealed under another master key.
-    pub(super) fn open(
-        &self,
-        secrets: &Secrets,
-    ) -> anyhow::Result<(OpenedKeys, Option<OpenedKeys>)> {
-        let previous = self.previous.as_ref().map(|it| it.keys.open(secrets, &self.id));
-        Ok((self.current.open(secrets, &self.id)?, previous.transpose()?))
+    pub(super) fn open(&self, secrets: &Secrets) -> anyhow::Result<OpenedKeys> {
+        self.current.open(secrets, &self.id)
+    }
+
+    /// Opens the secrets of before the latest rotation, where there are some.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open). A rotation is what heals a project whose secrets cannot be opened, so this
+    /// keeps nobody from using those of now.
+    pub(super) fn open_previous(&self, secrets: &Secrets) -> anyhow::Result<Option<OpenedKeys>> {
+        self.previous.as_ref().map(|previous| previous.keys.open(secrets, &self.id)).transpose()
     }
 }
 

@@ -26,7 +26,11 @@ impl Project {
         let keys = stored.open(secrets).inspect_err(|error| {
             tracing::error!(project = name, %error, "a guard project's secrets cannot be opened; nothing is taken for it");
         });
-        Self { name: name.into(), stored, keys: keys.ok() }
+        let previous = stored.open_previous(secrets).unwrap_or_else(|error| {
+            tracing::warn!(project = name, %error, "a guard project's secrets of before its rotation cannot be opened; guards that still have them are not understood");
+            None
+        });
+        Self { name: name.into(), stored, keys: keys.ok().map(|keys| (keys, previous)) }
     }
 
     /// Whether its secrets could be opened.
@@ -162,5 +166,42 @@ impl Writing<'_> {
     /// How many projects there are.
     pub(crate) fn guard_project_count(&self) -> usize {
         self.rules.guard_projects.0.read().by_name.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::project::ProjectWanted;
+
+    /// Where the master key is lost, what was sealed under it is, too. A rotation seals new secrets under the
+    /// present one, and must be enough.
+    #[test]
+    fn a_rotation_heals_a_project_whose_secrets_cannot_be_opened() {
+        let name = format!("ringwall-guard-projects-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let lost = Secrets::load(&folder.join("lost")).unwrap();
+        let present = Secrets::load(&folder.join("present")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let wanted = ProjectWanted {
+            encryption: true,
+            signing: true,
+            require_signature: true,
+            created: now,
+            created_by: "user:ada".into(),
+        };
+        let (mut stored, _) = StoredProject::new(&lost, wanted).unwrap();
+        assert!(Project::open(&lost, "shop", stored.clone()).is_ready());
+        assert!(!Project::open(&present, "shop", stored.clone()).is_ready());
+        let keys = stored.rotate(&present, now, now.plus_seconds(3600)).unwrap();
+        let healed = Project::open(&present, "shop", stored);
+        assert!(healed.is_ready());
+        assert_eq!(healed.signing_secrets(now).count(), 1);
+        assert_eq!(
+            healed.signing_secret_of(keys.key.expose()).map(Secret::expose),
+            keys.signing_secret.as_ref().map(Secret::expose)
+        );
     }
 }
