@@ -1,6 +1,7 @@
 //! From what was concluded to alerts and commands, in the transaction of the events.
 
 use super::{NewCommand, OrderError, StreamItem, Writing};
+use crate::guard_rules::automatic::Concluded;
 use crate::webhooks::News;
 use ringwall_access::Subject;
 use ringwall_detection::{IndicatorSet, Kill, Proposal};
@@ -112,7 +113,12 @@ fn act_on(
         }
         writing.session.put_alert(&alert, &entity)?;
         let event = proposal.event.and_then(|position| events.get(position));
-        writing.ban_after_alert(&alert, event, proposal.sightings.max(1))?;
+        writing.ban_after_alert(&Concluded {
+            proposal: &proposal,
+            source,
+            alert: alert.id,
+            event,
+        })?;
         let rise = proposal.rise.filter(|_| is_told(writing, source, &proposal, &entity, news));
         writing.tell_of_alert(&alert, news, rise)?;
         if news == News::Raised {

@@ -6,7 +6,8 @@ use super::windows::{BanWindows, Threshold};
 use crate::engine::Writing;
 use crate::rules::Rules;
 use ringwall_access::{AuditEntry, Outcome, Rules as AccessRules, Subject};
-use ringwall_event::{Alert, Event, EventId, Finding, Network, Source, Timestamp};
+use ringwall_detection::Proposal;
+use ringwall_event::{Event, EventId, Finding, Network, Source, Timestamp};
 use ringwall_server_api::{GuardAutomatic, GuardAutomaticRule};
 use ringwall_store::{BanOrigin, GuardBanStore, Session, StateStore, StoreError};
 use std::collections::HashMap;
@@ -64,6 +65,20 @@ impl Automatic {
         let counts = |rule: &&GuardAutomaticRule| rule.enabled && !rule.when.event_types.is_empty();
         self.0.rules.iter().filter(counts).map(|rule| rule.when.window_seconds).max()
     }
+}
+
+/// One sighting of something that has an alert.
+#[derive(Clone, Copy)]
+pub(crate) struct Concluded<'a> {
+    /// What was found. Not as its alert tells it: in a flood that is one alert for many findings, which
+    /// names whoever came first.
+    pub(crate) proposal: &'a Proposal,
+    /// Whose events led to it.
+    pub(crate) source: &'a Source,
+    /// The alert under which it is counted.
+    pub(crate) alert: EventId,
+    /// The event itself, where there is one.
+    pub(crate) event: Option<&'a Event>,
 }
 
 /// What leads to a ban.
@@ -165,18 +180,14 @@ impl Writing<'_> {
     }
 
     /// Bans whom this sighting of an alert gives reason to ban.
-    pub(crate) fn ban_after_alert(
-        &mut self,
-        alert: &Alert,
-        event: Option<&Event>,
-        sightings: u64,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn ban_after_alert(&mut self, seen: &Concluded<'_>) -> Result<(), StoreError> {
+        let Concluded { proposal, source, alert, event } = *seen;
         let automatic = self.rules.guard_rules.automatic();
         let fits = |rule: &&GuardAutomaticRule| {
             rule.enabled
-                && rule.when.findings.iter().any(|finding| finding == alert.finding.kind())
-                && rule.when.min_severity.is_none_or(|least| alert.severity >= least)
-                && concerns(rule, &alert.source)
+                && rule.when.findings.iter().any(|finding| finding == proposal.finding.kind())
+                && rule.when.min_severity.is_none_or(|least| proposal.severity >= least)
+                && concerns(rule, source)
         };
         let rules: Vec<&GuardAutomaticRule> =
             automatic.settings().rules.iter().filter(fits).collect();
@@ -184,9 +195,10 @@ impl Writing<'_> {
             return Ok(());
         }
         let seen = event.and_then(observed);
-        let Some(address) = address_of(alert, seen.as_ref()) else { return Ok(()) };
+        let Some(address) = address_of(&proposal.finding, seen.as_ref()) else { return Ok(()) };
         for rule in rules {
             let windows = &mut self.derived.ban_windows;
+            let sightings = proposal.sightings.max(1);
             if !windows.count(&rule.name, address, threshold(rule), sightings, self.now) {
                 continue;
             }
@@ -195,12 +207,12 @@ impl Writing<'_> {
                 projects: rule.projects.as_deref(),
                 address,
                 seconds: rule.ban_seconds,
-                reason: alert.title.clone(),
+                reason: proposal.title.clone(),
                 origin: BanOrigin::Alert,
                 hosts: rule.hosts,
-                alert: Some(alert.id),
+                alert: Some(alert),
                 country: seen.as_ref().and_then(|seen| seen.country.clone()),
-                source: &alert.source,
+                source,
             })?;
         }
         Ok(())
@@ -361,14 +373,14 @@ const fn threshold(rule: &GuardAutomaticRule) -> Threshold {
     Threshold { count: rule.when.threshold, seconds: rule.when.window_seconds }
 }
 
-/// Who an alert is about, where it is about an address.
-fn address_of(alert: &Alert, observed: Option<&Observed>) -> Option<Network> {
-    if let Finding::IndicatorMatch { indicator, value } = &alert.finding
+/// Who a finding is about, where it is about an address.
+fn address_of(finding: &Finding, observed: Option<&Observed>) -> Option<Network> {
+    if let Finding::IndicatorMatch { indicator, value } = finding
         && indicator == "address"
     {
         return value.parse::<IpAddr>().ok().map(Network::single);
     }
-    let client = alert.finding.client_address().and_then(|text| text.parse().ok());
+    let client = finding.client_address().and_then(|text| text.parse().ok());
     client.or_else(|| observed.and_then(|observed| observed.address)).map(Network::single)
 }
 

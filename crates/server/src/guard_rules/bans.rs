@@ -4,11 +4,13 @@ use crate::engine::{NewCommand, OrderError, Writing};
 use crate::secrets::random_bytes;
 use ringwall_access::{BanAddress, Decision, Permit, Subject, authorise};
 use ringwall_event::{
-    BlockTarget, CommandState, EventId, Network, Order, Source, Timestamp, UnblockTarget,
+    BlockTarget, Command, CommandState, EventId, Network, Order, Source, Timestamp, UnblockTarget,
 };
 use ringwall_store::{
-    AuditRecord, BanFilter, BanOrigin, GuardBan, GuardBanStore, StateStore, StoreError,
+    AuditRecord, BanFilter, BanOrigin, CommandFilter, GuardBan, GuardBanStore, StateStore,
+    StoreError,
 };
+use std::collections::HashMap;
 
 /// How many bans may be active at once: more than applications are told of.
 const ACTIVE_BANS_MAX: u64 = 20_000;
@@ -18,6 +20,8 @@ const ENDED_AT_ONCE: usize = 500;
 const REMEMBERED_SECONDS: i64 = 90 * 86_400;
 /// A host that is away for longer is not told of a ban any more, in seconds.
 const HOST_ORDER_SECONDS_MAX: i64 = 3600;
+/// How many of a host's latest commands are looked through for one that blocks an address.
+const COMMANDS_LOOKED_AT: usize = 200;
 /// How long a ban must get longer for it to be worth a change: a flood of claims is not.
 const WORTH_EXTENDING_SECONDS: i64 = 30;
 
@@ -228,6 +232,8 @@ impl Writing<'_> {
         let seconds =
             u64::try_from(left).unwrap_or(0).clamp(1, self.rules.access.block_seconds_max());
         let order = || Order::BlockAddress(BlockTarget { address: ban.address, seconds });
+        let told: HashMap<Source, String> =
+            self.session.ban_commands(&ban.id)?.into_iter().collect();
         for name in self.rules.enrolled.names() {
             let source = Source::new(Source::HOST_AGENT, &name);
             let new = NewCommand {
@@ -239,7 +245,14 @@ impl Writing<'_> {
                 seconds: Some(left.clamp(1, HOST_ORDER_SECONDS_MAX)),
             };
             match self.order_command(subject, new)? {
-                Ok(command) => self.session.put_ban_command(&ban.id, &source, &command.id)?,
+                Ok(command) => {
+                    self.session.put_ban_command(&ban.id, &source, &command.id)?;
+                    // What still waits is for a shorter time.
+                    if let Some(earlier) = told.get(&source) {
+                        let why = format!("{} orders the same for longer", command.id);
+                        self.withdraw_queued(&source, earlier, &why, &subject.to_string())?;
+                    }
+                }
                 Err(OrderError::AlreadyOrdered(id)) => {
                     self.session.put_ban_command(&ban.id, &source, &id)?;
                 }
@@ -264,14 +277,10 @@ impl Writing<'_> {
         }
         let actor = subject.to_string();
         for (source, id) in self.session.ban_commands(&ban.id)? {
-            let is_queued = self
-                .session
-                .command(&id)?
-                .is_some_and(|command| command.state == CommandState::Queued);
-            if is_queued {
-                let result = format!("{} was lifted by {actor}", ban.id);
-                let state = CommandState::Withdrawn;
-                self.finish_command(Some(&source), &id, state, &result, &actor)?;
+            let why = format!("{} was lifted by {actor}", ban.id);
+            if self.withdraw_queued(&source, &id, &why, &actor)?
+                && !self.may_still_block(&source, ban.address)?
+            {
                 continue;
             }
             let new = NewCommand {
@@ -289,6 +298,37 @@ impl Writing<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Writing<'_> {
+    /// Takes back a command that its host did not fetch yet; whether it was one.
+    fn withdraw_queued(
+        &mut self,
+        source: &Source,
+        id: &str,
+        why: &str,
+        actor: &str,
+    ) -> Result<bool, StoreError> {
+        let is_queued =
+            self.session.command(id)?.is_some_and(|command| command.state == CommandState::Queued);
+        if is_queued {
+            self.finish_command(Some(source), id, CommandState::Withdrawn, why, actor)?;
+        }
+        Ok(is_queued)
+    }
+
+    /// Whether this host may have been told before to block the address: by an earlier order of the
+    /// same ban, or by another ban that has ended since.
+    fn may_still_block(&self, source: &Source, address: Network) -> Result<bool, StoreError> {
+        let filter = CommandFilter { source: Some(source.to_string()), ..CommandFilter::default() };
+        let latest = self.session.commands(&filter, None, COMMANDS_LOOKED_AT)?;
+        let blocks = |command: &Command| match &command.order {
+            Order::BlockAddress(target) => target.address == address && command.delivered.is_some(),
+            _ => false,
+        };
+        // What is older than these is not known: one order too many does no harm.
+        Ok(latest.len() >= COMMANDS_LOOKED_AT || latest.iter().any(blocks))
     }
 }
 

@@ -165,3 +165,110 @@ async fn an_edit_and_its_version_survive_a_kill() {
     }
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
 }
+
+/// Above so many new alerts a minute they are counted under one, which names whoever came first.
+#[tokio::test]
+async fn in_a_flood_of_alerts_the_address_that_was_seen_is_banned() {
+    let fixture = Fixture::new();
+    fixture.publish().await;
+    let addresses: Vec<String> = (1..=130).map(|last| format!("203.0.113.{last}")).collect();
+    let listed = addresses.iter().map(|address| {
+        let value = IndicatorValue::parse(IndicatorKind::Address, address).unwrap();
+        Indicator::new(value, IndicatorOrigin::User, now())
+    });
+    indicators::add(fixture.engine(), listed.collect(), |_| Ok(())).await.unwrap();
+    let talk = |address: &String| {
+        Activity::ConnectionOpened(ringwall_event::Connection {
+            remote_address: Some(address.as_str().into()),
+            ..ringwall_event::Connection::default()
+        })
+    };
+    let (flooding, last) = addresses.split_at(125);
+    fixture.take(&host_agent("web-1"), flooding.iter().map(talk).collect()).await;
+    let mut settings = three_in_an_hour();
+    settings.rules[0].when.threshold = 1;
+    settings.rules[0].when.min_severity = None;
+    fixture.automatic(settings).await;
+    fixture.take(&host_agent("web-1"), last.iter().map(talk).collect()).await;
+    let mut banned: Vec<String> =
+        fixture.bans().await.iter().map(|ban| ban.address.to_string()).collect();
+    banned.sort();
+    assert_eq!(banned, last);
+}
+
+/// Where a ban was made longer, the host has fetched the first order and not the second: taking back the
+/// second alone left the address blocked.
+#[tokio::test]
+async fn lifting_a_ban_that_was_made_longer_unblocks_where_it_was_blocked() {
+    let fixture = Fixture::new();
+    fixture.automatic(three_in_an_hour()).await;
+    check_lift(&fixture, "203.0.113.1", &[600], false, &["withdrawn block"]).await;
+    check_lift(
+        &fixture,
+        "203.0.113.2",
+        &[600, 1200, 2400],
+        false,
+        &["withdrawn block", "withdrawn block", "withdrawn block"],
+    )
+    .await;
+    check_lift(
+        &fixture,
+        "203.0.113.3",
+        &[600, 1200, 2400],
+        true,
+        &["delivered block", "queued unblock", "withdrawn block", "withdrawn block"],
+    )
+    .await;
+}
+
+/// Bans an address again and again for longer, the host fetching its first order only, and lifts that.
+async fn check_lift(
+    fixture: &Fixture,
+    address: &str,
+    seconds: &[u32],
+    is_fetched: bool,
+    expected: &[&str],
+) {
+    let subject = || Subject::Rule { name: "ban/probes".into() };
+    let network: ringwall_event::Network = address.parse().unwrap();
+    let mut id = String::new();
+    for (round, seconds) in seconds.iter().enumerate() {
+        let new = crate::guard_rules::bans::NewBan {
+            address: network,
+            project: None,
+            seconds: *seconds,
+            reason: "x".into(),
+            origin: ringwall_store::BanOrigin::Alert,
+            hosts: true,
+            alert: None,
+            country: None,
+            caused_by: None,
+        };
+        let banned = fixture.engine().write(move |writing| {
+            let ban = writing.ban_address(&subject(), new)?.unwrap();
+            if round == 0 && is_fetched {
+                writing.deliver(&host_agent("web-1"), 30)?;
+            }
+            Ok(ban.id)
+        });
+        id = banned.await.unwrap();
+    }
+    let lifted =
+        fixture.engine().write(move |writing| writing.lift_ban(&id, &subject(), "a customer"));
+    assert!(lifted.await.unwrap().unwrap().is_ok());
+    let mut found: Vec<String> = fixture
+        .commands()
+        .await
+        .iter()
+        .filter_map(|command| {
+            let what = match &command.order {
+                ringwall_event::Order::BlockAddress(it) if it.address == network => "block",
+                ringwall_event::Order::UnblockAddress(it) if it.address == network => "unblock",
+                _ => return None,
+            };
+            Some(format!("{} {what}", command.state.name()))
+        })
+        .collect();
+    found.sort();
+    assert_eq!(found, expected, "{address}");
+}
