@@ -91,7 +91,7 @@ pub async fn run(
     let identities = Identities::load(&database, config.host_agents.suspend_cloned, now())?;
     let own_url = listeners.main.url()?;
     let settings = config.webhooks.complete(environment.webhooks.clone(), &own_url)?;
-    let guard_rules = GuardRules::load(&database)?;
+    let guard_rules = GuardRules::load(&database, config.limits.connections_max)?;
     let first = first_rules(&config, &database)?;
     let rules = Rules {
         enrolled: identities.enrolled(),

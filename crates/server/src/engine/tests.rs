@@ -38,7 +38,7 @@ impl Fixture {
         self.engine = None;
         let database = Arc::new(Database::open(&self.folder.join("ringwall.db")).unwrap());
         let listed = indicators::load(&database).unwrap();
-        let guard_rules = GuardRules::load(&database).unwrap();
+        let guard_rules = GuardRules::load(&database, 1000).unwrap();
         let first =
             Config::default().rules(Arc::new(IndicatorSet::new(listed)), vec!["me".to_owned()]);
         let rules = Rules {

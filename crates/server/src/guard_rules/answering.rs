@@ -3,7 +3,7 @@
 //! Whoever comes here was authenticated. An error is never told with status 200: the original
 //! middleware takes any object for rules, and drops its protection (guard contract, section 4.1).
 
-use super::board::{GuardRules, Published};
+use super::board::{GuardRules, Published, StreamPlace};
 use crate::guard::Project;
 use crate::server::Server;
 use axum::body::{Body, Bytes};
@@ -14,7 +14,7 @@ use ringwall_signing::Secret;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-payload-signature");
@@ -74,7 +74,7 @@ pub(crate) async fn stream(server: &Arc<Server>, asking: Asking) -> Response {
     }
     let board = server.guard_rules();
     let (Some(changes), Some(place)) =
-        (board.subscribe(&asking.project.name), board.stream_place())
+        (board.subscribe(&asking.project.name), board.stream_place(&asking.project.name))
     else {
         return not_now();
     };
@@ -124,7 +124,7 @@ struct Listener {
     server: Arc<Server>,
     asking: Asking,
     sender: mpsc::Sender<Bytes>,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 /// Why a stream ends. Nobody needs to know.

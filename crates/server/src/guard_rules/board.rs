@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub(crate) struct GuardRules(Arc<Shared>);
 
 struct Shared {
-    projects: RwLock<HashMap<String, watch::Sender<Arc<Published>>>>,
+    projects: RwLock<HashMap<String, Told>>,
     automatic: RwLock<Arc<Automatic>>,
     /// When the next ban ends, in microseconds since 1970.
     next_ban_end: AtomicI64,
@@ -26,8 +26,19 @@ struct Shared {
     previews: Arc<Semaphore>,
 }
 
-/// How many streams of rules are open at once, over all projects.
-const STREAMS_MAX: usize = 20_000;
+/// What one project's applications are told, and who listens to it.
+struct Told {
+    published: watch::Sender<Arc<Published>>,
+    streams: Arc<Semaphore>,
+}
+
+/// How many streams of one project are open at once: whoever has one key must leave room for others.
+const STREAMS_OF_PROJECT_MAX: usize = 1000;
+/// The share of a listener's connections that streams take at most: each stays open, and the rest is for
+/// whoever reports, polls or signs in.
+const STREAMS_SHARE: usize = 2;
+/// How many streams there are where nobody says how many connections.
+const STREAMS_MAX_DEFAULT: usize = 5000;
 /// How many previews are under way at once: each reads for seconds.
 const PREVIEWS_MAX: usize = 2;
 
@@ -37,10 +48,16 @@ impl Default for Shared {
             projects: RwLock::default(),
             automatic: RwLock::default(),
             next_ban_end: AtomicI64::new(i64::MAX),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX_DEFAULT)),
             previews: Arc::new(Semaphore::new(PREVIEWS_MAX)),
         }
     }
+}
+
+/// A place for one stream, until it is dropped.
+pub(crate) struct StreamPlace {
+    _of_project: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 /// What the applications of one project are told.
@@ -107,19 +124,30 @@ impl Published {
 }
 
 impl GuardRules {
+    /// Nothing published yet; streams take no more than half of so many connections.
+    pub(super) fn within(connections_max: usize) -> Self {
+        let streams = (connections_max / STREAMS_SHARE).clamp(1, Semaphore::MAX_PERMITS);
+        let streams = Arc::new(Semaphore::new(streams));
+        Self(Arc::new(Shared { streams, ..Shared::default() }))
+    }
+
     /// What the applications of this project are told; none where nothing was composed yet.
     pub(crate) fn published(&self, project: &str) -> Option<Arc<Published>> {
-        self.0.projects.read().get(project).map(|sender| Arc::clone(&sender.borrow()))
+        self.0.projects.read().get(project).map(|told| Arc::clone(&told.published.borrow()))
     }
 
     /// Hears of each change of what this project is told, the present one first.
     pub(crate) fn subscribe(&self, project: &str) -> Option<watch::Receiver<Arc<Published>>> {
-        self.0.projects.read().get(project).map(watch::Sender::subscribe)
+        self.0.projects.read().get(project).map(|told| told.published.subscribe())
     }
 
-    /// A place for one more stream; none where all are taken.
-    pub(crate) fn stream_place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.streams).try_acquire_owned().ok()
+    /// A place for one more stream of this project; none where all of its own or all there are are taken.
+    pub(crate) fn stream_place(&self, project: &str) -> Option<StreamPlace> {
+        let streams = Arc::clone(&self.0.projects.read().get(project)?.streams);
+        Some(StreamPlace {
+            _of_project: streams.try_acquire_owned().ok()?,
+            _of_all: Arc::clone(&self.0.streams).try_acquire_owned().ok()?,
+        })
     }
 
     /// A place for one more preview; none where all are taken.
@@ -140,8 +168,12 @@ impl GuardRules {
         let published = Arc::new(published);
         let mut projects = self.0.projects.write();
         match projects.get(project) {
-            Some(sender) => drop(sender.send_replace(published)),
-            None => drop(projects.insert(project.to_owned(), watch::Sender::new(published))),
+            Some(told) => drop(told.published.send_replace(published)),
+            None => {
+                let published = watch::Sender::new(published);
+                let streams = Arc::new(Semaphore::new(STREAMS_OF_PROJECT_MAX));
+                projects.insert(project.to_owned(), Told { published, streams });
+            }
         }
     }
 
@@ -163,7 +195,45 @@ impl GuardRules {
     pub(super) fn due(&self, now: Timestamp) -> Vec<String> {
         let is_due = |published: &Published| published.due.is_some_and(|due| due <= now);
         let projects = self.0.projects.read();
-        let due = projects.iter().filter(|(_, sender)| is_due(&sender.borrow()));
+        let due = projects.iter().filter(|(_, told)| is_due(&told.published.borrow()));
         due.map(|(project, _)| project.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(connections_max: usize) -> GuardRules {
+        let board = GuardRules::within(connections_max);
+        for project in ["shop", "blog"] {
+            let rules = PublishedRules {
+                rule_id: "ringwall-1".into(),
+                began: Timestamp::default(),
+                version: 1,
+                published: Timestamp::default(),
+                text: "{}".into(),
+                left_out: 0,
+            };
+            board.put(project, Published::new(rules, None));
+        }
+        board
+    }
+
+    fn places(board: &GuardRules, project: &str, wanted: usize) -> Vec<StreamPlace> {
+        (0..wanted).map_while(|_| board.stream_place(project)).collect()
+    }
+
+    #[test]
+    fn streams_leave_room_for_other_projects_and_for_everybody_else() {
+        let roomy = board(10_000);
+        let of_shop = places(&roomy, "shop", 2000);
+        assert_eq!(of_shop.len(), STREAMS_OF_PROJECT_MAX);
+        assert_eq!(places(&roomy, "blog", 7).len(), 7);
+        drop(of_shop);
+        assert_eq!(places(&roomy, "shop", 7).len(), 7, "places come back");
+        let narrow = board(100);
+        assert_eq!(places(&narrow, "shop", 2000).len(), 50);
+        assert!(narrow.stream_place("nobody").is_none());
     }
 }

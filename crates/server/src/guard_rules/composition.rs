@@ -45,8 +45,8 @@ pub(super) struct Composed {
     pub(super) rules: DynamicRules,
     /// How many of the bans found no room.
     pub(super) left_out: usize,
-    /// Whether bans last longer than applications hold them without hearing of them again.
-    pub(super) needs_refresh: bool,
+    /// When nobody is banned any more, if nothing changes; none where nobody is banned now.
+    pub(super) bans_end: Option<Timestamp>,
 }
 
 impl Parts<'_> {
@@ -78,18 +78,32 @@ impl Parts<'_> {
                 rules.ip_whitelist.push(address);
             }
         }
-        let longest = self.bans.iter().map(|ban| seconds_until(ban.expires, self.now)).max();
-        if let Some(longest) = longest {
-            let own = if edits_ban { i64::from(rules.ip_ban_duration) } else { 0 };
-            let seconds = longest.clamp(1, BAN_SECONDS_MAX).max(own);
-            rules.ip_ban_duration = u32::try_from(seconds).unwrap_or(u32::MAX);
-        }
-        let outlives = edits_ban || longest.is_some_and(|longest| longest > held_seconds(&rules));
-        Composed { rules, left_out, needs_refresh: outlives }
+        let last = self.bans.iter().map(|ban| ban.expires).max();
+        let longest = last.map(|end| seconds_until(end, self.now).clamp(1, BAN_SECONDS_MAX));
+        // An edit that bans for a year does so by being told again: nobody is unbanned for longer than
+        // a day after it was withdrawn.
+        let own = i64::from(rules.ip_ban_duration).min(BAN_SECONDS_MAX);
+        let seconds = match longest {
+            Some(longest) if edits_ban => longest.max(own),
+            Some(longest) => longest,
+            None => own,
+        };
+        rules.ip_ban_duration = u32::try_from(seconds).unwrap_or(u32::MAX);
+        let bans_end = if edits_ban { Some(Timestamp::from_micros(i64::MAX)) } else { last };
+        Composed { rules, left_out, bans_end }
     }
 }
 
 impl Composed {
+    /// When applications that were told `told` then must be told again, as they would end bans too
+    /// early; none where all bans end before. What counts is what they were told, not what they would
+    /// be told now: a ban may have been made longer since.
+    pub(super) fn refresh(&self, told: &DynamicRules, then: Timestamp) -> Option<Timestamp> {
+        let held_until = then.plus_seconds(held_seconds(told));
+        self.bans_end.filter(|end| *end > held_until)?;
+        Some(then.plus_seconds((held_seconds(told) * 3 / 4).max(1)))
+    }
+
     /// Whether applications that were told `before` need to hear nothing new. How long bans last is
     /// told anew with the next change only: it shrinks from second to second.
     pub(super) fn says_the_same(&self, before: &DynamicRules) -> bool {
@@ -104,11 +118,6 @@ impl Composed {
         };
         stripped(&self.rules) == stripped(before)
     }
-}
-
-/// When applications that were told this then must be told again, as they would end bans too early.
-pub(super) fn refresh_moment(told: &DynamicRules, then: Timestamp) -> Timestamp {
-    then.plus_seconds((held_seconds(told) * 3 / 4).max(1))
 }
 
 /// For how long the most forgetful application holds the bans of these rules.

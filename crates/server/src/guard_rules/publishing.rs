@@ -4,7 +4,7 @@
 use super::board::Published;
 use super::composition::{
     BLACKLIST_MAX, Composed, Parts, UNBAN_SECONDS, UNBANS_MAX, next_version, one_spelling,
-    refresh_moment, withdrawn,
+    withdrawn,
 };
 use super::{GuardRules, automatic};
 use crate::engine::Writing;
@@ -38,12 +38,13 @@ struct Present {
 }
 
 impl GuardRules {
-    /// What was published before the start, and the automatic rules.
+    /// What was published before the start, and the automatic rules. Streams take no more than half of
+    /// a listener's connections.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub(crate) fn load(database: &Database) -> Result<Self, StoreError> {
-        let board = Self::default();
+    pub(crate) fn load(database: &Database, connections_max: usize) -> Result<Self, StoreError> {
+        let board = Self::within(connections_max);
         database.read(|session| {
             for project in session.projects_with_rules()? {
                 if let Some(published) = session.published_rules(&project)? {
@@ -70,8 +71,7 @@ impl Writing<'_> {
             DynamicRules::read(before.text.as_bytes()).ok().map(|rules| (before, rules))
         });
         if let Some((before, told)) = told {
-            let refresh =
-                present.composed.needs_refresh.then(|| refresh_moment(&told, before.published));
+            let refresh = present.composed.refresh(&told, before.published);
             if present.composed.says_the_same(&told)
                 && before.left_out == count(present.composed.left_out)
                 && refresh.is_none_or(|moment| moment > self.now)
@@ -101,11 +101,7 @@ impl Writing<'_> {
     ) -> Result<RulesEdit, StoreError> {
         let before = self.session.published_rules(project)?;
         let mut rules = edited.rules;
-        for list in
-            [&mut rules.ip_blacklist, &mut rules.ip_whitelist, &mut rules.emergency_whitelist]
-        {
-            one_spelling(list);
-        }
+        one_spelling_each(&mut rules);
         let edit = RulesEdit {
             version: version_after(before.as_ref(), self.now),
             updated: self.now,
@@ -141,12 +137,12 @@ impl Writing<'_> {
             Some(before) => (before.rule_id, before.began),
             None => (rule_id(project)?, self.now),
         };
-        let Present { composed, ends } = present;
+        let Present { mut composed, ends } = present;
         let rules = DynamicRules {
             rule_id: rule_id.as_str().into(),
             version,
             timestamp: Some(self.now),
-            ..composed.rules
+            ..std::mem::take(&mut composed.rules)
         };
         let published = PublishedRules {
             rule_id,
@@ -157,7 +153,7 @@ impl Writing<'_> {
             left_out: count(composed.left_out),
         };
         self.session.publish_rules(project, &published)?;
-        let refresh = composed.needs_refresh.then(|| refresh_moment(&rules, self.now));
+        let refresh = composed.refresh(&rules, self.now);
         if composed.left_out > 0 {
             tracing::warn!(
                 project,
@@ -199,12 +195,33 @@ fn compose(session: &Session<'_>, project: &str, now: Timestamp) -> Result<Prese
     Ok(Present { composed, ends: edited.and_then(|rules| rules.expires_at) })
 }
 
-/// The rules of an edit.
+/// The rules of an edit. One that would not be taken any more stays in force as it is: what an earlier
+/// release took must not keep every later change from being told.
 pub(crate) fn read_edit(edit: &RulesEdit) -> Result<DynamicRules, StoreError> {
-    DynamicRules::read_edited(edit.body.as_bytes()).map_err(|faults| {
-        let why = faults.first().map_or_else(String::new, ToString::to_string);
-        StoreError::Unreadable { what: "edited rules", why }
+    DynamicRules::read_edited(edit.body.as_bytes()).or_else(|faults| {
+        let fault = faults.first().map_or_else(String::new, ToString::to_string);
+        tracing::warn!(version = edit.version, fault, "edited rules in force have a fault");
+        read_leniently(&edit.body)
+            .map_err(|why| StoreError::Unreadable { what: "edited rules", why })
     })
+}
+
+/// Edited rules as a guard would read them: of the right types.
+fn read_leniently(body: &str) -> Result<DynamicRules, String> {
+    let mut members: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(body).map_err(|error| error.to_string())?;
+    members.insert("rule_id".to_owned(), "".into());
+    members.insert("version".to_owned(), 1.into());
+    let whole = serde_json::Value::Object(members).to_string();
+    let mut rules = DynamicRules::read(whole.as_bytes()).map_err(|error| error.to_string())?;
+    one_spelling_each(&mut rules);
+    Ok(DynamicRules { rule_id: DynamicRules::default().rule_id, ..rules })
+}
+
+fn one_spelling_each(rules: &mut DynamicRules) {
+    for list in [&mut rules.ip_blacklist, &mut rules.ip_whitelist, &mut rules.emergency_whitelist] {
+        one_spelling(list);
+    }
 }
 
 fn version_after(before: Option<&PublishedRules>, now: Timestamp) -> i64 {
@@ -222,4 +239,28 @@ fn rule_id(project: &str) -> Result<String, StoreError> {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Once, what somebody had put into force could make every later change of its project fail.
+    #[test]
+    fn an_edit_with_a_fault_is_still_read() {
+        let body =
+            r#"{"ip_blacklist":["2001:DB8::1","2001:db8::1"],"ip_whitelist":["2001:db8::1"]}"#;
+        let edit = RulesEdit {
+            version: 3,
+            updated: Timestamp::default(),
+            updated_by: "user:ada".into(),
+            note: None,
+            summary: String::new(),
+            body: body.into(),
+        };
+        assert!(DynamicRules::read_edited(body.as_bytes()).is_err());
+        let rules = read_edit(&edit).unwrap();
+        assert_eq!(rules.ip_blacklist, ["2001:db8::1".into()]);
+        assert!(read_edit(&RulesEdit { body: "[]".into(), ..edit }).is_err());
+    }
 }

@@ -5,7 +5,7 @@ use super::{CLOUD_PROVIDERS, DynamicRules, EndpointRate};
 use crate::guard::parse_network;
 use crate::guard::text::cut;
 use crate::validation::{Integer, Json};
-use ringwall_event::Timestamp;
+use ringwall_event::{Network, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -163,9 +163,12 @@ fn check_together(rules: &DynamicRules, faults: &mut Faults) {
             faults.add(&format!("blocked_countries[{place}]"), "is in `whitelist_countries`, too");
         }
     }
-    let unbanned: BTreeSet<_> = rules.ip_whitelist.iter().collect();
+    // Compared as networks: one address has many spellings.
+    let read = |text: &str| text.parse::<Network>().ok();
+    let unbanned: BTreeSet<Network> =
+        rules.ip_whitelist.iter().filter_map(|text| read(text)).collect();
     for (place, network) in rules.ip_blacklist.iter().enumerate() {
-        if unbanned.contains(network) {
+        if read(network).is_some_and(|network| unbanned.contains(&network)) {
             faults.add(&format!("ip_blacklist[{place}]"), "is in `ip_whitelist`, too");
         }
     }
@@ -235,8 +238,12 @@ fn cloud_provider_fault(text: &str) -> Option<String> {
 }
 
 fn network_fault(text: &str) -> Option<String> {
-    match parse_network(text) {
-        Ok((_, 0)) => Some("means every address: for that there is `emergency_mode`".to_owned()),
+    if let Err(error) = parse_network(text) {
+        return Some(error.to_string());
+    }
+    // As it is meant: `::ffff:0.0.0.0/96` is every address of IPv4.
+    match text.parse().map(Network::prefix) {
+        Ok(0) => Some("means every address: for that there is `emergency_mode`".to_owned()),
         Ok(_) => None,
         Err(error) => Some(error.to_string()),
     }

@@ -39,7 +39,7 @@ fn texts(list: &[Box<str>]) -> Vec<&str> {
 fn without_edits_and_bans_nothing_is_asked_and_the_next_question_comes_soon() {
     let composed = compose(None, &[], &[]);
     let expected = DynamicRules { ttl: TTL_SECONDS, ..DynamicRules::default() };
-    assert_eq!(composed, Composed { rules: expected, left_out: 0, needs_refresh: false });
+    assert_eq!(composed, Composed { rules: expected, left_out: 0, bans_end: None });
 }
 
 #[test]
@@ -115,6 +115,9 @@ fn how_long_a_ban_lasts_and_when_it_is_told_again() {
     check_times(&[], Some(900), 900, Some(675));
     check_times(&[60], Some(900), 900, Some(675));
     check_times(&[7200], Some(900), 7200, Some(2700));
+    // An edit may ban for a year: each time it is told, it is for a day.
+    check_times(&[], Some(31_536_000), 86_400, Some(2700));
+    check_times(&[60], Some(31_536_000), 86_400, Some(2700));
 }
 
 #[track_caller]
@@ -129,8 +132,25 @@ fn check_times(left: &[i64], own: Option<u32>, told: u32, again: Option<i64>) {
         .collect();
     let composed = compose(edit.as_ref(), &bans, &[]);
     assert_eq!(composed.rules.ip_ban_duration, told, "{left:?} {own:?}");
-    let moment = composed.needs_refresh.then(|| refresh_moment(&composed.rules, NOW));
+    let moment = composed.refresh(&composed.rules, NOW);
     assert_eq!(moment, again.map(|seconds| NOW.plus_seconds(seconds)), "{left:?} {own:?}");
+}
+
+/// A ban that is made longer changes no list: compared with what would be told now, it was never told,
+/// and applications let the address in when the time was over that they knew.
+#[test]
+fn a_ban_that_is_made_longer_is_told_before_applications_end_it() {
+    let told = compose(None, &[ban("192.0.2.1", 60)], &[]).rules;
+    assert_eq!(told.ip_ban_duration, 60);
+    for (left, again) in [(50, None), (60, None), (61, Some(45)), (3000, Some(45))] {
+        let composed = compose(None, &[ban("192.0.2.1", left)], &[]);
+        assert!(composed.says_the_same(&told));
+        assert_eq!(
+            composed.refresh(&told, NOW),
+            again.map(|seconds| NOW.plus_seconds(seconds)),
+            "{left} s"
+        );
+    }
 }
 
 #[test]
