@@ -253,8 +253,9 @@ async fn check_lift(
         });
         id = banned.await.unwrap();
     }
+    let person = Subject::User { name: "ada".into(), role: ringwall_access::Role::Admin };
     let lifted =
-        fixture.engine().write(move |writing| writing.lift_ban(&id, &subject(), "a customer"));
+        fixture.engine().write(move |writing| writing.lift_ban(&id, &person, "a customer"));
     assert!(lifted.await.unwrap().unwrap().is_ok());
     let mut found: Vec<String> = fixture
         .commands()
