@@ -39,6 +39,7 @@ pub(crate) struct Active {
     pub(crate) detection: bool,
     pub(crate) scan_bodies: bool,
     pub(crate) hold_bytes: usize,
+    pub(crate) allow_encoded_bodies: bool,
     pub(crate) detector: Arc<Detector>,
     pub(crate) excluded: crate::route_rules::Exclusion,
     pub(crate) enforce_https: bool,
@@ -134,6 +135,7 @@ impl Active {
             detection: s.enable_penetration_detection,
             scan_bodies: s.detection.scan_bodies,
             hold_bytes: s.detection.body_hold_bytes,
+            allow_encoded_bodies: s.detection.allow_encoded_bodies,
             detector: Arc::new(detector(s, &added.patterns)?),
             added_patterns: added.patterns,
             excluded: crate::route_rules::Exclusion {

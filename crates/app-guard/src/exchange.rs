@@ -75,6 +75,8 @@ pub struct Exchange {
     country: Option<Option<Country>>,
     body: BodyWatch,
     response: answered::Response,
+    /// What was counted for rules on use.
+    usage: Vec<rates::Usage>,
 
     events: Vec<GuardEvent>,
     /// Whether it was refused, or would have been but for passive mode.
@@ -182,12 +184,11 @@ impl Exchange {
             exempt: active.exempt.contains(address),
         };
         let excluded = active.excluded_paths.find(head.path).is_some();
-        let upgrade = head.headers.get_text("upgrade");
         let endpoint = match &route {
             Some(route) => Arc::clone(&route.endpoint),
             None => Arc::from(kept(head.path)),
         };
-        let is_websocket = upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let is_websocket = head::opens_websocket(head);
         Self {
             head: Head::copy(head),
             guard,
@@ -209,6 +210,7 @@ impl Exchange {
             country: None,
             body: BodyWatch::default(),
             response: answered::Response::default(),
+            usage: Vec::new(),
             events: Vec::new(),
             refused: false,
             threat: 0.0,
@@ -232,7 +234,7 @@ impl Exchange {
             if self.stage == Stage::Application && !self.body.stopped() && self.offence.is_none() {
                 return Step::Continue;
             }
-            if self.stage == Stage::Done {
+            if self.stage == Stage::Done && !self.body.stopped() && self.offence.is_none() {
                 return Step::Done;
             }
             match self.advance(answer, now) {
@@ -264,6 +266,14 @@ impl Exchange {
                 step => return step,
             }
         }
+    }
+
+    /// Whether what the client did is still being counted: that has to be brought to its end, even where nobody
+    /// waits for an answer any more.
+    #[must_use]
+    pub const fn is_counting(&self) -> bool {
+        let is_judged = matches!(self.stage, Stage::Returned(_));
+        self.reply.is_none() && (is_judged || self.offence.is_some() || self.body.stopped())
     }
 
     /// Whose request it is, as far as that can be told.
@@ -302,7 +312,8 @@ impl Exchange {
         if self.offence.is_some() {
             return self.punish(answer, now);
         }
-        if self.stage == Stage::Application {
+        // A body that outlives its answer can be stopped still.
+        if matches!(self.stage, Stage::Application | Stage::Done) {
             return self.body_stopped(now);
         }
         match self.stage {

@@ -63,7 +63,8 @@ pub fn security_headers(part: &str) -> String {
 ///
 /// Rates: `rate_limit:rate:<ip>` and `rate_limit:rate:<ip>:<sha256 of path>`. Behaviour:
 /// `behavior_usage:behavior:usage:<sha256 of endpoint>:<sha256 of ip>` and
-/// `behavior_returns:behavior:return:<…>:<…>:<sha256 of pattern>`. The original keeps attacks, refusals and
+/// `behavior_returns:behavior:return:<…>:<…>:<sha256 of pattern>`. Where rules of one endpoint have several
+/// windows, the longest has the key of the original, and the others one that ends in their seconds. The original keeps attacks, refusals and
 /// throttles in each worker; ours are shared under names of their own.
 #[must_use]
 pub fn counter(key: &CounterKey) -> String {
@@ -81,7 +82,10 @@ pub fn counter(key: &CounterKey) -> String {
         CounterKind::RateWebSocket => {
             // The original counts handshakes under an endpoint of the name `ws`.
             let place = sha256(&format!("ws{}", endpoint.unwrap_or_default()));
-            format!("rate_limit:rate:{client}:{place}")
+            match detail {
+                None => format!("rate_limit:rate:{client}:{place}"),
+                Some(detail) => format!("rate_limit:rate:{client}:{place}:{detail}"),
+            }
         }
         CounterKind::Detection => {
             format!("detection:count:{client}:{}", detail.unwrap_or("all"))
@@ -89,7 +93,12 @@ pub fn counter(key: &CounterKey) -> String {
         CounterKind::RateRefusal => format!("detection:refused:{client}"),
         CounterKind::BehaviourUsage => {
             let (place, client) = hashed(endpoint, client);
-            format!("behavior_usage:behavior:usage:{place}:{client}")
+            match detail {
+                None => format!("behavior_usage:behavior:usage:{place}:{client}"),
+                Some(seconds) => {
+                    format!("behavior_usage:behavior:usage:{place}:{client}:{seconds}")
+                }
+            }
         }
         CounterKind::BehaviourReturn => {
             let (place, client) = hashed(endpoint, client);

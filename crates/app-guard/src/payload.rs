@@ -48,7 +48,7 @@ mod xml;
 pub use body::{BodyScan, HELD_BYTES_MAX, WINDOW_BYTES, WINDOW_OVERLAP_BYTES};
 pub use category::{Category, CategorySet};
 pub(crate) use custom::CustomPatterns;
-pub use custom::{CUSTOM_PATTERN_BYTES_MAX, CUSTOM_PATTERNS_MAX};
+pub use custom::{CUSTOM_PATTERN_BYTES_MAX, CUSTOM_PATTERNS_MAX, check_pattern};
 pub use detector::Detector;
 pub use finding::{EXCERPT_CHARACTERS_MAX, Finding};
 pub use place::Place;

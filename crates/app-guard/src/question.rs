@@ -105,7 +105,7 @@ pub enum CounterKind {
     Detection,
     /// Requests refused by a rate limit.
     RateRefusal,
-    /// Calls that a behaviour rule counts.
+    /// Calls that behaviour rules count; `detail` is the window, or nothing for the longest of the endpoint.
     BehaviourUsage,
     /// Answers that a behaviour rule counts; `detail` is the pattern.
     BehaviourReturn,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// Routes by pattern and method: `/exactly/this`, `/orders/{id}`, `/static/{*rest}`.
 ///
-/// A literal segment wins over a parameter, a parameter over a rest, a named method over all methods. A
-/// path is looked up as it stands and then, if nothing fits, as it reads decoded and folded: an application
+/// A literal segment wins over a parameter, a parameter over a rest, a named method over all methods; what is
+/// said of `GET` holds for `HEAD`. A path is looked up as it stands and then, if nothing fits, as it reads decoded and folded: an application
 /// that decodes before it routes is not led around its rules by `%61dmin`.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
@@ -123,9 +123,15 @@ impl Routes {
     }
 }
 
+/// The rules for `GET` hold for `HEAD`, too, unless that has its own: whoever serves the one serves the other.
 fn of_method<'t>(targets: &'t [Target], method: &str) -> Option<&'t Arc<Route>> {
-    let fits = |target: &&Target| target.method.as_deref().is_none_or(|own| own == method);
-    targets.iter().find(fits).map(|target| &target.route)
+    let named = |wanted: Option<&str>| {
+        let target = targets.iter().find(|target| target.method.as_deref() == wanted);
+        target.map(|target| &target.route)
+    };
+    let own = named(Some(method));
+    let own = own.or_else(|| if method == "HEAD" { named(Some("GET")) } else { None });
+    own.or_else(|| named(None))
 }
 
 impl Pattern {

@@ -212,6 +212,9 @@ pub struct DetectionSettings {
     /// So many bytes of a body are held back from the application until they were searched; what follows
     /// is searched while it streams, and cut off where an attack shows.
     pub body_hold_bytes: usize,
+    /// Whether a compressed body (`Content-Encoding`), which cannot be searched, reaches the application all
+    /// the same. Otherwise it is refused with 415 where it would be searched.
+    pub allow_encoded_bodies: bool,
 }
 
 impl Default for DetectionSettings {
@@ -224,6 +227,7 @@ impl Default for DetectionSettings {
             excluded_fields: Vec::new(),
             scan_bodies: true,
             body_hold_bytes: 262_144,
+            allow_encoded_bodies: false,
         }
     }
 }

@@ -395,8 +395,10 @@ impl Exchange {
             return false;
         }
         // Where several proxies wrote one after the other, the last one is the one we trust.
-        let values = self.head.header_text("x-forwarded-proto").unwrap_or_default();
-        let last = values.rsplit(',').next().unwrap_or_default().trim();
+        let lines = self.head.headers();
+        let lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-proto"));
+        let values = lines.last().and_then(|(_, value)| std::str::from_utf8(value).ok());
+        let last = values.unwrap_or_default().rsplit(',').next().unwrap_or_default().trim();
         last.eq_ignore_ascii_case("https") || last.eq_ignore_ascii_case("wss")
     }
 

@@ -122,6 +122,12 @@ impl Exchange {
         if !wanted || self.head.body == BodySize::Empty || self.body.released || self.body.ended {
             return Flow::Next;
         }
+        if !self.body.begun
+            && let Some(coding) = self.unreadable_coding()
+            && let flow @ Flow::Reply(_) = self.encoded(&coding, now)
+        {
+            return flow;
+        }
         if self.active.hold_bytes == 0 && !has_trap {
             self.begin_body();
             self.body.released = true;
@@ -129,6 +135,32 @@ impl Exchange {
         }
         self.begin_body();
         Flow::NeedBody
+    }
+
+    /// What the body is encoded with, where that keeps it from being searched.
+    fn unreadable_coding(&self) -> Option<String> {
+        if self.active.allow_encoded_bodies {
+            return None;
+        }
+        let lines = self.head.headers();
+        let lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        let mut codings = lines.flat_map(|(_, value)| value.split(|byte| *byte == b','));
+        let is_coding = |text: &&[u8]| !text.is_empty() && !text.eq_ignore_ascii_case(b"identity");
+        let coding = codings.by_ref().map(<[u8]>::trim_ascii).find(is_coding)?;
+        Some(String::from_utf8_lossy(coding).into_owned())
+    }
+
+    fn encoded(&mut self, coding: &str, now: Moment) -> Flow {
+        let coding = crate::event::kept(coding);
+        let reason = format!("the body is encoded with `{coding}` and cannot be searched");
+        let event = self
+            .event(EventType::ContentFiltered, "request_blocked", reason, now)
+            .with("violation_type", "content_encoding")
+            .with("content_encoding", coding);
+        // RFC 7694 §3: what would be taken instead.
+        let reply =
+            Reply::new(415, "Unsupported content encoding").header("accept-encoding", "identity");
+        self.refuse(reply, event)
     }
 
     /// The answer to a body that was stopped.

@@ -18,6 +18,28 @@ struct Span {
     length: u32,
 }
 
+/// Whether it is the handshake of a web socket, as a server would take it (RFC 6455 §4.2.1, RFC 8441 §5): a
+/// header alone must not open a second budget for ordinary requests.
+pub(super) fn opens_websocket(head: &RequestHead<'_>) -> bool {
+    let names = |name: &str, wanted: &str| {
+        let lines = head.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        let mut tokens = lines.flat_map(|(_, value)| value.split(|byte| *byte == b','));
+        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    let has = |name: &str| head.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    match head.method {
+        "GET" => {
+            names("upgrade", "websocket")
+                && names("connection", "upgrade")
+                && has("sec-websocket-key")
+                && has("sec-websocket-version")
+        }
+        // HTTP/2 has it in `:protocol`, without which a server answers `CONNECT` nowhere.
+        "CONNECT" => has("sec-websocket-version"),
+        _ => false,
+    }
+}
+
 impl Head {
     pub(super) fn copy(head: &RequestHead<'_>) -> Self {
         let sizes = head.headers.iter().map(|(name, value)| name.len() + value.len());

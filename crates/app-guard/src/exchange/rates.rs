@@ -175,7 +175,8 @@ impl Exchange {
         }
     }
 
-    /// Counts the call for the route's rules on use and frequency.
+    /// Counts the call for the route's rules on use and frequency: once for each window, however many rules
+    /// have it, and each rule is judged by that count.
     pub(super) fn usage(&mut self, number: usize, answer: Option<Answer>, now: Moment) -> Flow {
         let Some(route) = self.route.clone().filter(|_| !self.excluded) else { return Flow::Next };
         if self.trusts_client() {
@@ -183,27 +184,47 @@ impl Exchange {
         }
         let Some(rule) = route.behaviour.get(number) else { return Flow::Next };
         let next = Flow::Go(Stage::Usage(number + 1));
-        if matches!(rule.rule.counted, Counted::ReturnPattern(_)) {
+        if !counts_calls(rule) {
             return next;
         }
+        let window = rule.window();
         match answer {
-            None => Flow::Ask(Question::Hit(Hit {
+            None => {}
+            Some(Answer::Hit(hit)) => {
+                let calls = hit.count.saturating_add(u32::from(!hit.within));
+                self.usage.push(Usage { window, calls, retry_after: hit.retry_after });
+            }
+            other => {
+                return match self.misfit(other, "behaviour", now) {
+                    Flow::Next => next,
+                    flow => flow,
+                };
+            }
+        }
+        let Some(usage) = self.usage.iter().find(|usage| usage.window == window) else {
+            let counting = || route.behaviour.iter().filter(|rule| counts_calls(rule));
+            let longest = counting().map(CompiledRule::window).max();
+            let of_window = counting().filter(|rule| rule.window() == window);
+            let limit = of_window.map(|rule| rule.rule.threshold).max().unwrap_or(1);
+            // Two windows in one counter would count each call twice.
+            let is_longest = longest == Some(window);
+            let detail = (!is_longest).then(|| Arc::from(window.as_secs().to_string()));
+            return Flow::Ask(Question::Hit(Hit {
                 key: CounterKey {
                     kind: CounterKind::BehaviourUsage,
                     client: self.group,
                     endpoint: Some(Arc::clone(&self.endpoint)),
-                    detail: None,
+                    detail,
                 },
-                limit: rule.rule.threshold.max(1),
-                window: rule.window(),
-            })),
-            Some(Answer::Hit(hit)) if hit.within && rule.rule.threshold > 0 => next,
-            Some(Answer::Hit(hit)) => self.usage_exceeded(rule, hit.retry_after, next, now),
-            other => match self.misfit(other, "behaviour", now) {
-                Flow::Next => next,
-                flow => flow,
-            },
+                limit: limit.max(1),
+                window,
+            }));
+        };
+        if usage.calls <= rule.rule.threshold {
+            return next;
         }
+        let retry_after = if usage.retry_after.is_zero() { window } else { usage.retry_after };
+        self.usage_exceeded(rule, retry_after, next, now)
     }
 
     fn usage_exceeded(
@@ -264,6 +285,19 @@ impl Exchange {
             detail: None,
         }
     }
+}
+
+/// How often the client called within a window that rules of the route have, this call among them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usage {
+    window: Duration,
+    calls: u32,
+    retry_after: Duration,
+}
+
+/// Whether the rule is about calls, not about their answers.
+fn counts_calls(rule: &CompiledRule) -> bool {
+    !matches!(rule.rule.counted, Counted::ReturnPattern(_))
 }
 
 /// 429, with whole seconds to wait, at least one.

@@ -180,7 +180,8 @@ impl Part {
         (entry.expires_unix_ms > now.unix_ms).then(|| entry.ban(network))
     }
 
-    /// Puts the ban in; first takes out what is over and, if there is no room, what ends first.
+    /// Puts the ban in; first takes out what is over and, if there is no room, what ends first. One that
+    /// lasts longer stays: a second offence, or a second rule, never frees anybody early.
     fn insert(
         &mut self,
         network: Network,
@@ -200,6 +201,9 @@ impl Part {
             removed(first);
         }
         if let Some(old) = self.bans.get(&network) {
+            if old.expires_unix_ms >= entry.expires_unix_ms {
+                return;
+            }
             self.ends.remove(&(old.expires_unix_ms, network));
         }
         self.ends.insert((entry.expires_unix_ms, network));

@@ -21,6 +21,9 @@ pub const HELD_BYTES_MAX: usize = 64 * 1024;
 /// How much of a body or file that is not text is looked at: its marks are at its start.
 const BINARY_BYTES_MAX: usize = 16 * 1024;
 
+/// So much of the start tells whether what is called a picture, or another thing that is not text, is none.
+const START_BYTES: usize = 512;
+
 /// Looks at one body as it arrives.
 ///
 /// How the body is cut into chunks makes no difference to what is found. Values that are longer than
@@ -40,6 +43,8 @@ enum Kind {
     Form(FormWalk),
     Multipart(Box<MultipartWalk>),
     Text(Window),
+    /// The client says that it is not text, which its first bytes have to bear out: they are kept here.
+    Claimed(Vec<u8>),
     /// Some of the start is looked at.
     Binary {
         window: Window,
@@ -69,6 +74,16 @@ impl BodyScan {
     /// Takes the next bytes; what is found in them is appended.
     pub fn feed(&mut self, chunk: &[u8], found: &mut Vec<Finding>) {
         let mut chunk = chunk;
+        if let Kind::Claimed(start) = &mut self.kind {
+            let taken = chunk.len().min(START_BYTES - start.len());
+            let (more, rest) = chunk.split_at(taken);
+            start.extend_from_slice(more);
+            if start.len() < START_BYTES {
+                return;
+            }
+            self.decide(found);
+            chunk = rest;
+        }
         let found = &mut Found { detector: &self.detector, found };
         if matches!(self.kind, Kind::Undecided) {
             let Some(start) = chunk.iter().position(|byte| !byte.is_ascii_whitespace()) else {
@@ -81,7 +96,7 @@ impl BodyScan {
             };
         }
         match &mut self.kind {
-            Kind::Undecided => {}
+            Kind::Undecided | Kind::Claimed(_) => {}
             Kind::Json(walk) => walk.feed(chunk, found),
             Kind::Form(walk) => walk.feed(chunk, found),
             Kind::Multipart(walk) => walk.feed(chunk, found),
@@ -94,11 +109,24 @@ impl BodyScan {
         }
     }
 
+    /// Goes on with the start of a body that is called something else than text, as what it is.
+    fn decide(&mut self, found: &mut Vec<Finding>) {
+        let Kind::Claimed(start) = &mut self.kind else { return };
+        let start = std::mem::take(start);
+        self.kind = if looks_like_text(&start) {
+            Kind::Undecided
+        } else {
+            Kind::Binary { window: Window::default(), left: BINARY_BYTES_MAX }
+        };
+        self.feed(&start, found);
+    }
+
     /// The body has ended; what is found in the rest of it is appended.
     pub fn finish(&mut self, found: &mut Vec<Finding>) {
+        self.decide(found);
         let found = &mut Found { detector: &self.detector, found };
         match &mut self.kind {
-            Kind::Undecided => {}
+            Kind::Undecided | Kind::Claimed(_) => {}
             Kind::Json(walk) => walk.finish(found),
             Kind::Form(walk) => walk.finish(found),
             Kind::Multipart(walk) => walk.finish(found),
@@ -114,6 +142,7 @@ impl BodyScan {
     pub fn held_bytes(&self) -> usize {
         match &self.kind {
             Kind::Undecided => 0,
+            Kind::Claimed(start) => start.capacity(),
             Kind::Json(walk) => walk.held_bytes(),
             Kind::Form(walk) => walk.held_bytes(),
             Kind::Multipart(walk) => walk.held_bytes(),
@@ -139,12 +168,21 @@ fn kind_of(content_type: Option<&str>) -> Kind {
         return Kind::Json(JsonWalk::default());
     }
     if is_binary(&media_type) {
-        return Kind::Binary { window: Window::default(), left: BINARY_BYTES_MAX };
+        return Kind::Claimed(Vec::new());
     }
     if media_type.is_empty() {
         return Kind::Undecided;
     }
     Kind::Text(Window::default())
+}
+
+/// Whether the start of something is text, which may be cut off within a character.
+fn looks_like_text(start: &[u8]) -> bool {
+    let is_utf8 = match std::str::from_utf8(start) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !start.contains(&0)
 }
 
 fn is_json(media_type: &str) -> bool {

@@ -41,6 +41,14 @@ impl CustomPatterns {
     }
 }
 
+/// Whether the detection takes this custom pattern.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_pattern(pattern: &str) -> Result<(), DetectorError> {
+    compile(pattern).map(drop)
+}
+
 fn compile(pattern: &str) -> Result<(String, Regex), DetectorError> {
     if pattern.is_empty() || pattern.len() > CUSTOM_PATTERN_BYTES_MAX {
         return Err(DetectorError::PatternLength {

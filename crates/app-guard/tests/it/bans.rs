@@ -33,6 +33,23 @@ fn a_banned_address_is_refused_until_the_ban_ends() {
     assert_eq!(application.status(&Request::get()), 200);
 }
 
+#[test]
+fn a_shorter_ban_does_not_replace_a_longer_one() {
+    let mut application = Application::plain();
+    for network in ["192.0.2.1", "198.51.100.0/24"] {
+        for seconds in [7200, 60, 3600] {
+            assert!(application.state.ban(&order(network, seconds), application.now));
+        }
+    }
+    application.wait(7199.0);
+    assert_eq!(application.status(&Request::get()), 403);
+    assert_eq!(application.status(&Request::get().from("198.51.100.7")), 403);
+    assert!(application.state.ban(&order("192.0.2.1", 60), application.now));
+    application.wait(2.0);
+    assert_eq!(application.status(&Request::get()), 403, "the later end holds");
+    assert_eq!(application.status(&Request::get().from("198.51.100.7")), 200);
+}
+
 /// Flaw 20: bans on networks did nothing, and unbanning did not remove them.
 #[test]
 fn flaw_20_a_banned_network_is_refused_and_can_be_unbanned() {
@@ -81,15 +98,16 @@ fn bans_are_bounded_and_the_one_that_ends_first_makes_room() {
 }
 
 #[test]
-fn a_longer_ban_replaces_a_shorter_one_and_networks_are_counted_rightly() {
+fn of_bans_of_the_same_the_longest_holds_and_networks_are_counted_rightly() {
     let state = LocalState::new(small(), now());
     for seconds in [10, 20, 5] {
         state.ban(&order("198.51.100.0/24", seconds), now());
     }
     assert_eq!(state.bans(now()).len(), 1);
-    let later = now().after(Duration::from_secs(6));
     let question = Question::Banned { address: "198.51.100.1".parse().unwrap() };
-    assert_eq!(state.answer(&question, later), Some(Answer::Banned(None)));
+    let at = |seconds| state.answer(&question, now().after(Duration::from_secs(seconds)));
+    assert!(matches!(at(19), Some(Answer::Banned(Some(_)))));
+    assert_eq!(at(20), Some(Answer::Banned(None)));
 }
 
 #[test]

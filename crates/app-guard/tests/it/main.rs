@@ -8,6 +8,7 @@ mod attacks;
 mod bans;
 mod behaviour;
 mod cors;
+mod evasions;
 mod inspector;
 mod keys;
 mod order;

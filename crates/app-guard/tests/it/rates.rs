@@ -131,7 +131,8 @@ fn limits_by_country() {
 fn web_sockets_have_a_budget_of_their_own() {
     let mut application = Application::new(limited(2, 60));
     assert_eq!(passed(&mut application, &Request::get(), 5), 2);
-    let socket = Request::get().header("upgrade", "WebSocket");
+    let socket = Request::get().header("upgrade", "WebSocket").header("connection", "upgrade");
+    let socket = socket.header("sec-websocket-key", "x").header("sec-websocket-version", "13");
     assert_eq!(passed(&mut application, &socket, 5), 2);
 }
 

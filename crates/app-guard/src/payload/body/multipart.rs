@@ -1,13 +1,18 @@
 //! Forms in parts (RFC 7578): fields, names of files, and contents of files.
 
 use super::window::Window;
-use super::{BINARY_BYTES_MAX, Found};
+use super::{BINARY_BYTES_MAX, Found, START_BYTES, looks_like_text};
 use crate::payload::place::Place;
 
 /// How long a boundary may be: RFC 2046 allows 70 characters.
 const BOUNDARY_BYTES_MAX: usize = 200;
 /// How much of the headers of a part is read.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
+/// A file of text up to this size may as well be a field that is called a file: many applications read
+/// both alike.
+const FIELD_LIKE_BYTES_MAX: u64 = 4 * 1024;
+/// Text of so many lines is a document: a field that carries an attack has no use for them.
+const DOCUMENT_LINES: usize = 5;
 /// How much of a name is repeated in findings, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
 
@@ -28,6 +33,9 @@ pub(super) struct MultipartWalk {
     window: Window,
     /// How much more of a file that is not text is looked at.
     left: usize,
+    /// The start of a file that is said not to be text, until it is known whether that is so.
+    start: Vec<u8>,
+    part_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +78,8 @@ impl MultipartWalk {
             content: Content::Field,
             window: Window::default(),
             left: 0,
+            start: Vec::new(),
+            part_bytes: 0,
         }
     }
 
@@ -105,6 +115,7 @@ impl MultipartWalk {
         self.window.held_bytes()
             + self.headers.capacity()
             + self.name.capacity()
+            + self.start.capacity()
             + self.delimiter.capacity()
     }
 
@@ -164,6 +175,15 @@ impl MultipartWalk {
     }
 
     fn text(&mut self, bytes: &[u8], found: &mut Found<'_>) {
+        self.part_bytes = self.part_bytes.saturating_add(bytes.len() as u64);
+        if self.content == Content::BinaryFile && self.start.len() < START_BYTES {
+            // What is looked at of the rest does not depend on the client's word.
+            let taken = bytes.len().min(START_BYTES - self.start.len());
+            self.start.extend_from_slice(bytes.get(..taken).unwrap_or_default());
+            if self.start.len() == START_BYTES && looks_like_text(&self.start) {
+                self.content = Content::TextFile;
+            }
+        }
         let bytes = if self.content == Content::BinaryFile {
             let taken = bytes.get(..bytes.len().min(self.left)).unwrap_or_default();
             self.left -= taken.len();
@@ -180,7 +200,15 @@ impl MultipartWalk {
             State::Content => content_place(self.content, &self.name),
             _ => Place::Body,
         };
-        self.window.finish(&mut |text| found.value(place, text));
+        let is_file = self.state == State::Content && self.content != Content::Field;
+        let may_be_field = is_file && self.part_bytes <= FIELD_LIKE_BYTES_MAX;
+        let field = Place::BodyField(&self.name);
+        self.window.finish(&mut |text| {
+            found.value(place, text);
+            if may_be_field && looks_like_field(text) {
+                found.value(field, text);
+            }
+        });
         self.content = Content::Field;
     }
 
@@ -188,6 +216,8 @@ impl MultipartWalk {
         let headers = String::from_utf8_lossy(&self.headers).into_owned();
         self.headers.clear();
         self.state = State::Content;
+        self.start.clear();
+        self.part_bytes = 0;
         // A boundary may follow at once.
         self.matched = 1;
         self.name.clear();
@@ -230,6 +260,12 @@ impl MultipartWalk {
             _ => Place::Body,
         }
     }
+}
+
+/// Whether a short file could be the value of a field: text, and not laid out as documents are.
+fn looks_like_field(text: &[u8]) -> bool {
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    std::str::from_utf8(text).is_ok() && !text.contains(&0) && lines.count() < DOCUMENT_LINES
 }
 
 fn content_place(content: Content, name: &str) -> Place<'_> {
