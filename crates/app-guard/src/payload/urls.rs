@@ -131,6 +131,13 @@ fn one(
     ];
     for host in hosts {
         let Some(kind) = inside(host) else { continue };
+        // What ends at a zero for the one that asks is a longer, harmless name for the one that checks.
+        let kind = match kind {
+            Inside::Loopback | Inside::Private if rest.get(authority.len()) == Some(&0) => {
+                Inside::Disguised
+            }
+            kind => kind,
+        };
         let target = Target {
             scheme,
             port: port_of(authority),

@@ -60,7 +60,7 @@ fn a_body_is_what_it_is_and_not_what_it_is_called() {
 #[test]
 fn what_is_binary_is_not_searched_for_words() {
     let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\0".to_vec();
-    picture.extend_from_slice(b"tEXtComment\01' OR '1'='1 ; cat /etc/passwd ../../etc/passwd");
+    picture.extend_from_slice(b"tEXtComment\x001' OR '1'='1 ; cat /etc/passwd ../../etc/passwd");
     assert!(in_body("image/png", &picture).is_empty());
     let grpc = b"\0\0\0\0\x2a\x0a\x28a note about ; cat /etc/passwd, quoted";
     assert!(in_body("application/grpc", grpc).is_empty());
@@ -154,6 +154,26 @@ fn only_the_handshake_of_a_web_socket_has_its_own_budget() {
     assert_eq!(application.status(&Request::get().from("192.0.2.2")), 200);
     over_http2.method = "CONNECT";
     assert_eq!(application.status(&over_http2), 200);
+}
+
+#[test]
+fn short_attacks_in_parameters_are_found() {
+    for (query, category) in [
+        ("q=%0aid%0a", "cmd_injection"),
+        ("q=%0did", "cmd_injection"),
+        ("q='%3d''or'", "sqli"),
+        ("q='=''or'", "sqli"),
+        ("url=http://localhost%00.evil.example/", "ssrf"),
+        ("q=http://127.0.0.1%00.evil.example/", "ssrf"),
+    ] {
+        let outcome = Application::plain().send(&Request::get().query(query));
+        assert_eq!(outcome.status(), 400, "{query}");
+        assert_eq!(outcome.event("pattern_detected").metadata["category"], category, "{query}");
+    }
+    for query in ["q=my%0aid%20card", "q='='", "name=O'Brien%20or%20'Brian'", "q=localhost"] {
+        let status = Application::plain().status(&Request::get().query(query));
+        assert_eq!(status, if query == "q='='" { 400 } else { 200 }, "{query}");
+    }
 }
 
 /// A client's own line before that of the proxy counted.

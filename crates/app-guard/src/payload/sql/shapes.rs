@@ -95,6 +95,21 @@ impl Judge<'_> {
                 "an operator between two empty strings",
             );
         }
+        // `'=''or'`: the whole value is a comparison of empty strings, and an alternative.
+        let is_tautology = sentence.text.len() <= 16
+            && before.is_empty()
+            && sentence.is(0, Kind::Compare)
+            && sentence.is(1, Kind::Text)
+            && sentence.is(2, Kind::Logic);
+        if is_tautology {
+            scan.hit(
+                view,
+                0,
+                (SqlInjection, 1.0),
+                "sql_empty_operands",
+                "a comparison of empty strings, and an alternative",
+            );
+        }
         // `1'='1`
         let compared = sentence.len() == 2
             && sentence.is(0, Kind::Compare)
