@@ -20,17 +20,24 @@ pin_project! {
         body: Option<B>,
         text: Bytes,
         watch: Option<Box<Exchanging>>,
+        // How much is still to come, where that is known.
+        left: Option<u64>,
+        // The last piece, kept back while what the answer says about the client is counted.
+        last: Option<Bytes>,
     }
 }
 
 impl<B> AnswerBody<B> {
     pub(crate) fn text(text: Bytes) -> Self {
-        Self { body: None, text, watch: None }
+        Self { body: None, text, watch: None, left: None, last: None }
     }
+}
 
+impl<B: Body> AnswerBody<B> {
     /// The application's own; watched where its size is not known or a rule looks at it.
     pub(crate) fn passed(body: B, watch: Option<Box<Exchanging>>) -> Self {
-        Self { body: Some(body), text: Bytes::new(), watch }
+        let left = body.size_hint().exact();
+        Self { body: Some(body), text: Bytes::new(), watch, left, last: None }
     }
 }
 
@@ -42,19 +49,32 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let AnswerBodyParts { mut body, text, watch } = self.project();
-        let Some(streaming) = body.as_mut().as_pin_mut() else {
+        let AnswerBodyParts { mut body, text, watch, left, last } = self.project();
+        if last.is_some() {
+            ready!(poll_end(watch, context));
+            return Poll::Ready(last.take().map(|data| Ok(Frame::data(data))));
+        }
+        let Some(mut streaming) = body.as_mut().as_pin_mut() else {
             if watch.is_some() {
                 ready!(poll_end(watch, context));
             }
             let text = std::mem::take(text);
             return Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))));
         };
-        let frame = ready!(streaming.poll_frame(context));
+        let frame = ready!(streaming.as_mut().poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
-                if let (Some(data), Some(watch)) = (frame.data_ref(), watch) {
-                    watch.with(|exchange| exchange.response_chunk(data));
+                if let (Some(data), Some(watching)) = (frame.data_ref(), watch.as_mut()) {
+                    watching.with(|exchange| exchange.response_chunk(data));
+                    let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                    *left = left.map(|left| left.saturating_sub(bytes));
+                    // A server that knows the length asks for no more, and drops the body: the end is now.
+                    if *left == Some(0) || streaming.is_end_stream() {
+                        watching.with(Exchange::response_end);
+                        *last = Some(data.clone());
+                        ready!(poll_end(watch, context));
+                        *last = None;
+                    }
                 }
             }
             Some(Err(_)) => *watch = None,
@@ -72,7 +92,7 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
     fn is_end_stream(&self) -> bool {
         // What is watched has an end to be told of.
         let is_over = self.body.as_ref().is_none_or(Body::is_end_stream);
-        is_over && self.text.is_empty() && self.watch.is_none()
+        is_over && self.text.is_empty() && self.watch.is_none() && self.last.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -161,7 +181,9 @@ pub(crate) fn look_at<B: Body>(response: &Response<B>, exchange: &mut Exchange) 
     };
     exchange.response_head(&head, crate::carrier::now());
     let bytes = response.body().size_hint().exact();
-    match bytes.filter(|_| !exchange.wants_response_body()) {
+    // A body without a byte is never asked for one.
+    let is_over = |bytes: &u64| *bytes == 0 || !exchange.wants_response_body();
+    match bytes.filter(is_over) {
         Some(bytes) => {
             exchange.response_bytes(bytes);
             exchange.response_end();

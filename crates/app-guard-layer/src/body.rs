@@ -1,12 +1,13 @@
 //! The request's body on its way to the application.
 
+use crate::callbacks::Told;
 use crate::carrier::{Carrier, now};
 use crate::held::Held;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
-use ringwall_app_guard::{BodyFlow, Exchange};
+use ringwall_app_guard::{Answer, BodyFlow, Exchange};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -134,6 +135,9 @@ impl<E: fmt::Display> fmt::Display for GuardBodyError<E> {
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for GuardBodyError<E> {}
 
+/// The answer to a question, on its way.
+pub(crate) type WaitingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
 /// The engine of an exchange whose body streams on, shared by the body and the answer.
 pub(crate) struct Watched {
     carrier: Arc<Carrier>,
@@ -145,12 +149,20 @@ struct Inner {
     exchange: Option<Box<Exchange>>,
     is_stopped: bool,
     is_finished: bool,
+    /// Whether a task waits for an answer, which goes on with all that is left.
+    is_concluding: bool,
     waker: Option<Waker>,
 }
 
 impl Watched {
     pub(crate) fn empty(carrier: Arc<Carrier>) -> Self {
-        let inner = Inner { exchange: None, is_stopped: false, is_finished: false, waker: None };
+        let inner = Inner {
+            exchange: None,
+            is_stopped: false,
+            is_finished: false,
+            is_concluding: false,
+            waker: None,
+        };
         Self { carrier, inner: Mutex::new(inner) }
     }
 
@@ -177,15 +189,53 @@ impl Watched {
         self.inner.lock().is_finished = true;
     }
 
-    fn body_chunk(&self, chunk: &[u8]) -> BodyFlow {
+    /// Brings to its end what is being counted about the client, though nobody waits for it any more: an
+    /// attacker that hangs up does not get away with it. Then it is told.
+    pub(crate) fn conclude(self: &Arc<Self>, waiting: Option<WaitingAnswer>) {
+        let mut inner = self.inner.lock();
+        self.conclude_with(&mut inner, waiting);
+    }
+
+    fn conclude_with(self: &Arc<Self>, inner: &mut Inner, waiting: Option<WaitingAnswer>) {
+        let Some(exchange) = inner.exchange.as_mut().filter(|_| !inner.is_concluding) else {
+            return;
+        };
+        let mut waiting = waiting;
+        while waiting.is_none() && exchange.is_counting() {
+            match self.carrier.run(exchange, None, now()) {
+                Ok(_) => break,
+                Err(Told::Now(answer)) => exchange.answer(answer),
+                Err(Told::Later(answer)) => waiting = Some(answer),
+            }
+        }
+        self.carrier.tell(exchange, now());
+        let Some(waiting) = waiting else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            tracing::warn!("the runtime has ended before an attack was counted");
+            return;
+        };
+        inner.is_concluding = true;
+        let watched = Arc::clone(self);
+        drop(runtime.spawn(async move {
+            let answer = waiting.await;
+            let mut inner = watched.inner.lock();
+            inner.is_concluding = false;
+            if let Some(exchange) = &mut inner.exchange {
+                exchange.answer(answer);
+            }
+            watched.conclude_with(&mut inner, None);
+        }));
+    }
+
+    fn body_chunk(self: &Arc<Self>, chunk: &[u8]) -> BodyFlow {
         self.judge(|exchange| exchange.body_chunk(chunk, now()))
     }
 
-    fn body_end(&self) -> BodyFlow {
+    fn body_end(self: &Arc<Self>) -> BodyFlow {
         self.judge(|exchange| exchange.body_end(now()))
     }
 
-    fn judge(&self, judge: impl FnOnce(&mut Exchange) -> BodyFlow) -> BodyFlow {
+    fn judge(self: &Arc<Self>, judge: impl FnOnce(&mut Exchange) -> BodyFlow) -> BodyFlow {
         let mut inner = self.inner.lock();
         let Some(exchange) = &mut inner.exchange else { return BodyFlow::More };
         let flow = judge(exchange);
@@ -193,11 +243,8 @@ impl Watched {
             return flow;
         }
         if inner.is_finished {
-            // The answer has gone out; what is left is to tell of it.
-            if let Some(exchange) = &mut inner.exchange {
-                drop(exchange.step(now()));
-                self.carrier.finish(exchange, now());
-            }
+            // The answer has gone out; what is left is to count it and to tell of it.
+            self.conclude_with(&mut inner, None);
         }
         inner.is_stopped = true;
         if let Some(waker) = inner.waker.take() {

@@ -74,6 +74,11 @@ impl Callbacks {
         self.checks.insert(name, Arc::new(check));
     }
 
+    /// Whether a verifier or check has this name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.verifiers.contains_key(name) || self.checks.contains_key(name)
+    }
+
     /// None where nobody registered the name.
     pub(crate) fn verify(&self, credential: &Credential) -> Option<Told<bool>> {
         self.verifiers.get(&*credential.verifier).map(|verify| verify(credential))

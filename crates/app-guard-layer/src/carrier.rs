@@ -12,10 +12,12 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use parking_lot::{Mutex, RwLock};
 use ringwall_app_guard::Network;
-use ringwall_app_guard::RulesApplied;
+#[cfg(feature = "redis")]
+use ringwall_app_guard::payload::{CUSTOM_PATTERNS_MAX, check_pattern};
 use ringwall_app_guard::{Answer, AnswerFailure, BanOrder, Question};
 use ringwall_app_guard::{EventType, GuardEvent};
-use ringwall_app_guard::{Exchange, Guard, GuardSettings, LocalState, Step};
+use ringwall_app_guard::{Exchange, Guard, GuardSettings, LocalState, SettingsError, Step};
+use ringwall_app_guard::{ExchangeFigures, RulesApplied};
 use ringwall_inspection::Moment;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +53,10 @@ pub(crate) fn now() -> Moment {
     Moment::new(Instant::now(), u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// So many patterns rules from outside may add, for which room is left.
+#[cfg(feature = "redis")]
+const RULE_PATTERNS_MAX: usize = 200;
+
 /// Rules that are over are taken back within this time.
 const EXPIRY_CHECK_MS: u64 = 1_000;
 
@@ -72,6 +78,13 @@ impl Carrier {
                 Told::Now(answer) => exchange.answer(answer),
                 later => return Err(later),
             }
+        }
+    }
+
+    /// Counts what can be counted without waiting.
+    pub(crate) fn count_here(&self, exchange: &mut Exchange) {
+        if self.state_is_local() {
+            drop(exchange.run(&self.local, now()));
         }
     }
 
@@ -131,13 +144,18 @@ impl Carrier {
 
     /// Says what there is to say of an exchange that is over.
     pub(crate) fn finish(&self, exchange: &mut Exchange, now: Moment) -> bool {
+        let figures = self.tell(exchange, now);
+        self.sinks.metrics(&ExchangeMetrics::from(&figures));
+        figures.refused
+    }
+
+    /// Tells the events of an exchange that were not told yet; its figures are told once, by [`Self::finish`].
+    pub(crate) fn tell(&self, exchange: &mut Exchange, now: Moment) -> ExchangeFigures {
         let finished = exchange.finish(now);
-        let refused = finished.figures.refused;
         for event in finished.events {
             self.sinks.event(event.into());
         }
-        self.sinks.metrics(&ExchangeMetrics::from(&finished.figures));
-        refused
+        finished.figures
     }
 
     /// Takes rules back whose time is over.
@@ -228,16 +246,24 @@ impl Carrier {
         self.sinks.event(event.into());
     }
 
+    /// Whether somebody registered all these verifiers and checks.
+    pub(crate) fn check_names<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(), SettingsError> {
+        match names.into_iter().find(|name| !self.callbacks.knows(name)) {
+            None => Ok(()),
+            Some(name) => Err(SettingsError::Value {
+                field: "routes",
+                reason: format!("no verifier or check is registered under the name `{name}`"),
+            }),
+        }
+    }
+
     /// Settings with what other workers added.
     #[cfg(feature = "redis")]
     pub(crate) fn with_patterns(&self, settings: &GuardSettings) -> GuardSettings {
-        let mut settings = settings.clone();
-        for pattern in &*self.patterns.load() {
-            if !settings.detection.custom_patterns.contains(pattern) {
-                settings.detection.custom_patterns.push(pattern.clone());
-            }
-        }
-        settings
+        with_patterns(settings, &self.patterns.load())
     }
 
     #[cfg(not(feature = "redis"))]
@@ -245,28 +271,29 @@ impl Carrier {
         settings.clone()
     }
 
-    /// Looks for these patterns of all workers from now on. One that is no good is left out.
+    /// Looks for these patterns of all workers from now on. One that is no good is left out, and so are those
+    /// for which there is no room beside the settings' own.
     #[cfg(feature = "redis")]
     pub(crate) fn take_patterns(&self, patterns: &std::collections::BTreeSet<String>) {
-        let is_good = |pattern: &&String| {
-            let good = ringwall_app_guard::PatternSet::new(&[pattern]).is_ok();
-            if !good {
-                tracing::warn!(pattern, "a pattern of another worker is no good and is left out");
-            }
-            good
-        };
         let settings = self.settings.lock();
         let same = self.patterns.load().iter().eq(patterns.iter());
         if same {
             return;
         }
+        let is_good = |pattern: &&String| match check_pattern(pattern) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "a pattern of another worker is left out");
+                false
+            }
+        };
         let good: Vec<String> = patterns.iter().filter(is_good).cloned().collect();
         if *self.patterns.load() == good {
             return;
         }
-        self.patterns.replace(good);
-        if let Err(error) = self.guard.replace_settings(self.with_patterns(&settings)) {
-            tracing::warn!(%error, "patterns of other workers are not taken");
+        match self.guard.replace_settings(with_patterns(&settings, &good)) {
+            Ok(()) => self.patterns.replace(good),
+            Err(error) => tracing::warn!(%error, "patterns of other workers are not taken"),
         }
     }
 
@@ -279,6 +306,17 @@ impl Carrier {
     pub(crate) fn prepare_headers(&self) {
         *self.headers.write() = headers_of(&self.guard);
     }
+}
+
+#[cfg(feature = "redis")]
+fn with_patterns(settings: &GuardSettings, patterns: &[String]) -> GuardSettings {
+    let mut settings = settings.clone();
+    let own = &mut settings.detection.custom_patterns;
+    let room = CUSTOM_PATTERNS_MAX.saturating_sub(own.len() + RULE_PATTERNS_MAX);
+    let more: Vec<String> =
+        patterns.iter().filter(|pattern| !own.contains(pattern)).take(room).cloned().collect();
+    own.extend(more);
+    settings
 }
 
 /// Settings check names and values, so that all of them can be sent.

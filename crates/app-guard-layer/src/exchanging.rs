@@ -1,12 +1,10 @@
 //! One exchange on its way through the layer: its engine, what it waits for, and that it is told of once.
 
-use crate::body::Watched;
+use crate::body::{WaitingAnswer, Watched};
 use crate::callbacks::Told;
 use crate::carrier::{Carrier, now};
 use http::request::Parts;
-use ringwall_app_guard::Answer;
 use ringwall_app_guard::{Exchange, Step};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tracing::Span;
@@ -14,7 +12,7 @@ use tracing::Span;
 pub(crate) struct Exchanging {
     carrier: Arc<Carrier>,
     holder: Holder,
-    waiting: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    waiting: Option<WaitingAnswer>,
     is_finished: bool,
     span: Span,
 }
@@ -108,8 +106,25 @@ impl Exchanging {
 }
 
 impl Drop for Exchanging {
-    /// A client that went away is told of as well.
+    /// A client that went away is told of as well, and so is one whose answer nobody asked for to its end; what
+    /// was being counted about it is counted.
     fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        let carrier = self.carrier.clone();
+        let is_counting = self.with(|exchange| {
+            exchange.response_end();
+            if !exchange.is_counting() {
+                return false;
+            }
+            carrier.count_here(exchange);
+            exchange.is_counting()
+        });
         self.finish();
+        if is_counting {
+            let waiting = self.waiting.take();
+            self.share().conclude(waiting);
+        }
     }
 }

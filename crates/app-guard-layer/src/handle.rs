@@ -5,7 +5,7 @@ use crate::sink::Subscription;
 use crate::time_zone;
 use ringwall_app_guard::Metric;
 use ringwall_app_guard::{Ban, BanOrder};
-use ringwall_app_guard::{GuardSettings, SettingsError};
+use ringwall_app_guard::{Guard, GuardSettings, SettingsError};
 use ringwall_app_guard::{Network, NetworkError};
 use ringwall_app_guard::{RuleSet, RulesApplied, RulesRefused};
 use std::net::IpAddr;
@@ -95,6 +95,7 @@ impl GuardHandle {
         let now = now();
         #[cfg(feature = "redis")]
         if let Some(shared) = &self.carrier.shared
+            && !shared.holds_here(address, &self.carrier.local, now)
             && let Ok(ban) = shared.redis().banned(address).await
         {
             return ban.is_some();
@@ -124,11 +125,15 @@ impl GuardHandle {
     /// Replaces the settings; rules that hold go on holding on top of them.
     ///
     /// # Errors
-    /// What is wrong with them; then the old ones still hold.
+    /// What is wrong with them, among it a verifier or check that nobody registered; then the old ones still
+    /// hold.
     pub fn reload(&self, mut settings: GuardSettings) -> Result<(), SettingsError> {
         for route in &mut settings.routes {
             route.rules.resolve_zone(time_zone::look_up);
         }
+        // Made once for what it asks of the application, before anything is replaced.
+        let names = Guard::new(settings.clone())?.names_needed();
+        self.carrier.check_names(names.iter().map(String::as_str))?;
         let mut held = self.carrier.settings.lock();
         self.carrier.guard.replace_settings(self.carrier.with_patterns(&settings))?;
         *held = settings;
@@ -151,7 +156,7 @@ impl GuardHandle {
     /// Replaces the patterns that all workers look for beside those of their settings.
     ///
     /// # Errors
-    /// Where Redis did not take them.
+    /// Where one is no good, so that nobody would look for it, or Redis did not take them.
     #[cfg(feature = "redis")]
     pub async fn share_patterns(
         &self,
@@ -160,6 +165,11 @@ impl GuardHandle {
         let Some(shared) = &self.carrier.shared else {
             return Err(crate::state::redis::RedisStateError::Away);
         };
+        for pattern in patterns {
+            ringwall_app_guard::payload::check_pattern(pattern).map_err(|error| {
+                crate::state::redis::RedisStateError::BadPattern(error.to_string())
+            })?;
+        }
         shared.redis().store_patterns(patterns).await?;
         self.carrier.take_patterns(patterns);
         Ok(())

@@ -66,10 +66,12 @@ impl GuardLayer {
     /// figures of the route go by it.
     ///
     /// # Errors
-    /// What is wrong with the rules.
+    /// What is wrong with the rules; among them, that they name a verifier or check that nobody registered.
     pub fn route(&self, pattern: &str, mut rules: RouteRules) -> Result<Self, SettingsError> {
         rules.resolve_zone(time_zone::look_up);
-        let route = Some(Arc::new(rules.compile(pattern)?));
+        let route = rules.compile(pattern)?;
+        self.carrier.check_names(route.names_needed())?;
+        let route = Some(Arc::new(route));
         Ok(Self { carrier: self.carrier.clone(), route })
     }
 

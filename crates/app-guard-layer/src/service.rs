@@ -210,7 +210,7 @@ where
 }
 
 /// The application's answer with the headers that every answer carries.
-fn dressed<R>(
+fn dressed<R: Body>(
     response: Response<R>,
     mut exchanging: Option<Box<Exchanging>>,
     is_watched: bool,

@@ -49,7 +49,7 @@ pub use rule_set::rule_set;
 use crate::sink::{EventSink, ExchangeMetrics, GuardEvent};
 use batch_sink::{BatchSink, Kind};
 use door::Door;
-use drain::Drain;
+use drain::{Drain, Unkept};
 use entrance::Entrance;
 use measurement::Measurement;
 use options::Checked;
@@ -190,6 +190,7 @@ impl Telemetry {
             flush_interval: checked.flush_interval,
             senders,
             told_lost: counters.lost(),
+            unkept: Unkept::default(),
         };
         let tasks = Tasks {
             drain: tokio::spawn(drain.run(stop.subscribe())),
@@ -266,8 +267,10 @@ impl Telemetry {
                     }
                 }
             };
-            // The senders have a patience of their own, which is the same: a moment more for the rest.
-            let patience = self.life.stop_timeout + Duration::from_millis(500);
+            // The senders have a patience of their own, which is shorter still: the rest of the time is for
+            // giving up the spools, which a server that hangs must not keep from the next process.
+            let patience =
+                self.life.stop_timeout.saturating_sub(release_reserve(self.life.stop_timeout) / 2);
             if timeout(patience, whole).await.is_err() {
                 tracing::warn!("telemetry did not end in time");
             }
@@ -348,6 +351,11 @@ async fn open(checked: &Checked, kind: &str, bytes_max: u64) -> Result<AnySpool,
     }
 }
 
+/// So much of the time for stopping is kept for giving up the spools and for a last status.
+fn release_reserve(stop_timeout: Duration) -> Duration {
+    (stop_timeout / 3).min(Duration::from_secs(1))
+}
+
 fn sender_settings(checked: &Checked) -> SenderSettings {
     let doublings = checked.options.retry_attempts.min(20);
     let longest = checked.backoff_first.saturating_mul(1 << doublings).min(BACKOFF_LONGEST);
@@ -364,7 +372,7 @@ fn sender_settings(checked: &Checked) -> SenderSettings {
             open_for_max: checked.breaker_wait,
             ..BreakerSettings::default()
         },
-        stop_patience: checked.stop_timeout,
+        stop_patience: checked.stop_timeout.saturating_sub(release_reserve(checked.stop_timeout)),
         ..SenderSettings::default()
     }
 }

@@ -86,6 +86,9 @@ pub enum RedisStateError {
     /// Its answer is not one of ours.
     #[error("Redis gave an answer that is not understood")]
     Unexpected,
+    /// A pattern that was to be shared is no good.
+    #[error("{0}")]
+    BadPattern(String),
     /// No randomness for the name of this worker.
     #[error("no randomness")]
     NoRandomness,

@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 use ringwall_app_guard::{Answer, AnswerFailure, BanOrder, CounterKind, Hit, HitResult, Question};
 use ringwall_app_guard::{EventType, GuardEvent, LocalState, Network};
 use ringwall_inspection::Moment;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tracing::{info, warn};
@@ -34,8 +35,9 @@ pub struct WhenAwayPolicy {
     pub behaviour: WhenAway,
 }
 
-/// So many bans that were made while Redis was away are handed in when it is back.
-const PENDING_MAX: usize = 1_000;
+/// So many bans that were made while Redis was away are handed in when it is back: more than a worker has
+/// room for unless told otherwise, and ten times what rules may name.
+const PENDING_MAX: usize = 120_000;
 /// How often it is looked whether it is back, while something waits for that.
 pub(crate) const HAND_IN_EVERY: Duration = Duration::from_secs(1);
 
@@ -44,12 +46,73 @@ pub struct SharedState {
     redis: RedisState,
     policy: WhenAwayPolicy,
     is_away: AtomicBool,
-    pending: Mutex<VecDeque<PendingBan>>,
+    pending: Mutex<Pending>,
 }
 
-struct PendingBan {
-    order: BanOrder,
-    ends_unix_ms: u64,
+/// What Redis has not been told yet.
+#[derive(Default)]
+struct Pending {
+    changes: HashMap<Network, Change>,
+    /// In the order in which they came, some of them outdated.
+    order: VecDeque<(u64, Network)>,
+    next_number: u64,
+}
+
+struct Change {
+    /// Tells it from a later one about the same network.
+    number: u64,
+    kind: ChangeKind,
+}
+
+#[derive(Clone)]
+enum ChangeKind {
+    Ban { order: BanOrder, ends_unix_ms: u64 },
+    Lift,
+}
+
+impl Pending {
+    fn put(&mut self, network: Network, kind: ChangeKind) {
+        while self.changes.len() >= PENDING_MAX && !self.changes.contains_key(&network) {
+            // The oldest ends soonest, mostly.
+            let Some((number, oldest)) = self.order.pop_front() else { break };
+            self.remove(oldest, number);
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.changes.insert(network, Change { number, kind });
+        self.order.push_back((number, network));
+        if self.order.len() > self.changes.len() * 2 + 16 {
+            let changes = &self.changes;
+            self.order.retain(|(number, network)| {
+                changes.get(network).is_some_and(|change| change.number == *number)
+            });
+        }
+    }
+
+    /// The oldest one, which stays until it is said that it was handed in.
+    fn first(&mut self) -> Option<(u64, Network, ChangeKind)> {
+        loop {
+            let (number, network) = *self.order.front()?;
+            match self.changes.get(&network).filter(|change| change.number == number) {
+                Some(change) => return Some((number, network, change.kind.clone())),
+                None => drop(self.order.pop_front()),
+            }
+        }
+    }
+
+    /// Whether it was still there, and not replaced by a later one.
+    fn remove(&mut self, network: Network, number: u64) -> bool {
+        let is_same = self.changes.get(&network).is_some_and(|change| change.number == number);
+        if is_same {
+            self.changes.remove(&network);
+        }
+        is_same
+    }
+
+    fn has_ban(&self, network: Network) -> bool {
+        let change = self.changes.get(&network);
+        change.is_some_and(|change| matches!(change.kind, ChangeKind::Ban { .. }))
+    }
 }
 
 impl SharedState {
@@ -70,6 +133,15 @@ impl SharedState {
         sink: &dyn EventSink,
         now: Moment,
     ) -> Answer {
+        // Before Redis is asked: what is handed in meanwhile it may not have known when it answered.
+        let is_let_through =
+            self.policy.bans == WhenAway::Open && self.is_away.load(Ordering::Relaxed);
+        if matches!(question, Question::Banned { .. })
+            && !is_let_through
+            && let Some(answer) = self.not_handed_in(question, local, now)
+        {
+            return answer;
+        }
         match self.redis.answer(question, now).await {
             Ok(answer) => {
                 self.is_back(sink, now);
@@ -121,37 +193,62 @@ impl SharedState {
         }
     }
 
+    /// The ban of this worker that Redis has not heard of yet: it holds here all the same.
+    fn not_handed_in(
+        &self,
+        question: &Question,
+        local: &LocalState,
+        now: Moment,
+    ) -> Option<Answer> {
+        if self.pending.lock().changes.is_empty() {
+            return None;
+        }
+        let answer = local.answer(question, now)?;
+        let Answer::Banned(Some(ban)) = &answer else { return None };
+        self.pending.lock().has_ban(ban.network).then_some(answer)
+    }
+
+    /// Whether this worker bans the address, and Redis has not heard of it yet.
+    pub(crate) fn holds_here(&self, address: IpAddr, local: &LocalState, now: Moment) -> bool {
+        self.not_handed_in(&Question::Banned { address }, local, now).is_some()
+    }
+
     fn keep_for_later(&self, order: &BanOrder, now: Moment) {
         let ms = u64::try_from(order.time.as_millis()).unwrap_or(u64::MAX);
         let ends_unix_ms = now.unix_ms.saturating_add(ms);
         let mut pending = self.pending.lock();
-        pending.retain(|kept| kept.order.network != order.network);
-        if pending.len() >= PENDING_MAX {
-            // The oldest ends soonest, mostly.
-            pending.pop_front();
+        if let Some(Change { kind: ChangeKind::Ban { ends_unix_ms: end, .. }, .. }) =
+            pending.changes.get(&order.network)
+            && *end >= ends_unix_ms
+        {
+            return;
         }
-        pending.push_back(PendingBan { order: order.clone(), ends_unix_ms });
+        pending.put(order.network, ChangeKind::Ban { order: order.clone(), ends_unix_ms });
     }
 
-    /// Hands in the bans that were made while Redis was away.
+    /// Hands in the bans that were made while Redis was away. Each stays pending until Redis has taken it, so
+    /// that it holds here meanwhile, and so that lifting it in the very moment is not lost.
     pub(crate) async fn hand_in(&self, now: Moment) -> Result<(), RedisStateError> {
         loop {
-            let Some(PendingBan { mut order, ends_unix_ms }) = self.pending.lock().pop_front()
-            else {
-                return Ok(());
-            };
-            let left_ms = ends_unix_ms.saturating_sub(now.unix_ms);
-            if left_ms == 0 {
-                continue;
-            }
-            order.time = Duration::from_millis(left_ms);
-            if let Err(error) = self.redis.ban(&order).await {
-                let mut pending = self.pending.lock();
-                // Lifted meanwhile, or banned anew: then this one counts no more.
-                if !pending.iter().any(|kept| kept.order.network == order.network) {
-                    pending.push_front(PendingBan { order, ends_unix_ms });
+            let Some((number, network, kind)) = self.pending.lock().first() else { return Ok(()) };
+            match kind {
+                ChangeKind::Ban { mut order, ends_unix_ms } => {
+                    let left_ms = ends_unix_ms.saturating_sub(now.unix_ms);
+                    if left_ms > 0 {
+                        order.time = Duration::from_millis(left_ms);
+                        self.redis.ban(&order).await?;
+                    }
+                    let mut pending = self.pending.lock();
+                    let is_wanted = pending.remove(network, number);
+                    if !is_wanted && left_ms > 0 && !pending.changes.contains_key(&network) {
+                        // Lifted while it was under way, perhaps before it arrived.
+                        pending.put(network, ChangeKind::Lift);
+                    }
                 }
-                return Err(error);
+                ChangeKind::Lift => {
+                    self.redis.unban(network).await?;
+                    self.pending.lock().remove(network, number);
+                }
             }
         }
     }
@@ -167,7 +264,7 @@ impl SharedState {
 
     /// Lifts a ban everywhere.
     pub(crate) async fn unban(&self, network: Network) -> Result<bool, RedisStateError> {
-        self.pending.lock().retain(|kept| kept.order.network != network);
+        self.pending.lock().changes.remove(&network);
         self.redis.unban(network).await
     }
 

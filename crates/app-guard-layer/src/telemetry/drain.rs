@@ -7,7 +7,7 @@ use super::record;
 use super::redaction::Redaction;
 use bytes::Bytes;
 use ringwall_delivery::Item;
-use ringwall_dialects::guard::TimeForm;
+use ringwall_dialects::guard::{Metric, TimeForm};
 use ringwall_event::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,6 +20,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// How soon it is looked again whether a full spool has room.
 const ROOM_POLL: Duration = Duration::from_millis(50);
 
+/// How soon a spool that failed is tried again.
+const FAILURE_POLL: Duration = Duration::from_millis(500);
+
 /// What empties the entrance.
 pub(super) struct Drain {
     pub(super) shared: Arc<Shared>,
@@ -29,6 +32,18 @@ pub(super) struct Drain {
     pub(super) senders: watch::Sender<bool>,
     /// How many losses were told.
     pub(super) told_lost: u64,
+    /// What the spools have not taken yet, as they failed; it goes in before anything else.
+    pub(super) unkept: Unkept,
+}
+
+/// Items that have their keys already, so that a server knows them again should a spool have taken part of
+/// them before it failed.
+#[derive(Debug, Default)]
+pub(super) struct Unkept {
+    events: Vec<Item>,
+    metrics: Vec<Item>,
+    /// Whether the failure was told.
+    is_told: bool,
 }
 
 impl Drain {
@@ -54,18 +69,25 @@ impl Drain {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.empty(false).await;
                     // What found no room stays, and is looked at again.
-                    let is_behind = !self.shared.entrance.is_empty();
-                    due = is_behind.then(|| Instant::now() + ROOM_POLL);
+                    due = if !self.unkept.events.is_empty() {
+                        Some(Instant::now() + FAILURE_POLL)
+                    } else if !self.shared.entrance.is_empty() {
+                        Some(Instant::now() + ROOM_POLL)
+                    } else {
+                        None
+                    };
                 }
             }
         }
         self.empty(true).await;
         self.measure().await;
+        self.give_up().await;
         self.senders.send_replace(true);
     }
 
     /// Moves what waits at the entrance into the spool. Where nothing may make way, what has no room
-    /// stays there, unless it is the last chance.
+    /// stays there, unless it is the last chance. Where the spool fails, everything stays where it is: the
+    /// entrance fills, and counts what has to make way.
     async fn empty(&mut self, is_last: bool) {
         let shared = Arc::clone(&self.shared);
         let waits = shared.policy != OverflowPolicy::Drop && !is_last;
@@ -73,16 +95,41 @@ impl Drain {
             if waits && !self.has_room() {
                 break;
             }
-            let Some(piece) = shared.entrance.take() else { break };
-            let items = self.items(piece.records(), piece.count);
-            if let Err(error) = shared.events.append(items).await {
-                tracing::error!(%error, "the spool fails: events may be lost uncounted");
-                shared.door.tell(Stage::FlushEvents, &error.to_string());
+            if self.unkept.events.is_empty() {
+                let Some(piece) = shared.entrance.take() else { break };
+                self.unkept.events = self.items(piece.records(), piece.count);
             }
+            if let Err(error) = shared.events.append(self.unkept.events.clone()).await {
+                if !std::mem::replace(&mut self.unkept.is_told, true) {
+                    tracing::error!(%error, "the spool fails: events wait in memory");
+                }
+                shared.door.tell(Stage::FlushEvents, &error.to_string());
+                break;
+            }
+            self.unkept.events.clear();
+            self.unkept.is_told = false;
             // A burst must not keep the requests of the application waiting.
             tokio::task::yield_now().await;
         }
         self.count_losses().await;
+    }
+
+    /// At the end: what no spool has taken by now is lost, and is counted as such.
+    async fn give_up(&mut self) {
+        let mut events = self.unkept.events.len() as u64;
+        self.unkept.events.clear();
+        while let Some(piece) = self.shared.entrance.take() {
+            events += piece.count;
+        }
+        if events > 0 {
+            tracing::error!(events, "the spool fails: events are lost");
+            self.shared.entrance.count_lost(events);
+            self.count_losses().await;
+        }
+        let metrics = std::mem::take(&mut self.unkept.metrics).len();
+        if metrics > 0 {
+            tracing::error!(metrics, "the spool fails: metrics are lost");
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -120,7 +167,8 @@ impl Drain {
         if dropped > 0
             && let Err(error) = self.shared.events.count_lost(dropped).await
         {
-            tracing::error!(%error, events = dropped, "dropped events cannot be counted");
+            tracing::error!(%error, events = dropped, "dropped events cannot be counted yet");
+            self.shared.entrance.count_lost(dropped);
         }
         let lost = self.shared.events.status().spool.counters.lost();
         if lost > self.told_lost {
@@ -135,26 +183,34 @@ impl Drain {
         }
     }
 
-    /// Ends the interval of measuring.
-    async fn measure(&self) {
-        let measurement = std::mem::take(&mut *self.shared.measurement.lock());
-        let now = Timestamp::from_micros(record::micros(SystemTime::now()));
-        let items: Vec<Item> = measurement
-            .finish(now, &self.redaction)
-            .iter()
-            .map(|metric| {
-                let mut json = Vec::with_capacity(160);
-                metric.push_json(&mut json, TimeForm::Space);
-                Item::new(json)
-            })
-            .collect();
-        if items.is_empty() {
+    /// Ends the interval of measuring, unless the figures of the last one are not kept yet: then it goes on,
+    /// as sums take no more room the longer they are added up.
+    async fn measure(&mut self) {
+        if self.unkept.metrics.is_empty() {
+            self.unkept.metrics = self.measured();
+        }
+        if self.unkept.metrics.is_empty() {
             return;
         }
-        if let Err(error) = self.shared.metrics.append(items).await {
-            tracing::error!(%error, "the spool fails: metrics may be lost uncounted");
-            self.shared.door.tell(Stage::FlushMetrics, &error.to_string());
+        match self.shared.metrics.append(self.unkept.metrics.clone()).await {
+            Ok(_) => self.unkept.metrics.clear(),
+            Err(error) => {
+                tracing::error!(%error, "the spool fails: metrics wait in memory");
+                self.shared.door.tell(Stage::FlushMetrics, &error.to_string());
+            }
         }
+    }
+
+    fn measured(&self) -> Vec<Item> {
+        let measurement = std::mem::take(&mut *self.shared.measurement.lock());
+        let now = Timestamp::from_micros(record::micros(SystemTime::now()));
+        let metrics = measurement.finish(now, &self.redaction);
+        let as_item = |metric: &Metric| {
+            let mut json = Vec::with_capacity(160);
+            metric.push_json(&mut json, TimeForm::Space);
+            Item::new(json)
+        };
+        metrics.iter().map(as_item).collect()
     }
 }
 

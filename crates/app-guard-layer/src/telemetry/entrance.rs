@@ -111,9 +111,19 @@ impl Entrance {
         self.dropped.swap(0, Ordering::Relaxed)
     }
 
+    /// How many made way and are in no other books yet.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Counts one that was refused.
     pub(super) fn count_refused(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.count_lost(1);
+    }
+
+    /// Counts what was taken out and could not be kept.
+    pub(super) fn count_lost(&self, count: u64) {
+        self.dropped.fetch_add(count, Ordering::Relaxed);
     }
 }
 

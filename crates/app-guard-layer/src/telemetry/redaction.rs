@@ -26,6 +26,9 @@ const EMBEDDED_BYTES_MAX: usize = 8192;
 /// An event's metadata takes so many times what a single text may take, and no more.
 const METADATA_TEXTS: usize = 16;
 
+/// A shorter secret is not looked for in other texts: it would be found in half of their words.
+const REPEATED_CHARACTERS_MIN: usize = 4;
+
 /// Names that are secret wherever they stand, beside those that the settings add. Written with `-` for
 /// every `_`, blank and dot.
 const ALWAYS: [&str; 38] = [
@@ -91,6 +94,14 @@ impl Redaction {
 
     /// Redacts and cuts every field that a client or an application had its hands in.
     pub(super) fn event(&self, event: &mut Event) {
+        if let Some(secret) = self.sensitive_preview(&event.metadata) {
+            for text in [&mut event.reason].into_iter().chain(event.pattern_matched.as_mut()) {
+                if text.contains(&secret) {
+                    *text = text.replace(&secret, REDACTED).into();
+                }
+            }
+            event.metadata.values_mut().for_each(|value| replace(value, &secret, 0));
+        }
         for text in [&mut event.event_type, &mut event.action_taken, &mut event.reason] {
             self.text(text);
         }
@@ -144,13 +155,33 @@ impl Redaction {
         self.names.contains(&normal(name))
     }
 
+    /// What was found in a place with a sensitive name (`request_body:user.password`, `header:cookie`), as far as
+    /// the event repeats it.
+    fn sensitive_preview(&self, metadata: &Map<String, Value>) -> Option<String> {
+        let preview = metadata.get("content_preview").and_then(Value::as_str)?.trim();
+        (preview.chars().count() >= REPEATED_CHARACTERS_MIN && self.is_about_secret(metadata))
+            .then(|| preview.to_owned())
+    }
+
+    /// Whether the `context` of these members is a place with a sensitive name.
+    fn is_about_secret(&self, members: &Map<String, Value>) -> bool {
+        let Some(context) = members.get("context").and_then(Value::as_str) else { return false };
+        let names = context.split_once(':').map_or(context, |(_, names)| names);
+        self.is_sensitive(names)
+            || names.split(['.', '[', ']', ':', '/']).any(|name| self.is_sensitive(name))
+    }
+
     fn members(&self, members: &mut Map<String, Value>, depth: usize) {
         // As in `{"name": "Cookie", "value": "…"}`, the form that ASGI tools log headers in.
         let named = ["name", "key", "header"].iter().any(|name| {
             members.get(*name).and_then(Value::as_str).is_some_and(|name| self.is_sensitive(name))
         });
+        let is_about_secret = self.is_about_secret(members);
         for (name, value) in members.iter_mut() {
-            if self.is_sensitive(name) || (named && matches!(name.as_str(), "value" | "values")) {
+            if self.is_sensitive(name)
+                || (named && matches!(name.as_str(), "value" | "values"))
+                || (is_about_secret && name == "content_preview")
+            {
                 redact_whole(value);
             } else {
                 self.value(value, depth + 1);
@@ -194,6 +225,20 @@ impl Redaction {
         if let Cow::Owned(clean) = self.clean(text) {
             *text = clean;
         }
+    }
+}
+
+/// Takes a secret out of all texts.
+fn replace(value: &mut Value, secret: &str, depth: usize) {
+    match value {
+        Value::String(text) if text.contains(secret) => *text = text.replace(secret, REDACTED),
+        Value::Array(items) if depth < DEPTH_MAX => {
+            items.iter_mut().for_each(|item| replace(item, secret, depth + 1));
+        }
+        Value::Object(members) if depth < DEPTH_MAX => {
+            members.values_mut().for_each(|value| replace(value, secret, depth + 1));
+        }
+        _ => {}
     }
 }
 

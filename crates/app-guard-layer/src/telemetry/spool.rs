@@ -7,9 +7,17 @@ use ringwall_delivery::{
 #[cfg(feature = "redis")]
 use ringwall_delivery::{RedisSettings, RedisSpool};
 use std::path::Path;
+#[cfg(feature = "redis")]
+use std::time::Duration;
+#[cfg(feature = "redis")]
+use tokio::time::{Instant, sleep};
 
 /// Processes that share a folder take a part each; more than so many find none.
 const PROCESSES_MAX: usize = 256;
+
+/// How often it is looked whether the lease of another process is over.
+#[cfg(feature = "redis")]
+const LEASE_POLL: Duration = Duration::from_millis(500);
 
 /// One of the three.
 #[derive(Debug)]
@@ -40,8 +48,24 @@ impl AnySpool {
 
     #[cfg(feature = "redis")]
     pub(super) async fn redis(url: &str, name: &str, bytes_max: u64) -> Result<Self, SpoolError> {
-        let spool = RedisSpool::open(RedisSettings::new(url, name, bytes_max)).await?;
-        Ok(Self::Redis(Box::new(spool)))
+        let settings = RedisSettings::new(url, name, bytes_max);
+        // A process that was killed has it until its lease is over.
+        let deadline = Instant::now() + settings.lease + LEASE_POLL * 2;
+        let mut is_told = false;
+        loop {
+            match RedisSpool::open(settings.clone()).await {
+                Err(SpoolError::InUse(_)) if Instant::now() < deadline => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!(
+                            name,
+                            "another process has the spool in Redis: waiting for its lease"
+                        );
+                    }
+                    sleep(LEASE_POLL).await;
+                }
+                opened => return Ok(Self::Redis(Box::new(opened?))),
+            }
+        }
     }
 }
 

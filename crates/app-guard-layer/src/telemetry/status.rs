@@ -75,6 +75,6 @@ pub(super) fn status(shared: &Shared) -> Status {
         buffer_size: waiting + shared.entrance.count(),
         last_flush: millis.map(Timestamp::from_millis),
         errors,
-        dropped: Some(lost),
+        dropped: Some(lost + shared.entrance.dropped()),
     }
 }

@@ -136,6 +136,15 @@ async fn a_guard_that_lacks_something_is_not_built() {
     };
     let unknown = GuardLayer::new(with(RouteRules::new().require_auth("bearer", "nobody")));
     assert!(matches!(unknown, Err(BuildError::UnknownName(name)) if name == "nobody"));
+    // Nor is it given such rules later: every request there would be refused.
+    let guard = GuardLayer::new(settings()).unwrap();
+    let rules = || RouteRules::new().require_auth("bearer", "nobody");
+    guard.handle().reload(with(rules())).unwrap_err();
+    let error = guard.route("/", rules()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`routes`: no verifier or check is registered under the name `nobody`"
+    );
     let blocked_countries = vec!["DE".to_owned()];
     let unknown = GuardLayer::new(GuardSettings { blocked_countries, ..settings() });
     assert!(matches!(unknown, Err(BuildError::NoCountries)));

@@ -10,6 +10,7 @@ mod application;
 mod attacks;
 mod bodies;
 mod country_file;
+mod endings;
 mod files;
 mod handle;
 mod peers;

@@ -6,3 +6,5 @@ mod counters;
 mod outage;
 mod patterns;
 mod server;
+#[cfg(feature = "telemetry")]
+mod telemetry;

@@ -159,3 +159,70 @@ async fn patterns_of_other_workers_are_taken_over() {
     let stored: String = redis.say(&["GET", "guard_core:patterns:custom_json"]);
     assert_eq!(stored, r#"["zz{2,3}top"]"#);
 }
+
+/// One pattern that the detection refuses disabled all others, and every reload of settings after it.
+#[tokio::test]
+async fn a_bad_pattern_of_another_worker_harms_nobody() {
+    let Some(redis) = Redis::start() else { return };
+    let one = worker(&redis, limited(100_000), WhenAway::Local);
+    let other = worker(&redis, limited(100_000), WhenAway::Local);
+    let refused = std::collections::BTreeSet::from(["a*".to_owned(), "zz{2,3}top".to_owned()]);
+    one.handle.share_patterns(&refused).await.unwrap_err();
+    redis.say::<()>(&["SET", "guard_core:patterns:custom_json", r#"["a*", "zz{2,3}top"]"#]);
+    let found = |worker: &Worker| {
+        let app = worker.app.clone();
+        async move {
+            let request = Request::get("/?q=zzztop")
+                .extension(PeerAddress::from(SocketAddr::from(([203, 0, 113, 9], 4711))))
+                .body(Body::empty())
+                .unwrap();
+            app.oneshot(request).await.unwrap().status() != 200
+        }
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !found(&other).await {
+        assert!(Instant::now() < deadline, "the good pattern is not taken over");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    other.handle.reload(limited(100_000)).unwrap();
+    assert!(found(&other).await);
+}
+
+/// More bans than were once kept, made while Redis was away; none is forgotten, here or there, and lifting one
+/// right when Redis is back frees the address everywhere.
+#[tokio::test]
+async fn all_bans_made_while_redis_is_away_hold_and_are_handed_in() {
+    const BANS: u32 = 1_500;
+    let Some(mut redis) = Redis::start() else { return };
+    let worker = worker(&redis, limited(1_000_000), WhenAway::Local);
+    assert_eq!(worker.status(CLIENT).await, 200);
+    redis.kill();
+    let address = |number: u32| IpAddr::from((0xc612_0000_u32 + number).to_be_bytes()).to_string();
+    for number in 0..BANS {
+        let banned = worker.handle.ban(&address(number), Duration::from_secs(600), "by hand").await;
+        banned.unwrap_err();
+    }
+    redis.restart();
+    let key = |number| format!("guard_core:banned_ips:{}", address(number));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while redis.say::<u32>(&["EXISTS", &key(0)]) == 0 {
+        assert!(Instant::now() < deadline, "nothing is handed in");
+        // Whoever is not handed in yet is banned all the same.
+        assert_eq!(worker.status(&address(0)).await, 403);
+        assert_eq!(worker.status(&address(BANS - 1)).await, 403);
+        // Both are answered without waiting for anything.
+        tokio::task::yield_now().await;
+    }
+    let last = address(BANS - 1);
+    while worker.handle.unban(&last).await.is_err() {
+        assert!(Instant::now() < deadline, "it cannot be lifted");
+    }
+    while redis.say::<u32>(&["EXISTS", &key(BANS - 2)]) == 0 {
+        assert!(Instant::now() < deadline, "the others are not handed in");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(redis.say::<u32>(&["EXISTS", &key(BANS - 1)]), 0);
+    assert_eq!(worker.status(&last).await, 200);
+    assert_eq!(worker.status(&address(7)).await, 403);
+}

@@ -29,6 +29,40 @@ fn flaw_11_secrets_in_free_text_are_redacted() {
     check("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "[REDACTED]");
 }
 
+/// What an attack in a password field is, its excerpt shows in full.
+#[test]
+fn what_was_found_in_a_secret_field_stays_here() {
+    let secret = "hunter2' or '1'='1";
+    for (context, is_secret) in [
+        ("request_body:password", true),
+        ("request_body:user.password", true),
+        ("request_body:accounts[0].api_key", true),
+        ("header:x-api-key", true),
+        ("header:cookie", true),
+        ("header:X-Tenant-Key", true),
+        ("query_param:token", true),
+        ("request_body:comment", false),
+        ("header:user-agent", false),
+    ] {
+        let mut event = Event {
+            reason: format!("sqli in {context}: {secret}").into(),
+            pattern_matched: Some(secret.into()),
+            ..Event::default()
+        };
+        let members = [("context", context), ("content_preview", secret), ("note", secret)];
+        event.metadata =
+            members.map(|(name, text)| (name.to_owned(), json!(text))).into_iter().collect();
+        redaction().event(&mut event);
+        let text = format!("{event:?}");
+        assert_eq!(text.contains("hunter2"), !is_secret, "{text}");
+        assert_eq!(event.metadata["context"], context);
+        if is_secret {
+            assert_eq!(event.metadata["content_preview"], REDACTED);
+            assert!(event.reason.starts_with("sqli in ") && event.reason.ends_with(REDACTED));
+        }
+    }
+}
+
 #[test]
 fn ordinary_text_stays() {
     for text in [
