@@ -1,48 +1,104 @@
-//! The body of a POST: read, its signature looked at on both bases, unpacked.
+//! The body of a POST: read, unpacked, its signature looked at on both bases, and then parsed: all of it
+//! within room that was taken before, and large ones off the threads that answer others.
 
 use super::caller::Caller;
 use super::refusal::Refusal;
-use super::unpack::unpack;
+use super::unpack::{unpack, unpacked_bytes_max};
 use crate::body;
-use crate::guard::Trouble;
+use crate::guard::{Project, Trouble};
 use crate::server::Server;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use ringwall_dialects::guard::verify;
+use ringwall_event::Timestamp;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-payload-signature");
+/// From here on unpacking and parsing would keep other requests waiting.
+const LARGE_BYTES: usize = 64 << 10;
+/// Of all batches that are being unpacked and parsed, or wait for the disk: what they unpack to.
+pub(super) const UNPACKED_KIBIBYTES_MAX: usize = 256 << 10;
+/// A packed body of a few kilobytes may become many megabytes, so its arrival alone bounds nothing.
+pub(super) static ROOM: Semaphore = Semaphore::const_new(UNPACKED_KIBIBYTES_MAX);
+/// How many large batches are looked at at once; further ones wait, with the room that they hold.
+const LARGE_AT_ONCE: usize = 4;
+static PLACES: Semaphore = Semaphore::const_new(LARGE_AT_ONCE);
 
-/// The JSON text that a guard sent, believed as far as its project asks for.
+/// What was made of a body.
+pub(super) struct Looked<T> {
+    /// What the job found.
+    pub(super) found: T,
+    /// To be held as long as what was found is.
+    pub(super) room: SemaphorePermit<'static>,
+}
+
+/// Reads what a guard sent, believed as far as its project asks for, and does `job` with the JSON text.
 ///
 /// # Errors
 /// Where it is too large, cannot be unpacked, or its signature is wrong, or missing where the project
-/// requires one.
-pub(super) async fn read(
+/// requires one; and where there is no room now.
+pub(super) async fn read<T: Send + 'static>(
     server: &Server,
     caller: &Caller,
-    headers: &HeaderMap,
+    headers: HeaderMap,
     body: Body,
-) -> Result<Bytes, Refusal> {
+    job: impl FnOnce(&[u8]) -> T + Send + 'static,
+) -> Result<Looked<T>, Refusal> {
     let bytes_max = server.config.limits.body_bytes_max;
     let wire = body::read(body, bytes_max).await?;
-    let text = unpack(headers, wire.clone(), bytes_max)?;
-    if let Some(trouble) = trouble(server, caller, headers, &wire, &text) {
-        let troubles = &server.guard_troubles;
-        troubles.tell(&server.engine, &caller.project, trouble, &caller.address).await;
-        return Err(Refusal::WrongSignature);
+    let unpacked_max = unpacked_bytes_max(&headers, wire.len(), bytes_max)?;
+    let room = take_room(unpacked_max)?;
+    let (project, now) = (Arc::clone(&caller.project), server.now());
+    let look = move || -> Result<Result<Looked<T>, Trouble>, Refusal> {
+        let text = unpack(&headers, wire.clone(), bytes_max)?;
+        Ok(match trouble(&project, now, &headers, &wire, &text) {
+            Some(trouble) => Err(trouble),
+            // What was taken goes with it, so that it is not given back while this still runs.
+            None => Ok(Looked { found: job(&text), room }),
+        })
+    };
+    let looked = if unpacked_max < LARGE_BYTES { look() } else { aside(look).await? };
+    match looked? {
+        Ok(looked) => Ok(looked),
+        Err(trouble) => {
+            let troubles = &server.guard_troubles;
+            troubles.tell(&server.engine, &caller.project, trouble, &caller.address).await;
+            Err(Refusal::WrongSignature)
+        }
     }
-    Ok(text)
+}
+
+fn take_room(bytes: usize) -> Result<SemaphorePermit<'static>, Refusal> {
+    // One that is larger than all there is has it for itself.
+    let kibibytes = bytes.div_ceil(1024).clamp(1, UNPACKED_KIBIBYTES_MAX);
+    let kibibytes = u32::try_from(kibibytes).unwrap_or(u32::MAX);
+    ROOM.try_acquire_many(kibibytes).map_err(|_| Refusal::Later { seconds: 1 })
+}
+
+/// Does something off the threads that answer others.
+async fn aside<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    let failed = |error: &dyn std::error::Error| {
+        tracing::error!(%error, "a guard's batch could not be read");
+        Refusal::NotReady("the batch could not be looked at")
+    };
+    let place = PLACES.acquire().await.map_err(|error| failed(&error))?;
+    let job = move || {
+        let found = job();
+        drop(place);
+        found
+    };
+    tokio::task::spawn_blocking(job).await.map_err(|error| failed(&error))
 }
 
 fn trouble(
-    server: &Server,
-    caller: &Caller,
+    project: &Project,
+    now: Timestamp,
     headers: &HeaderMap,
-    wire: &[u8],
+    wire: &Bytes,
     text: &[u8],
 ) -> Option<Trouble> {
-    let project = &caller.project;
     if !project.stored.signs() {
         return None;
     }
@@ -53,7 +109,7 @@ fn trouble(
     // Agents 2.5 to 3.0 sign what goes over the wire, later ones the text within. Every basis is tried
     // under every secret, whichever fits: how long it takes tells nothing.
     let mut is_signed = false;
-    for secret in project.signing_secrets(server.now()) {
+    for secret in project.signing_secrets(now) {
         is_signed |= verify(secret, wire, signature) | verify(secret, text, signature);
     }
     (!is_signed).then_some(Trouble::WrongSignature)

@@ -5,11 +5,10 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::dialects::description::json;
 use crate::engine::IntakeBatch;
-use crate::guard::{AgentFacts, GuardReport, ItemKeys, Project, Repeats, Trouble, buckets};
+use crate::guard::{AgentFacts, GuardReport, ItemKeys, Repeats, Trouble, buckets};
 use crate::server::Server;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
 use http::StatusCode;
 use ringwall_dialects::guard::{
     Batch, BatchError, EncryptionKey, Envelope, EnvelopeError, EventContext, read_batch,
@@ -18,9 +17,7 @@ use ringwall_event::Timestamp;
 use ringwall_signing::Secret;
 use serde_json::json as value;
 use std::sync::Arc;
-
-/// From here on parsing would keep other requests waiting.
-const LARGE_BYTES: usize = 64 << 10;
+use tokio::sync::SemaphorePermit;
 
 /// Takes a batch of events. Metrics in it are taken, too.
 pub(super) async fn events(
@@ -44,46 +41,34 @@ pub(super) async fn encrypted(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(&server, &parts)?;
-    let text = batch_body::read(&server, &caller, &parts.headers, body).await?;
-    let bytes = text.len();
+    let caller = Arc::new(Caller::of(&server, &parts)?);
     let keys: Vec<Secret> = caller.project.encryption_keys(server.now()).cloned().collect();
     let has_key = !keys.is_empty();
-    let opened = aside(text, move |text| open(text, &keys)).await?;
-    let trouble = match opened {
-        Ok(batch) => return take(&server, &caller, batch, bytes).await,
+    let preparing = Preparing::new(&server, &caller);
+    let job = move |text: &[u8]| open(text, &keys).map(|batch| preparing.ready(&batch, text.len()));
+    let looked = batch_body::read(&server, &caller, parts.headers, body, job).await?;
+    let trouble = match looked.found {
+        Ok(ready) => return take(&server, ready, looked.room).await,
         Err(EnvelopeError::WrongKey) if has_key => Trouble::WrongEncryption,
         Err(EnvelopeError::WrongKey) => Trouble::UnknownEncryption,
         Err(EnvelopeError::Plaintext(error)) => return Err(unreadable(&error)),
         Err(error) => return Err(Refusal::Unreadable(error.to_string())),
     };
+    drop(looked.room);
     // Answered 422, newer agents would throw the batch away: it may be this side that has the wrong key.
     let troubles = &server.guard_troubles;
     troubles.tell(&server.engine, &caller.project, trouble, &caller.address).await;
     Err(Refusal::NotReady("the batch is encrypted with a key that is not known"))
 }
 
-async fn plain(server: &Arc<Server>, request: Request) -> Result<Response, Refusal> {
+async fn plain(server: &Server, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(server, &parts)?;
-    let text = batch_body::read(server, &caller, &parts.headers, body).await?;
-    let bytes = text.len();
-    let batch = aside(text, read_batch).await?.map_err(|error| unreadable(&error))?;
-    take(server, &caller, batch, bytes).await
-}
-
-/// Does something with a body, off the threads that answer others where it is large.
-async fn aside<T: Send + 'static>(
-    body: Bytes,
-    job: impl FnOnce(&[u8]) -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    if body.len() < LARGE_BYTES {
-        return Ok(job(&body));
-    }
-    tokio::task::spawn_blocking(move || job(&body)).await.map_err(|error| {
-        tracing::error!(%error, "a guard's batch could not be read");
-        Refusal::NotReady("the batch could not be looked at")
-    })
+    let caller = Arc::new(Caller::of(server, &parts)?);
+    let preparing = Preparing::new(server, &caller);
+    let job = move |text: &[u8]| read_batch(text).map(|batch| preparing.ready(&batch, text.len()));
+    let looked = batch_body::read(server, &caller, parts.headers, body, job).await?;
+    let ready = looked.found.map_err(|error| unreadable(&error))?;
+    take(server, ready, looked.room).await
 }
 
 /// The batch within, opened with whichever key fits.
@@ -107,16 +92,22 @@ fn unreadable(error: &BatchError) -> Refusal {
     }
 }
 
+/// A batch as the engine takes it, and what its sender is told of it.
+struct Ready {
+    batch: IntakeBatch,
+    sent: usize,
+    metrics: usize,
+    set_aside: u64,
+}
+
 async fn take(
     server: &Server,
-    caller: &Caller,
-    batch: Batch,
-    bytes: usize,
+    ready: Ready,
+    room: SemaphorePermit<'static>,
 ) -> Result<Response, Refusal> {
-    let set_aside = batch.left_out.items_total;
-    let (sent, metrics) = (batch.events.len(), batch.metrics.len());
-    let prepared = prepared(&caller.project, caller, &batch, bytes, server);
-    let taken = server.engine.take(prepared).await?;
+    let Ready { batch, sent, metrics, set_aside } = ready;
+    let taken = server.engine.take(batch).await?;
+    drop(room);
     // What tells of items that were set aside stands behind those that were sent.
     let repeated = taken.outcomes.iter().take(sent).filter(|outcome| outcome.duplicate).count();
     let (accepted, duplicates) = match taken.measured_before {
@@ -133,46 +124,67 @@ async fn take(
     Ok(json(StatusCode::OK, answer.to_string()))
 }
 
-fn prepared(
-    project: &Project,
-    caller: &Caller,
-    batch: &Batch,
-    bytes: usize,
-    server: &Server,
-) -> IntakeBatch {
-    let now: Timestamp = server.now();
-    let context = EventContext::new(&project.name, caller.install_id.as_deref(), now);
-    let item_keys = ItemKeys::new(&project.stored.id, batch);
-    let mut repeats = Repeats::default();
-    let mut events = Vec::with_capacity(batch.events.len());
-    let mut keys = Vec::with_capacity(batch.events.len());
-    for event in &batch.events {
-        keys.push(item_keys.event(event, &mut repeats));
-        events.push(context.event(event));
-    }
-    if let Some(event) = context.set_aside(&batch.left_out) {
-        keys.push(item_keys.set_aside(batch));
-        events.push(event);
-    }
-    let facts = AgentFacts {
-        agent_version: batch.agent_version.clone(),
-        guard_version: batch.guard_version.clone(),
-        guard_core_version: batch.guard_core_version.clone(),
-        status: None,
-    };
-    IntakeBatch {
-        source: Some(project.source()),
-        events,
-        keys,
-        guard: Some(Box::new(GuardReport {
-            project: project.name.clone(),
-            project_id: project.stored.id.clone(),
-            sighting: caller.sighting(facts),
-            metrics: buckets(&batch.metrics, now),
-            metrics_key: item_keys.metrics(batch),
+/// What must be known of a request to make its batch ready.
+struct Preparing {
+    caller: Arc<Caller>,
+    now: Timestamp,
+    installs_max: u64,
+}
+
+impl Preparing {
+    fn new(server: &Server, caller: &Arc<Caller>) -> Self {
+        Self {
+            caller: Arc::clone(caller),
+            now: server.now(),
             installs_max: server.config.guard.installs_per_key_max,
-        })),
-        bytes,
-        ..IntakeBatch::default()
+        }
+    }
+
+    fn ready(&self, batch: &Batch, bytes: usize) -> Ready {
+        Ready {
+            batch: self.prepared(batch, bytes),
+            sent: batch.events.len(),
+            metrics: batch.metrics.len(),
+            set_aside: batch.left_out.items_total,
+        }
+    }
+
+    fn prepared(&self, batch: &Batch, bytes: usize) -> IntakeBatch {
+        let Self { caller, now, installs_max } = self;
+        let project = &caller.project;
+        let context = EventContext::new(&project.name, caller.install_id.as_deref(), *now);
+        let item_keys = ItemKeys::new(&project.stored.id, batch);
+        let mut repeats = Repeats::default();
+        let mut events = Vec::with_capacity(batch.events.len());
+        let mut keys = Vec::with_capacity(batch.events.len());
+        for event in &batch.events {
+            keys.push(item_keys.event(event, &mut repeats));
+            events.push(context.event(event));
+        }
+        if let Some(event) = context.set_aside(&batch.left_out) {
+            keys.push(item_keys.set_aside(batch));
+            events.push(event);
+        }
+        let facts = AgentFacts {
+            agent_version: batch.agent_version.clone(),
+            guard_version: batch.guard_version.clone(),
+            guard_core_version: batch.guard_core_version.clone(),
+            status: None,
+        };
+        IntakeBatch {
+            source: Some(project.source()),
+            events,
+            keys,
+            guard: Some(Box::new(GuardReport {
+                project: project.name.clone(),
+                project_id: project.stored.id.clone(),
+                sighting: caller.sighting(facts),
+                metrics: buckets(&batch.metrics, *now),
+                metrics_key: item_keys.metrics(batch),
+                installs_max: *installs_max,
+            })),
+            bytes,
+            ..IntakeBatch::default()
+        }
     }
 }

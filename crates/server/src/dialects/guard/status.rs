@@ -20,8 +20,10 @@ pub(super) async fn take(
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let caller = Caller::of(&server, &parts)?;
-    let text = batch_body::read(&server, &caller, &parts.headers, body).await?;
-    let status = Status::read(&text).map_err(|error| Refusal::Unreadable(error.to_string()))?;
+    let job = |text: &[u8]| (Status::read(text), text.len());
+    let looked = batch_body::read(&server, &caller, parts.headers, body, job).await?;
+    let (status, bytes) = looked.found;
+    let status = status.map_err(|error| Refusal::Unreadable(error.to_string()))?;
     let project = &caller.project;
     let report = GuardReport {
         project: project.name.clone(),
@@ -34,9 +36,10 @@ pub(super) async fn take(
     let batch = IntakeBatch {
         source: Some(project.source()),
         guard: Some(Box::new(report)),
-        bytes: text.len(),
+        bytes,
         ..IntakeBatch::default()
     };
     server.engine.take(batch).await?;
+    drop(looked.room);
     Ok(json(StatusCode::OK, r#"{"success":true,"errors":[]}"#.to_owned()))
 }

@@ -18,16 +18,10 @@ const ALWAYS_FINE_BYTES: usize = 1 << 20;
 /// # Errors
 /// Where it grows too much, is damaged, or is packed in another way.
 pub(super) fn unpack(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
-    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(body),
-        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"identity") => return Ok(body),
-        (Some(one), None)
-            if one.as_bytes().eq_ignore_ascii_case(b"gzip")
-                || one.as_bytes().eq_ignore_ascii_case(b"x-gzip") => {}
-        _ => return Err(Refusal::Unreadable("the body must be gzip or not packed".to_owned())),
+    if !is_packed(headers)? {
+        return Ok(body);
     }
-    let most = body.len().saturating_mul(RATIO_MAX).max(ALWAYS_FINE_BYTES).min(bytes_max);
+    let most = packed_bytes_max(body.len(), bytes_max);
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut whole = Vec::new();
     MultiGzDecoder::new(&*body)
@@ -38,6 +32,39 @@ pub(super) fn unpack(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Resu
         return Err(Refusal::TooLarge(format!("the body unpacks to more than {most} bytes")));
     }
     Ok(whole.into())
+}
+
+/// How many bytes a body of this length is at most when it is unpacked.
+///
+/// # Errors
+/// Where it is packed in another way than [`unpack`] knows.
+pub(super) fn unpacked_bytes_max(
+    headers: &HeaderMap,
+    length: usize,
+    bytes_max: usize,
+) -> Result<usize, Refusal> {
+    // Beside what comes out of it, the packed body is there, too.
+    let packed = || packed_bytes_max(length, bytes_max).saturating_add(length);
+    Ok(if is_packed(headers)? { packed() } else { length })
+}
+
+fn packed_bytes_max(length: usize, bytes_max: usize) -> usize {
+    length.saturating_mul(RATIO_MAX).max(ALWAYS_FINE_BYTES).min(bytes_max)
+}
+
+fn is_packed(headers: &HeaderMap) -> Result<bool, Refusal> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => Ok(false),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(false),
+        (Some(one), None)
+            if one.as_bytes().eq_ignore_ascii_case(b"gzip")
+                || one.as_bytes().eq_ignore_ascii_case(b"x-gzip") =>
+        {
+            Ok(true)
+        }
+        _ => Err(Refusal::Unreadable("the body must be gzip or not packed".to_owned())),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Who gets in, under which path, and what everybody else is told.
 
+use super::super::batch_body::{ROOM, UNPACKED_KIBIBYTES_MAX};
 use super::fixture::{Fixture, batch, event};
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -81,4 +82,25 @@ async fn what_is_too_much_is_told_so_before_it_is_unpacked_whole() {
     let many: Vec<_> = (0..20_001).map(|_| json!(7)).collect();
     let many = fixture.post("/api/v1/events", batch("b", &many).to_string()).send().await;
     assert_eq!(many.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", many.body);
+}
+
+/// A packed body of a few kilobytes may become megabytes: where those have no room, the sender keeps what it
+/// has, and nobody's memory is filled.
+#[tokio::test]
+async fn what_has_no_room_to_be_unpacked_comes_later() {
+    let fixture = Fixture::new().await;
+    let one = batch("b", &[event(Some("k"), "ip_blocked", "203.0.113.9")]);
+    let send = || fixture.post("/api/v1/events", one.to_string()).gzip().send();
+    let others = u32::try_from(UNPACKED_KIBIBYTES_MAX - 1000).unwrap();
+    let held = ROOM.try_acquire_many(others).unwrap();
+    let answer = send().await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.body);
+    assert_eq!(answer.headers["retry-after"], "1");
+    let plain = fixture.post("/api/v1/status", "{}").send().await;
+    assert_eq!(plain.status, StatusCode::OK, "small ones find room");
+    drop(held);
+    assert_eq!(send().await.status, StatusCode::OK);
+    let garbage = fixture.post("/api/v1/events", "{").gzip().send().await;
+    assert_eq!(garbage.status, StatusCode::BAD_REQUEST);
+    assert_eq!(ROOM.available_permits(), UNPACKED_KIBIBYTES_MAX, "all room is given back");
 }
