@@ -4,9 +4,10 @@ use super::observed::{Observed, observed};
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use ringwall_dialects::guard::{DynamicRules, EndpointRate};
-use ringwall_event::{Event, Network, Source, Timestamp};
+use ringwall_event::{Event, EventId, Network, Source, Timestamp};
 use ringwall_server_api::{GuardPreview, GuardPreviewRule, GuardPreviewSample};
 use ringwall_store::{EventFilter, EventStore, Session, StoreError};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -21,8 +22,15 @@ const REQUESTS_MAX: u64 = 300_000;
 const SAMPLES_MAX: usize = 5;
 /// How many entries it tells of: those that block most.
 const ENTRIES_TOLD_MAX: usize = 200;
-/// The middleware looks no further into a user agent.
-const USER_AGENT_CHARS: usize = 512;
+/// No text is looked further into, and none is shown longer: the middleware does so with user agents, and
+/// whoever sent an event must not decide how long a preview takes.
+const TEXT_CHARS_MAX: usize = 512;
+/// How long the code of a country may be; guards send two letters.
+const COUNTRY_CHARS_MAX: usize = 16;
+/// How many entries are counted at once; a list of addresses has as many at most.
+const ENTRIES_MAX: usize = 12_000;
+/// How many addresses are told apart, over all entries.
+const ADDRESSES_MAX: usize = 500_000;
 
 /// Reads what guards of a project reported since a moment, newest first, and tries the rules on it.
 ///
@@ -45,8 +53,8 @@ pub(crate) fn preview(
     let mut after = None;
     let partial = loop {
         let page = session.events_within(&filter, after, PAGE_EVENTS, PAGE_BUDGET)?;
-        for event in &page.events {
-            trial.look(event);
+        if page.events.iter().any(|event| !trial.look_until(began + BUDGET, event)) {
+            break true;
         }
         let last = page
             .events
@@ -75,13 +83,22 @@ struct Trial<'a> {
     requests: u64,
     blocked: u64,
     found: BTreeMap<(&'static str, String), Found>,
-    /// Requests under a rate, newest first: which limit, whose, and when; and whether something else
-    /// blocks them anyway.
-    rated: HashMap<Rated, Vec<(Sample, bool)>>,
+    /// How many addresses can still be told apart.
+    addresses_left: usize,
+    /// Requests under a rate, newest first.
+    rated: HashMap<Rated<'a>, Vec<RatedRequest>>,
 }
 
 /// The field of a limit, the path that it is about, and whose requests it counts.
-type Rated = (&'static str, String, IpAddr);
+type Rated<'a> = (&'static str, &'a str, IpAddr);
+
+/// One request under a rate: there are as many as were looked at, so this is all that is kept.
+struct RatedRequest {
+    time: Timestamp,
+    event: EventId,
+    /// Whether something else blocks it anyway.
+    is_blocked: bool,
+}
 
 #[derive(Default)]
 struct Found {
@@ -116,12 +133,22 @@ impl<'a> Trial<'a> {
             requests: 0,
             blocked: 0,
             found: BTreeMap::new(),
+            addresses_left: ADDRESSES_MAX,
             rated: HashMap::new(),
         }
     }
 
+    /// Looks at one more, unless it is too late or there were enough; whether it did.
+    fn look_until(&mut self, deadline: Instant, event: &Event) -> bool {
+        let may = self.requests < REQUESTS_MAX && Instant::now() < deadline;
+        if may {
+            self.look(event);
+        }
+        may
+    }
+
     fn look(&mut self, event: &Event) {
-        let Some(observed) = observed(event) else { return };
+        let Some(observed) = observed(event).map(Observed::cut) else { return };
         let Some(address) = observed.address else { return };
         if observed.follows_our_rules() {
             return;
@@ -138,9 +165,21 @@ impl<'a> Trial<'a> {
         let is_blocked = !hits.is_empty();
         self.blocked += u64::from(is_blocked);
         for (field, entry) in hits {
-            self.found.entry((field, entry)).or_default().add(&sample);
+            self.add(field, entry, &sample);
         }
-        self.note_rates(&sample, is_blocked);
+        self.note_rates(event.id, &sample, is_blocked);
+    }
+
+    fn add(&mut self, field: &'static str, entry: String, sample: &Sample) {
+        let is_full = self.found.len() >= ENTRIES_MAX;
+        let found = match self.found.entry((field, entry)) {
+            Entry::Occupied(found) => found.into_mut(),
+            // Names of countries are the sender's.
+            Entry::Vacant(_) if is_full => return,
+            Entry::Vacant(free) => free.insert(Found::default()),
+        };
+        let is_new = found.add(sample, self.addresses_left > 0);
+        self.addresses_left = self.addresses_left.saturating_sub(usize::from(is_new));
     }
 
     /// Which entries of which fields block this.
@@ -171,9 +210,8 @@ impl<'a> Trial<'a> {
             hit("blocked_cloud_providers", provider);
         }
         if let Some(user_agent) = &observed.user_agent {
-            let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS).collect();
             for (entry, regex) in &self.user_agents {
-                if regex.is_match(&user_agent) {
+                if regex.is_match(user_agent) {
                     hit("blocked_user_agents", entry);
                 }
             }
@@ -187,17 +225,19 @@ impl<'a> Trial<'a> {
         hits
     }
 
-    fn note_rates(&mut self, sample: &Sample, is_blocked: bool) {
+    fn note_rates(&mut self, event: EventId, sample: &Sample, is_blocked: bool) {
+        let rules = self.rules;
+        let request = || RatedRequest { time: sample.time, event, is_blocked };
         if let Some(endpoint) = &sample.endpoint {
             let path = endpoint.split('?').next().unwrap_or_default();
-            if self.rules.endpoint_rate_limits.contains_key(path) {
-                let key = ("endpoint_rate_limits", path.to_owned(), sample.address);
-                self.rated.entry(key).or_default().push((sample.clone(), is_blocked));
+            if let Some((path, _)) = rules.endpoint_rate_limits.get_key_value(path) {
+                let key = ("endpoint_rate_limits", &**path, sample.address);
+                self.rated.entry(key).or_default().push(request());
             }
         }
-        if self.rules.global_rate_limit.is_some() {
-            let key = ("global_rate_limit", String::new(), sample.address);
-            self.rated.entry(key).or_default().push((sample.clone(), is_blocked));
+        if rules.global_rate_limit.is_some() {
+            let key = ("global_rate_limit", "", sample.address);
+            self.rated.entry(key).or_default().push(request());
         }
     }
 
@@ -213,25 +253,30 @@ impl<'a> Trial<'a> {
     }
 
     fn judge_rates(&mut self) {
-        let mut refused: HashSet<(Timestamp, IpAddr, Option<String>)> = HashSet::new();
-        for ((field, path, _), mut samples) in std::mem::take(&mut self.rated) {
-            let Some(rate) = self.rate(&path) else { continue };
-            samples.reverse();
+        let mut refused: HashSet<EventId> = HashSet::new();
+        for ((field, path, address), mut requests) in std::mem::take(&mut self.rated) {
+            let Some(rate) = self.rate(path) else { continue };
+            requests.reverse();
             let window = i64::from(rate.window_seconds).saturating_mul(1_000_000);
             let limit = usize::try_from(rate.requests).unwrap_or(usize::MAX);
             let mut first = 0;
-            for (place, (sample, is_blocked)) in samples.iter().enumerate() {
-                let is_old =
-                    |(old, _): &(Sample, bool)| sample.time.micros_since(old.time) >= window;
-                while samples.get(first).is_some_and(is_old) {
+            for (place, request) in requests.iter().enumerate() {
+                let is_old = |old: &RatedRequest| request.time.micros_since(old.time) >= window;
+                while requests.get(first).is_some_and(is_old) {
                     first += 1;
                 }
                 if place - first < limit {
                     continue;
                 }
-                self.found.entry((field, path.clone())).or_default().add(sample);
-                let key = (sample.time, sample.address, sample.endpoint.clone());
-                if !is_blocked && refused.insert(key) {
+                let sample = Sample {
+                    time: request.time,
+                    address,
+                    method: None,
+                    endpoint: Some(path.to_owned()).filter(|path| !path.is_empty()),
+                    user_agent: None,
+                };
+                self.add(field, path.to_owned(), &sample);
+                if !request.is_blocked && refused.insert(request.event) {
                     self.blocked += 1;
                 }
             }
@@ -281,11 +326,36 @@ impl<'a> Trial<'a> {
 }
 
 impl Found {
-    fn add(&mut self, sample: &Sample) {
+    /// Counts one; whether its address was told apart from those before, where it may be.
+    fn add(&mut self, sample: &Sample, may_tell_apart: bool) -> bool {
         self.count += 1;
-        self.addresses.insert(sample.address);
+        let is_new = may_tell_apart && self.addresses.insert(sample.address);
         if self.samples.len() < SAMPLES_MAX {
             self.samples.push(sample.clone());
+        }
+        is_new
+    }
+}
+
+impl Observed {
+    /// The same, with texts that are not longer than is looked at.
+    fn cut(self) -> Self {
+        let short = |text: Option<String>, chars: usize| {
+            text.map(|mut text| {
+                if let Some((end, _)) = text.char_indices().nth(chars) {
+                    text.truncate(end);
+                    text.shrink_to_fit();
+                }
+                text
+            })
+        };
+        Self {
+            country: short(self.country, COUNTRY_CHARS_MAX),
+            user_agent: short(self.user_agent, TEXT_CHARS_MAX),
+            method: short(self.method, TEXT_CHARS_MAX),
+            endpoint: short(self.endpoint, TEXT_CHARS_MAX),
+            preview: short(self.preview, TEXT_CHARS_MAX),
+            ..self
         }
     }
 }
@@ -314,11 +384,11 @@ fn compiled(patterns: &[Box<str>]) -> Vec<(&str, Regex)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringwall_event::{Activity, EventId, Severity};
+    use ringwall_event::{Activity, Severity};
 
     fn event(seconds: i64, fields: &str) -> Event {
         Event {
-            id: EventId::default(),
+            id: EventId::from_u128(u128::from(seconds.unsigned_abs())),
             time: Timestamp::from_micros(seconds * 1_000_000),
             received: Timestamp::default(),
             source: Source::new(Source::GUARD, "shop"),
@@ -406,6 +476,29 @@ mod tests {
             .collect();
         assert_eq!(found, expected);
         assert!(preview.by_rule.iter().all(|rule| !rule.samples.is_empty()));
+    }
+
+    /// Texts of 16 kilobytes under every request, looked at a page at a time, took minutes and gigabytes.
+    #[test]
+    fn long_texts_are_cut_and_the_clock_is_looked_at_for_each() {
+        let rules = br#"{"suspicious_patterns":["end$"],"global_rate_limit":1}"#;
+        let rules = DynamicRules::read_edited(rules).unwrap();
+        let mut trial = Trial::new(&rules);
+        let long = format!(
+            r#""ip_address":"192.0.2.1","endpoint":"/{}end","user_agent":"{}""#,
+            "é".repeat(1000),
+            "x".repeat(16 << 10)
+        );
+        let soon = Instant::now() + Duration::from_secs(60);
+        assert!(trial.look_until(soon, &event(2, &long)));
+        assert!(trial.look_until(soon, &event(1, &long)));
+        assert!(!trial.look_until(Instant::now(), &event(0, &long)));
+        let preview = trial.finish(1, true);
+        assert_eq!((preview.requests_seen, preview.would_block), (2, 1));
+        assert_eq!(preview.by_rule[0].field, "global_rate_limit", "nothing beyond is matched");
+        trial = Trial::new(&rules);
+        trial.requests = REQUESTS_MAX;
+        assert!(!trial.look_until(soon, &event(0, &long)));
     }
 
     #[test]
