@@ -10,7 +10,7 @@ mod report;
 mod trouble;
 mod upkeep;
 
-pub(crate) use agents::{AgentFacts, AgentRecord, Sighting, guards_of};
+pub(crate) use agents::{AgentFacts, AgentRecord, KnownGuards, Sighting, guards_of};
 pub(crate) use figures::{ProjectFigures, figures_of};
 pub(crate) use item_key::{ItemKeys, Repeats};
 pub(crate) use measurements::buckets;

@@ -3,6 +3,7 @@ use super::item_window::ItemWindow;
 use super::losses::Losses;
 use super::minutes::Minutes;
 use super::pending_rollups::PendingRollups;
+use crate::guard::KnownGuards;
 use crate::guard_rules::windows::BanWindows;
 use crate::rules::Rules;
 use ringwall_detection::{Kill, Proposal, RiskRise};
@@ -21,6 +22,8 @@ pub struct Derived {
     pub(crate) open_commands: HashSet<Source>,
     /// How often automatic rules saw an address.
     pub(crate) ban_windows: BanWindows,
+    /// The guards of applications, as far as they were asked for.
+    pub(crate) guards: KnownGuards,
     /// Hosts that changed since the last checkpoint.
     pub(super) dirty: HashSet<Source>,
     /// Hosts that were dropped since the last checkpoint.
@@ -82,6 +85,7 @@ impl Derived {
             items: ItemWindow::new(settings.item_window_max, settings.item_window_seconds),
             open_commands: HashSet::new(),
             ban_windows: BanWindows::default(),
+            guards: KnownGuards::default(),
             dirty: HashSet::new(),
             dropped: HashSet::new(),
             hosts_of_form_1: Vec::new(),

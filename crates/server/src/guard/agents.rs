@@ -4,6 +4,8 @@ use ringwall_dialects::guard::Status;
 use ringwall_event::Timestamp;
 use ringwall_store::{Session, StateStore, StoreError};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// The kind of document that the guards of a project are kept as, by what tells them apart.
 pub(super) fn agents_of(project: &str) -> String {
@@ -12,8 +14,14 @@ pub(super) fn agents_of(project: &str) -> String {
 
 /// How many guards of a project are kept; beyond that those silent for longest are forgotten.
 pub(super) const AGENTS_MAX: usize = 1000;
+/// How many of its errors are kept of a guard, and how much of each: a record is read with each request.
+const ERRORS_KEPT: usize = 10;
+const ERROR_BYTES_KEPT: usize = 256;
 /// A record of which only the time of the last sighting changed is written not more often than this.
 const WRITTEN_EVERY_MICROS: i64 = 10_000_000;
+
+/// What the keys of guards begin with that say which installation they are.
+const INSTALLATION: &str = "install:";
 
 /// Who sent a request, as its headers and its connection tell.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +84,7 @@ impl Sighting {
     /// What tells it from the other guards of its project: its installation, else its address.
     pub(super) fn key(&self) -> String {
         match &self.install_id {
-            Some(id) => format!("install:{id}"),
+            Some(id) => format!("{INSTALLATION}{id}"),
             None => format!("address:{}", self.address),
         }
     }
@@ -108,7 +116,8 @@ impl AgentRecord {
             self.events_failed = status.events_failed;
             self.buffer_size = status.buffer_size;
             self.dropped = status.dropped;
-            self.errors.clone_from(&status.errors);
+            let errors = status.errors.iter().take(ERRORS_KEPT);
+            self.errors = errors.map(|error| beginning(error, ERROR_BYTES_KEPT)).collect();
             self.last_status = Some(now);
         }
         let age = now.micros_since(before.last_seen);
@@ -135,6 +144,47 @@ impl AgentRecord {
     }
 }
 
+/// As much of a text as is kept.
+fn beginning(text: &str, bytes_max: usize) -> Box<str> {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default().into()
+}
+
+/// Which guards of each project are known, and when each was seen last: so that a new one need not have
+/// all records read.
+#[derive(Debug, Default)]
+pub(crate) struct KnownGuards(HashMap<Box<str>, HashMap<Box<str>, Timestamp>>);
+
+impl KnownGuards {
+    /// The guards of a project by their keys, read once where they are not in memory.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(super) fn of(
+        &mut self,
+        session: &Session<'_>,
+        project: &str,
+    ) -> Result<&mut HashMap<Box<str>, Timestamp>, StoreError> {
+        match self.0.entry(project.into()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(free) => {
+                let records: Vec<(String, AgentRecord)> = session.documents(&agents_of(project))?;
+                let seen = records.into_iter().map(|(key, record)| (key.into(), record.last_seen));
+                Ok(free.insert(seen.collect()))
+            }
+        }
+    }
+
+    /// Forgets a project's.
+    pub(super) fn forget(&mut self, project: &str) {
+        self.0.remove(project);
+    }
+}
+
+/// Whether a guard with this key says which installation it is.
+pub(super) fn is_installation(key: &str) -> bool {
+    key.starts_with(INSTALLATION)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,13 +204,14 @@ mod tests {
         assert_eq!((record.first_seen, record.last_seen), (at(0), at(11)));
         sighting.facts.status = Some(Status {
             status: "degraded".into(),
-            errors: vec!["Buffer nearly full".into()],
+            errors: vec!["Buffer nearly full".into(); 50],
             events_sent: 7,
             ..Status::default()
         });
         assert!(record.see(&sighting, at(12)));
         assert_eq!(record.warning().as_deref(), Some("Buffer nearly full"));
-        assert_eq!(record.events_sent, 7);
+        assert_eq!((record.events_sent, record.errors.len()), (7, ERRORS_KEPT));
+        assert_eq!(&*beginning(&"é".repeat(200), 255), "é".repeat(127));
         sighting.facts = AgentFacts::default();
         assert!(!record.see(&sighting, at(13)), "versions and status stay known");
         assert_eq!(record.agent_version.as_deref(), Some("3.2.4"));

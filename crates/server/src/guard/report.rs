@@ -1,6 +1,6 @@
 //! What a request of a guard carries beside its events, in their transaction.
 
-use super::agents::{AGENTS_MAX, AgentRecord, Sighting, agents_of};
+use super::agents::{AGENTS_MAX, AgentRecord, Sighting, agents_of, is_installation};
 use super::measurements::{BLOCKED, EVENTS, counted};
 use super::trouble::shared_key;
 use crate::engine::Writing;
@@ -73,6 +73,7 @@ impl Writing<'_> {
         for (key, _) in self.session.documents::<AgentRecord>(&kind)? {
             self.session.delete_document(&kind, &key)?;
         }
+        self.derived.guards.forget(project);
         Ok(())
     }
 
@@ -91,29 +92,29 @@ impl Writing<'_> {
         if is_new {
             self.admit_guard(report, &kind)?;
         }
+        let known = self.derived.guards.of(self.session, &report.project)?;
+        known.insert(key.as_str().into(), self.now);
         self.session.put_document(&kind, &key, &record)
     }
 
     /// Makes room for another guard, and looks whether the key has too many.
     fn admit_guard(&mut self, report: &GuardReport, kind: &str) -> Result<(), StoreError> {
-        let mut known: Vec<(String, AgentRecord)> = self.session.documents(kind)?;
         let since = self.now.plus_seconds(-INSTALLS_SECONDS);
+        let known = self.derived.guards.of(self.session, &report.project)?;
         let of_late =
-            |record: &AgentRecord| record.install_id.is_some() && record.last_seen >= since;
-        let others = known.iter().filter(|(_, record)| of_late(record)).count();
-        let installs = u64::try_from(others).unwrap_or(u64::MAX).saturating_add(1);
+            known.iter().filter(|(key, last_seen)| is_installation(key) && **last_seen >= since);
+        let installs = u64::try_from(of_late.count()).unwrap_or(u64::MAX).saturating_add(1);
+        while known.len() >= AGENTS_MAX {
+            let silent = known.iter().min_by_key(|(_, last_seen)| **last_seen);
+            let Some(key) = silent.map(|(key, _)| key.clone()) else { break };
+            known.remove(&key);
+            self.session.delete_document(kind, &key)?;
+        }
         let is_bounded = report.installs_max > 0 && report.sighting.install_id.is_some();
         if is_bounded && installs > report.installs_max {
             let source = Source::new(Source::GUARD, &report.project);
             let latest = &report.sighting.address;
             self.conclude_guard(&source, shared_key(&report.project, installs, latest))?;
-        }
-        if known.len() >= AGENTS_MAX {
-            known.sort_by_key(|(_, record)| record.last_seen);
-            let excess = known.len() - AGENTS_MAX + 1;
-            for (key, _) in known.iter().take(excess) {
-                self.session.delete_document(kind, key)?;
-            }
         }
         Ok(())
     }
