@@ -29,6 +29,7 @@ pub use losses::LossCount;
 pub(crate) use ordering::{NewCommand, OrderError};
 
 use crate::guard::GuardReport;
+use crate::guard_rules::publishing::ChangedRules;
 use crate::rules::Rules;
 use crate::secrets::random_bytes;
 use accepted::AcceptedUpTo;
@@ -190,9 +191,11 @@ pub struct Writing<'a> {
     effects: &'a mut Effects,
 }
 
-/// What happens once a write is committed, and only then.
+/// What happens at the end of a write: once it is committed, and only then.
 #[derive(Default)]
 struct Effects {
+    /// Not after the commit, but at the end of the write itself.
+    changed_rules: ChangedRules,
     told: Vec<StreamItem>,
     done: Vec<Box<dyn FnOnce() + Send>>,
 }
@@ -208,6 +211,12 @@ impl Writing<'_> {
     /// mirrors the database in memory is changed here.
     pub(crate) fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
         self.effects.done.push(Box::new(effect));
+    }
+
+    /// Has the applications of this project told at the end of this write what holds then; without a
+    /// project, those of all.
+    pub(crate) fn guard_rules_changed(&mut self, project: Option<&str>) {
+        self.effects.changed_rules.add(project);
     }
 
     /// Wakes the requests for commands that this source holds open, once the commit succeeded.
@@ -428,13 +437,17 @@ impl Engine {
                         })
                     } else {
                         let now = derived.tick(now());
-                        job(&mut Writing {
+                        let mut writing = Writing {
                             session,
                             derived: &mut derived,
                             rules: &rules,
                             now,
                             shared: &shared,
                             effects: &mut effects,
+                        };
+                        job(&mut writing).and_then(|answer| {
+                            let changed = std::mem::take(&mut writing.effects.changed_rules);
+                            writing.publish_changed_guard_rules(changed).map(|()| answer)
                         })
                     }
                 };

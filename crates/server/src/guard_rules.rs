@@ -15,6 +15,7 @@ pub(crate) mod preview;
 pub(crate) mod publishing;
 pub(crate) mod summary;
 pub(crate) mod sweep;
+mod told;
 pub(crate) mod windows;
 
 pub(crate) use board::GuardRules;

@@ -2,7 +2,7 @@
 
 use super::bans::{BanError, NewBan};
 use super::observed::{Observed, observed};
-use super::windows::{BanWindows, Threshold};
+use super::windows::{BanWindows, Caused, Threshold};
 use crate::engine::Writing;
 use crate::rules::Rules;
 use ringwall_access::{AuditEntry, Outcome, Rules as AccessRules, Subject};
@@ -18,9 +18,11 @@ const DOCUMENTS: &str = "guard_automatic";
 const KEY: &str = "all";
 /// The name under which bans are shared that applications made by themselves.
 const SHARED: &str = "shared";
-/// How many bans one sender's events lead to within an hour: whoever has an application's key must not
+/// How many bans one sender's events lead to, or make longer, within an hour: whoever has an application's key must not
 /// be able to ban the world.
 pub(crate) const BANS_PER_HOUR_MAX: u64 = 100;
+/// How many entries of the audit log they lead to within an hour that say who is never banned.
+const REFUSALS_PER_HOUR_MAX: u64 = 100;
 /// How many stored events are looked at to count on after a start.
 const RECOUNTED_MAX: usize = 100_000;
 /// How long a ban of an application's own making lasts elsewhere, in seconds.
@@ -132,6 +134,7 @@ impl Writing<'_> {
             for rule in counting(settings, source, &observed) {
                 let network = Network::single(address);
                 if !self.derived.ban_windows.count(
+                    source,
                     &rule.name,
                     network,
                     threshold(rule),
@@ -199,7 +202,7 @@ impl Writing<'_> {
         for rule in rules {
             let windows = &mut self.derived.ban_windows;
             let sightings = proposal.sightings.max(1);
-            if !windows.count(&rule.name, address, threshold(rule), sightings, self.now) {
+            if !windows.count(source, &rule.name, address, threshold(rule), sightings, self.now) {
                 continue;
             }
             self.ban_by_rule(Cause {
@@ -238,10 +241,7 @@ impl Writing<'_> {
             }
             // The audit log is not filled by an address that is never banned and goes on and on.
             if self.rules.access.never_banned(cause.address).is_some()
-                && !self
-                    .derived
-                    .ban_windows
-                    .may_tell_of_refusal(&cause.address.to_string(), self.now)
+                && !self.may_tell_of_refusal(&cause)
             {
                 return Ok(());
             }
@@ -258,6 +258,8 @@ impl Writing<'_> {
             };
             match self.ban_address(&subject, new)? {
                 Ok(ban) => {
+                    let windows = &mut self.derived.ban_windows;
+                    windows.note_caused(Caused::Ban, cause.source, self.now);
                     tracing::info!(address = %ban.address, by = ban.created_by, "an address was banned");
                 }
                 Err(error @ BanError::Refused(_)) => {
@@ -271,6 +273,19 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Whether it is written down that this address is never banned: once an hour for each, and not for
+    /// ever new ones.
+    fn may_tell_of_refusal(&mut self, cause: &Cause<'_>) -> bool {
+        let windows = &mut self.derived.ban_windows;
+        if windows.caused(Caused::Refusal, cause.source, self.now) >= REFUSALS_PER_HOUR_MAX
+            || !windows.may_tell_of_refusal(&cause.address.to_string(), self.now)
+        {
+            return false;
+        }
+        windows.note_caused(Caused::Refusal, cause.source, self.now);
+        true
+    }
+
     /// Whether this sender's events may lead to one more ban in this hour. That they may not is written
     /// down once an hour.
     fn is_within_quota(
@@ -279,7 +294,10 @@ impl Writing<'_> {
         cause: &Cause<'_>,
     ) -> Result<bool, StoreError> {
         let source = cause.source.to_string();
-        let caused = self.session.bans_caused_since(&source, self.now.plus_seconds(-3600))?;
+        // The database knows the bans also after a restart, the memory also those that got longer.
+        let stored = self.session.bans_caused_since(&source, self.now.plus_seconds(-3600))?;
+        let windows = &mut self.derived.ban_windows;
+        let caused = stored.max(windows.caused(Caused::Ban, cause.source, self.now));
         if caused < BANS_PER_HOUR_MAX {
             return Ok(true);
         }
@@ -344,7 +362,7 @@ pub(crate) fn recount_recent(
             continue;
         }
         for rule in counting(settings, &source, &observed) {
-            windows.count(&rule.name, address, threshold(rule), 1, received);
+            windows.count(&source, &rule.name, address, threshold(rule), 1, received);
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Bans, from the order to their end.
 
+use super::told::BY_ITSELF;
 use crate::engine::{NewCommand, OrderError, Writing};
 use crate::secrets::random_bytes;
 use ringwall_access::{BanAddress, Decision, Permit, Subject, authorise};
@@ -22,8 +23,6 @@ const REMEMBERED_SECONDS: i64 = 90 * 86_400;
 const HOST_ORDER_SECONDS_MAX: i64 = 3600;
 /// How many of a host's latest commands are looked through for one that blocks an address.
 const COMMANDS_LOOKED_AT: usize = 200;
-/// How long a ban must get longer for it to be worth a change: a flood of claims is not.
-const WORTH_EXTENDING_SECONDS: i64 = 30;
 
 /// A wish to have an address banned.
 #[derive(Clone, Debug)]
@@ -100,14 +99,15 @@ impl Writing<'_> {
         Ok(Ok(ban))
     }
 
-    /// Whether a ban of this address would change something: it is not banned already for as long.
+    /// Whether a ban of this address by a rule would change much: it is not banned already for half as
+    /// long. Whoever goes on and on is banned anew now and then, not with each event.
     pub(crate) fn is_ban_worthwhile(
         &self,
         address: Network,
         project: Option<&str>,
         seconds: u32,
     ) -> Result<bool, StoreError> {
-        let wanted = self.now.plus_seconds(i64::from(seconds) - WORTH_EXTENDING_SECONDS);
+        let wanted = self.now.plus_seconds(i64::from(seconds) / 2);
         for scope in [None, project] {
             let active = self.session.active_ban(address, scope)?;
             if active.is_some_and(|ban| ban.expires >= wanted) {
@@ -166,7 +166,7 @@ impl Writing<'_> {
     /// A host's own block ends at the same moment.
     fn end_ban(&mut self, mut ban: GuardBan, why: &str) -> Result<(), StoreError> {
         ban.ended = Some(self.now);
-        ban.ended_by = Some("server".to_owned());
+        ban.ended_by = Some(BY_ITSELF.to_owned());
         self.session.put_ban(&ban)?;
         self.derived.ban_windows.forget(ban.address);
         self.session.append_audit(&AuditRecord {
@@ -204,17 +204,11 @@ impl Writing<'_> {
         })
     }
 
-    /// Tells applications, and notes when the next ban ends.
+    /// Has applications told, and notes when the next ban ends.
     fn bans_changed(&mut self, projects: &[Option<&str>]) -> Result<(), StoreError> {
         self.note_next_ban_end()?;
-        if projects.contains(&None) {
-            return self.publish_all_guard_rules();
-        }
-        let mut projects: Vec<&str> = projects.iter().copied().flatten().collect();
-        projects.sort_unstable();
-        projects.dedup();
         for project in projects {
-            self.publish_guard_rules(project)?;
+            self.guard_rules_changed(*project);
         }
         Ok(())
     }

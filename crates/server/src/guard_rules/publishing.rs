@@ -3,20 +3,25 @@
 
 use super::board::Published;
 use super::composition::{
-    BLACKLIST_MAX, Composed, Parts, UNBAN_SECONDS, UNBANS_MAX, next_version, one_spelling,
-    withdrawn,
+    BAN_SECONDS_MAX, BLACKLIST_MAX, Composed, Parts, UNBAN_SECONDS, UNBANS_MAX, next_version,
+    one_spelling, withdrawn,
 };
+use super::told::Told;
 use super::{GuardRules, automatic};
 use crate::engine::Writing;
 use crate::secrets::random_bytes;
 use ringwall_dialects::guard::DynamicRules;
 use ringwall_event::Timestamp;
 use ringwall_store::{
-    Database, GuardBanStore, GuardRulesStore, PublishedRules, RulesEdit, Session, StoreError,
+    Database, GuardBanStore, GuardRulesStore, PublishedRules, RulesEdit, Session, StateStore,
+    StoreError,
 };
+use std::collections::BTreeSet;
 
 /// How many of the latest edits are looked through for addresses that are not banned any more.
 const EDITS_LOOKED_AT: usize = 50;
+/// The kind of document that it is kept as what a project was told of late.
+const TOLD: &str = "guard_told";
 
 /// Rules as somebody wrote them, and why.
 pub(crate) struct Edited {
@@ -28,6 +33,32 @@ pub(crate) struct Edited {
     pub(crate) note: Option<String>,
     /// What changed, in one line.
     pub(crate) summary: String,
+}
+
+/// The projects whose applications must be told something at the end of a write.
+#[derive(Debug)]
+pub(crate) enum ChangedRules {
+    /// These.
+    Of(BTreeSet<String>),
+    /// All: a ban of all began or ended.
+    All,
+}
+
+impl Default for ChangedRules {
+    fn default() -> Self {
+        Self::Of(BTreeSet::new())
+    }
+}
+
+impl ChangedRules {
+    /// Adds a project, or without one all.
+    pub(crate) fn add(&mut self, project: Option<&str>) {
+        match (&mut *self, project) {
+            (Self::All, _) => {}
+            (Self::Of(projects), Some(project)) => drop(projects.insert(project.to_owned())),
+            (Self::Of(_), None) => *self = Self::All,
+        }
+    }
 }
 
 /// What a project's rules come to now.
@@ -65,7 +96,7 @@ impl Writing<'_> {
     /// from what they were told before, or if they are about to forget it.
     pub(crate) fn publish_guard_rules(&mut self, project: &str) -> Result<(), StoreError> {
         let before = self.session.published_rules(project)?;
-        let present = compose(self.session, project, self.now)?;
+        let present = compose(self.session, project, before.as_ref(), self.now)?;
         let told = before.as_ref().and_then(|before| {
             // What cannot be read any more is published anew.
             DynamicRules::read(before.text.as_bytes()).ok().map(|rules| (before, rules))
@@ -85,9 +116,17 @@ impl Writing<'_> {
         self.publish_version(project, before, present)
     }
 
-    /// The same for all projects: where a ban of all begins or ends.
-    pub(crate) fn publish_all_guard_rules(&mut self) -> Result<(), StoreError> {
-        for project in self.session.projects_with_rules()? {
+    /// The same for those whose bans changed in this write: once, however many did.
+    pub(crate) fn publish_changed_guard_rules(
+        &mut self,
+        changed: ChangedRules,
+    ) -> Result<(), StoreError> {
+        let projects = match changed {
+            ChangedRules::Of(projects) if projects.is_empty() => return Ok(()),
+            ChangedRules::Of(projects) => projects.into_iter().collect(),
+            ChangedRules::All => self.session.projects_with_rules()?,
+        };
+        for project in projects {
             self.publish_guard_rules(&project)?;
         }
         Ok(())
@@ -111,7 +150,7 @@ impl Writing<'_> {
             body: rules.write_editable(),
         };
         self.session.put_rules_edit(project, &edit)?;
-        let present = compose(self.session, project, self.now)?;
+        let present = compose(self.session, project, before.as_ref(), self.now)?;
         self.publish_version(project, before, present)?;
         Ok(edit)
     }
@@ -119,6 +158,7 @@ impl Writing<'_> {
     /// Forgets the rules of a project that is removed, and ends its bans.
     pub(crate) fn forget_guard_rules(&mut self, project: &str) -> Result<(), StoreError> {
         self.session.forget_rules(project)?;
+        self.session.delete_document(TOLD, project)?;
         self.end_bans_of(project)?;
         let board = self.rules.guard_rules.clone();
         let project = project.to_owned();
@@ -132,6 +172,8 @@ impl Writing<'_> {
         before: Option<PublishedRules>,
         present: Present,
     ) -> Result<(), StoreError> {
+        let told = told_by_now(self.session, project, before.as_ref(), self.now)?;
+        self.session.put_document(TOLD, project, &told)?;
         let version = version_after(before.as_ref(), self.now);
         let (rule_id, began) = match before {
             Some(before) => (before.rule_id, before.began),
@@ -172,7 +214,32 @@ impl Writing<'_> {
     }
 }
 
-fn compose(session: &Session<'_>, project: &str, now: Timestamp) -> Result<Present, StoreError> {
+/// What a project's applications were told up to now, the version still in force included.
+fn told_by_now(
+    session: &Session<'_>,
+    project: &str,
+    before: Option<&PublishedRules>,
+    now: Timestamp,
+) -> Result<Told, StoreError> {
+    let Some(before) = before else { return Ok(Told::default()) };
+    let stored: Option<Told> = session.document(TOLD, project)?;
+    // An earlier release wrote nothing down; and what cannot be read may have told anything.
+    let unknown = || Told::unknown(now, BAN_SECONDS_MAX);
+    let mut told = stored.unwrap_or_else(unknown);
+    match DynamicRules::read(before.text.as_bytes()) {
+        Ok(rules) => told.add(&rules, before.published, now),
+        Err(_) => told = unknown(),
+    }
+    Ok(told)
+}
+
+fn compose(
+    session: &Session<'_>,
+    project: &str,
+    before: Option<&PublishedRules>,
+    now: Timestamp,
+) -> Result<Present, StoreError> {
+    let told = told_by_now(session, project, before, now)?;
     let since = now.plus_seconds(-UNBAN_SECONDS);
     let mut edits = Vec::new();
     for edit in session.rules_edits(project, None, EDITS_LOOKED_AT)? {
@@ -182,13 +249,15 @@ fn compose(session: &Session<'_>, project: &str, now: Timestamp) -> Result<Prese
             break;
         }
     }
+    let mut ended = session.bans_ended_in(project, since, UNBANS_MAX)?;
+    ended.retain(|ban| told.must_unban(project, ban, now));
     let edited = edits.first().filter(|rules| !rules.has_expired(now));
     let composed = Parts {
         edited,
         withdrawn: &withdrawn(edits.iter(), edited),
         // One more than there is room for would not say how many are left out.
         bans: &session.bans_holding_in(project, 2 * BLACKLIST_MAX)?,
-        ended: &session.bans_ended_in(project, since, UNBANS_MAX)?,
+        ended: &ended,
         now,
     }
     .compose();

@@ -1,6 +1,7 @@
 //! How often what automatic rules wait for was seen of an address: pure, and bounded.
 
-use ringwall_event::{Network, Timestamp};
+use ringwall_event::{Network, Source, Timestamp};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// How many sightings are remembered over all addresses: 8 bytes each.
@@ -9,15 +10,40 @@ const SIGHTINGS_MAX: usize = 500_000;
 const KEYS_MAX: usize = 50_000;
 /// How many addresses are remembered that must not be banned.
 const REFUSED_MAX: usize = 10_000;
+/// Of how many sources what they caused is remembered, before those of an hour ago are forgotten.
+const SOURCES_MAX: usize = 1000;
+/// What a source caused counts for this long, in seconds.
+const CAUSED_SECONDS: i64 = 3600;
+/// This part of all is forgotten where there is no room.
+const FREED_SHARE: usize = 16;
 /// A refusal is written down once in this time for an address, in seconds.
 const REFUSAL_SECONDS: i64 = 3600;
 
 /// Sightings of addresses by rule, each within its window.
 #[derive(Debug, Default)]
 pub(crate) struct BanWindows {
-    seen: HashMap<(Box<str>, Network), VecDeque<Timestamp>>,
+    seen: HashMap<(Box<str>, Network), Seen>,
     sightings: usize,
     refused: BTreeMap<String, Timestamp>,
+    /// What each source caused of late, see [`Caused`].
+    caused: HashMap<(Caused, Source), VecDeque<Timestamp>>,
+}
+
+/// When an address was seen of late.
+#[derive(Debug)]
+struct Seen {
+    moments: VecDeque<Timestamp>,
+    /// Whose events were the first.
+    source: Source,
+}
+
+/// What the events of one source lead to, and may lead to so many times within an hour only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Caused {
+    /// A ban, or a ban that lasts longer.
+    Ban,
+    /// An entry in the audit log that an address was not banned.
+    Refusal,
 }
 
 /// What a rule waits for.
@@ -30,10 +56,11 @@ pub(crate) struct Threshold {
 }
 
 impl BanWindows {
-    /// Counts sightings of an address; whether the threshold is reached by them. Then the count begins
+    /// Counts sightings of an address by a source; whether the threshold is reached by them. Then the count begins
     /// anew: a ban is not made twice of the same sightings.
     pub(crate) fn count(
         &mut self,
+        source: &Source,
         rule: &str,
         address: Network,
         threshold: Threshold,
@@ -48,7 +75,8 @@ impl BanWindows {
         }
         self.make_room(new);
         let oldest = now.plus_seconds(-i64::from(threshold.seconds));
-        let seen = self.seen.entry((rule.into(), address)).or_default();
+        let free = || Seen { moments: VecDeque::new(), source: source.clone() };
+        let seen = &mut self.seen.entry((rule.into(), address)).or_insert_with(free).moments;
         let before = seen.len();
         while seen.front().is_some_and(|moment| *moment <= oldest) {
             seen.pop_front();
@@ -89,33 +117,86 @@ impl BanWindows {
         true
     }
 
+    /// How many times this source caused this within the hour before now.
+    pub(crate) fn caused(&mut self, what: Caused, source: &Source, now: Timestamp) -> u64 {
+        let Some(moments) = self.caused.get_mut(&(what, source.clone())) else { return 0 };
+        let oldest = now.plus_seconds(-CAUSED_SECONDS);
+        while moments.front().is_some_and(|moment| *moment <= oldest) {
+            moments.pop_front();
+        }
+        u64::try_from(moments.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes that this source caused this. Whoever calls it looked at the bound before.
+    pub(crate) fn note_caused(&mut self, what: Caused, source: &Source, now: Timestamp) {
+        if self.caused.len() >= SOURCES_MAX {
+            let oldest = now.plus_seconds(-CAUSED_SECONDS);
+            self.caused.retain(|_, moments| moments.back().is_some_and(|last| *last > oldest));
+        }
+        self.caused.entry((what, source.clone())).or_default().push_back(now);
+    }
+
     fn forget_one(&mut self, rule: &str, address: Network) {
         if let Some(seen) = self.seen.remove(&(Box::<str>::from(rule), address)) {
-            self.sightings = self.sightings.saturating_sub(seen.len());
+            self.sightings = self.sightings.saturating_sub(seen.moments.len());
         }
     }
 
-    /// Whoever comes from ever new addresses pushes out whom was silent for longest: a quarter at once,
-    /// so that not all are looked through for each.
+    /// Makes sure that so many more sightings of one more address find room.
+    ///
+    /// Whoever reports ever new addresses pushes out their own: a quarter of what the source with the most
+    /// has, those silent for longest, and of the next ones, until there is room for a while. Not all are
+    /// looked through for each.
     fn make_room(&mut self, new: usize) {
-        if self.seen.len() < KEYS_MAX && self.sightings + new <= SIGHTINGS_MAX {
-            return;
+        while !self.seen.is_empty()
+            && (self.seen.len() >= KEYS_MAX || self.sightings + new > SIGHTINGS_MAX)
+        {
+            self.free_some();
         }
-        let mut moments: Vec<Timestamp> =
-            self.seen.values().filter_map(|seen| seen.back().copied()).collect();
-        let quarter = moments.len() / 4;
-        if quarter >= moments.len() {
-            return;
-        }
-        let (_, limit, _) = moments.select_nth_unstable(quarter);
-        let limit = *limit;
-        self.retain(|_, seen| seen.back().is_some_and(|moment| *moment > limit));
     }
 
-    fn retain(&mut self, keep: impl Fn(&(Box<str>, Network), &VecDeque<Timestamp>) -> bool) {
-        self.seen.retain(|key, seen| keep(key, seen));
-        self.sightings = self.seen.values().map(VecDeque::len).sum();
+    fn free_some(&mut self) {
+        let are_keys_full = self.seen.len() >= KEYS_MAX;
+        let (total, weight): (usize, fn(&Seen) -> usize) = match are_keys_full {
+            true => (self.seen.len(), |_| 1),
+            false => (self.sightings, |seen| seen.moments.len()),
+        };
+        let mut sources: HashMap<&Source, (usize, Vec<Timestamp>)> = HashMap::new();
+        for seen in self.seen.values() {
+            let Some(last) = seen.moments.back() else { continue };
+            let (weighs, moments) = sources.entry(&seen.source).or_default();
+            *weighs += weight(seen);
+            moments.push(*last);
+        }
+        let mut largest: Vec<_> = sources.into_iter().collect();
+        largest.sort_unstable_by_key(|(source, (weighs, _))| (Reverse(*weighs), (*source).clone()));
+        let mut limits: HashMap<Source, Timestamp> = HashMap::new();
+        let mut freed = 0;
+        for (source, (weighs, mut moments)) in largest {
+            let quarter = moments.len() / 4;
+            if let Some(limit) = nth(&mut moments, quarter) {
+                limits.insert(source.clone(), limit);
+            }
+            freed += weighs / 4;
+            if freed >= total / FREED_SHARE {
+                break;
+            }
+        }
+        self.retain(|_, seen| {
+            let limit = limits.get(&seen.source);
+            limit.is_none_or(|limit| seen.moments.back().is_some_and(|last| last > limit))
+        });
     }
+
+    fn retain(&mut self, keep: impl Fn(&(Box<str>, Network), &Seen) -> bool) {
+        self.seen.retain(|key, seen| keep(key, seen));
+        self.sightings = self.seen.values().map(|seen| seen.moments.len()).sum();
+    }
+}
+
+/// The moment at this place, if all were sorted.
+fn nth(moments: &mut [Timestamp], place: usize) -> Option<Timestamp> {
+    (place < moments.len()).then(|| *moments.select_nth_unstable(place).1)
 }
 
 #[cfg(test)]
@@ -128,6 +209,10 @@ mod tests {
 
     fn address(text: &str) -> Network {
         text.parse().unwrap()
+    }
+
+    fn shop() -> Source {
+        Source::new(Source::GUARD, "shop")
     }
 
     const THREE_IN_TEN: Threshold = Threshold { count: 3, seconds: 10 };
@@ -147,7 +232,9 @@ mod tests {
         let mut windows = BanWindows::default();
         let found: Vec<bool> = moments
             .iter()
-            .map(|seconds| windows.count("a", address("192.0.2.1"), threshold, 1, at(*seconds)))
+            .map(|seconds| {
+                windows.count(&shop(), "a", address("192.0.2.1"), threshold, 1, at(*seconds))
+            })
             .collect();
         assert_eq!(found, expected, "{threshold:?} {moments:?}");
     }
@@ -156,7 +243,7 @@ mod tests {
     fn rules_and_addresses_are_counted_apart_and_begin_anew_when_a_ban_ends() {
         let mut windows = BanWindows::default();
         let count = |windows: &mut BanWindows, rule, text, sightings| {
-            windows.count(rule, address(text), THREE_IN_TEN, sightings, at(1))
+            windows.count(&shop(), rule, address(text), THREE_IN_TEN, sightings, at(1))
         };
         assert!(!count(&mut windows, "a", "192.0.2.1", 2));
         assert!(!count(&mut windows, "b", "192.0.2.1", 2));
@@ -180,15 +267,54 @@ mod tests {
         for number in 0..200_000_u32 {
             let other = Network::single(std::net::Ipv4Addr::from(0x0a00_0000 + number).into());
             let now = at(i64::from(number) / 100);
-            windows.count("a", other, threshold, 1, now);
+            windows.count(&shop(), "a", other, threshold, 1, now);
             if number % 150 == 0 {
-                reached |= windows.count("a", busy, threshold, 1, now);
+                reached |= windows.count(&shop(), "a", busy, threshold, 1, now);
             }
         }
         assert!(windows.seen.len() <= KEYS_MAX, "{}", windows.seen.len());
-        let sightings: usize = windows.seen.values().map(VecDeque::len).sum();
+        let sightings: usize = windows.seen.values().map(|seen| seen.moments.len()).sum();
         assert_eq!(windows.sightings, sightings);
         assert!(reached);
+    }
+
+    /// One stolen key, or one application under attack, must not make the others' counts begin anew.
+    #[test]
+    fn one_source_pushes_out_its_own_counts_first() {
+        let mut windows = BanWindows::default();
+        let threshold = Threshold { count: 1000, seconds: 86_400 };
+        let other =
+            |number: u32| Network::single(std::net::Ipv4Addr::from(0xc0a8_0000 + number).into());
+        let quiet = Source::new(Source::GUARD, "quiet");
+        for number in 0..100 {
+            windows.count(&quiet, "a", other(number), threshold, 1, at(0));
+        }
+        for number in 0..200_000_u32 {
+            let fresh = Network::single(std::net::Ipv4Addr::from(0x0a00_0000 + number).into());
+            windows.count(&shop(), "a", fresh, threshold, 1, at(1 + i64::from(number) / 100));
+        }
+        assert!(windows.seen.len() <= KEYS_MAX);
+        let kept = windows.seen.values().filter(|seen| seen.source == quiet).count();
+        assert_eq!(kept, 100);
+        // The same where the sightings are too many, not the addresses.
+        let threshold = Threshold { count: 100_000, seconds: 86_400 };
+        for number in 0..30 {
+            windows.count(&shop(), "b", other(number), threshold, 50_000, at(5000));
+        }
+        assert!(windows.sightings <= SIGHTINGS_MAX, "{}", windows.sightings);
+        assert_eq!(windows.seen.values().filter(|seen| seen.source == quiet).count(), 100);
+    }
+
+    #[test]
+    fn what_a_source_caused_counts_for_an_hour() {
+        let mut windows = BanWindows::default();
+        let blog = Source::new(Source::GUARD, "blog");
+        windows.note_caused(Caused::Ban, &shop(), at(0));
+        windows.note_caused(Caused::Ban, &shop(), at(10));
+        assert_eq!(windows.caused(Caused::Ban, &shop(), at(3599)), 2);
+        assert_eq!(windows.caused(Caused::Ban, &shop(), at(3600)), 1);
+        assert_eq!(windows.caused(Caused::Ban, &blog, at(11)), 0);
+        assert_eq!(windows.caused(Caused::Refusal, &shop(), at(11)), 0);
     }
 
     #[test]
