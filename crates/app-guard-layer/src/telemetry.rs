@@ -113,6 +113,8 @@ pub struct Stopped {
 #[derive(Debug)]
 struct Shared {
     entrance: Entrance,
+    /// How many events left the entrance and are not in the spool, as it fails.
+    unkept: AtomicU64,
     measurement: Mutex<Measurement>,
     events: Outbox<AnySpool>,
     metrics: Outbox<AnySpool>,
@@ -166,6 +168,7 @@ impl Telemetry {
         let lost_before = counters.lost() + metrics.status().spool.counters.lost();
         let shared = Arc::new(Shared {
             entrance: Entrance::new(usize::try_from(bytes_max / 2).unwrap_or(usize::MAX)),
+            unkept: AtomicU64::new(0),
             measurement: Mutex::default(),
             events,
             metrics,
@@ -239,7 +242,7 @@ impl Telemetry {
 
     /// How many events were taken and are not in the spool yet: a kill of the process would cost these.
     pub fn waiting_to_be_kept(&self) -> u64 {
-        self.shared.entrance.count()
+        self.shared.waiting_to_be_kept()
     }
 
     /// The rules in force, as they change; none where only the guard's own settings are.
@@ -290,7 +293,7 @@ impl Telemetry {
         Stopped {
             waiting: events.counters.waiting
                 + metrics.counters.waiting
-                + self.shared.entrance.count(),
+                + self.shared.waiting_to_be_kept(),
             are_kept: events.is_durable,
         }
     }
@@ -325,6 +328,10 @@ impl Shared {
             record::push_guard_event(record, event);
             self.entrance.push(record, self.policy == OverflowPolicy::Drop)
         })
+    }
+
+    fn waiting_to_be_kept(&self) -> u64 {
+        self.entrance.count() + self.unkept.load(Ordering::Relaxed)
     }
 
     /// A number that this process gives once.

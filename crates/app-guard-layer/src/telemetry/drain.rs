@@ -10,6 +10,7 @@ use ringwall_delivery::Item;
 use ringwall_dialects::guard::{Metric, TimeForm};
 use ringwall_event::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -99,6 +100,7 @@ impl Drain {
                 let Some(piece) = shared.entrance.take() else { break };
                 self.unkept.events = self.items(piece.records(), piece.count);
             }
+            shared.unkept.store(self.unkept.events.len() as u64, Ordering::Relaxed);
             if let Err(error) = shared.events.append(self.unkept.events.clone()).await {
                 if !std::mem::replace(&mut self.unkept.is_told, true) {
                     tracing::error!(%error, "the spool fails: events wait in memory");
@@ -107,6 +109,7 @@ impl Drain {
                 break;
             }
             self.unkept.events.clear();
+            shared.unkept.store(0, Ordering::Relaxed);
             self.unkept.is_told = false;
             // A burst must not keep the requests of the application waiting.
             tokio::task::yield_now().await;
@@ -118,6 +121,7 @@ impl Drain {
     async fn give_up(&mut self) {
         let mut events = self.unkept.events.len() as u64;
         self.unkept.events.clear();
+        self.shared.unkept.store(0, Ordering::Relaxed);
         while let Some(piece) = self.shared.entrance.take() {
             events += piece.count;
         }

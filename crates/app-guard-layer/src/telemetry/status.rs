@@ -72,7 +72,7 @@ pub(super) fn status(shared: &Shared) -> Status {
         uptime: shared.started.elapsed().as_secs_f64(),
         events_sent: sent,
         events_failed: failed,
-        buffer_size: waiting + shared.entrance.count(),
+        buffer_size: waiting + shared.waiting_to_be_kept(),
         last_flush: millis.map(Timestamp::from_millis),
         errors,
         dropped: Some(lost + shared.entrance.dropped()),

@@ -41,6 +41,7 @@ async fn events_wait_while_the_spool_fails_and_are_counted_where_they_are_lost()
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(telemetry.waiting_to_be_kept(), 100);
     redis.restart();
     let deadline = Instant::now() + Duration::from_secs(30);
     while telemetry.status().buffer_size < 100 || telemetry.waiting_to_be_kept() > 0 {
