@@ -273,3 +273,57 @@ async fn check_lift(
     found.sort();
     assert_eq!(found, expected, "{address}");
 }
+
+/// Whoever has a key must not be able to have bans made longer, and told anew, without end.
+#[tokio::test]
+async fn bans_that_are_made_longer_count_for_the_quota_and_a_write_tells_once() {
+    let fixture = Fixture::new();
+    let rule = |seconds: u32| {
+        let mut settings = three_in_an_hour();
+        settings.rules[0].when.threshold = 1;
+        settings.rules[0].ban_seconds = seconds;
+        settings.rules[0].hosts = false;
+        settings
+    };
+    let addresses: Vec<String> = (1..=60).map(|last| format!("203.0.113.{last}")).collect();
+    let attack = |mark| batch(mark, &addresses.iter().map(String::as_str).collect::<Vec<_>>());
+    fixture.automatic(rule(60)).await;
+    fixture.publish().await;
+    let before = fixture.told().await.version;
+    fixture.engine().take(attack(1)).await.unwrap();
+    let told = fixture.told().await;
+    assert_eq!(told.ip_blacklist.len(), 60);
+    // Beside one for each change, versions keep up with the clock.
+    assert!(told.version < before + 30, "{before} {}", told.version);
+
+    let longer_than = async |seconds: i64| {
+        let limit = now().plus_seconds(seconds);
+        fixture.bans().await.iter().filter(|ban| ban.expires > limit).count()
+    };
+    // Not worth it: more than half is left.
+    fixture.automatic(rule(70)).await;
+    fixture.engine().take(attack(2)).await.unwrap();
+    assert_eq!(longer_than(62).await, 0);
+    fixture.automatic(rule(600)).await;
+    fixture.engine().take(attack(3)).await.unwrap();
+    assert_eq!(longer_than(500).await, 40);
+    assert_eq!(fixture.told().await.ip_blacklist.len(), 60);
+}
+
+/// Ever new addresses that are never banned once filled the audit log.
+#[tokio::test]
+async fn refusals_for_addresses_that_are_never_banned_are_bounded_by_source() {
+    let fixture = Fixture::new();
+    let mut settings = three_in_an_hour();
+    settings.rules[0].when.threshold = 1;
+    settings.never_ban = vec!["10.0.0.0/8".parse().unwrap()];
+    fixture.automatic(settings).await;
+    let addresses: Vec<String> = (1..=130).map(|last| format!("10.0.0.{last}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    fixture.engine().take(batch(1, &addresses)).await.unwrap();
+    fixture.engine().take(batch(2, &addresses)).await.unwrap();
+    assert_eq!(fixture.bans().await, []);
+    let audit = fixture.engine().read(|s| s.audit(None, 1000)).await.unwrap();
+    let refused = audit.iter().filter(|(_, record)| record.outcome == "refused").count();
+    assert_eq!(refused, 100);
+}
