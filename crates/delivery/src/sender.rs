@@ -68,9 +68,23 @@ impl<S> Clone for Outbox<S> {
 #[derive(Debug)]
 struct Shared {
     filled: Notify,
-    flush: Mutex<Flush>,
+    gathered: Mutex<Gathered>,
     progress: Mutex<Progress>,
     breaker: Mutex<CircuitBreaker>,
+}
+
+/// When to send, and how often that was put nearer: what was found before the last time is out of date.
+#[derive(Debug)]
+struct Gathered {
+    flush: Flush,
+    additions: u64,
+}
+
+impl Gathered {
+    fn add(&mut self, count: usize, bytes: usize) {
+        self.additions = self.additions.wrapping_add(1);
+        self.flush.add(count, bytes, Instant::now());
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -110,7 +124,7 @@ impl<S: Spool> Outbox<S> {
     pub async fn append(&self, items: Vec<Item>) -> Result<Appended, SpoolError> {
         let (count, bytes) = (items.len(), items.iter().map(|item| item.payload.len()).sum());
         let appended = self.spool.append(items).await?;
-        self.shared.flush.lock().add(count, bytes, Instant::now());
+        self.shared.gathered.lock().add(count, bytes);
         self.shared.filled.notify_one();
         Ok(appended)
     }
@@ -130,7 +144,7 @@ impl<S: Spool> Outbox<S> {
 
     /// Sends what waits as soon as may be, instead of when it is enough or old enough.
     pub fn flush(&self) {
-        self.shared.flush.lock().add(usize::MAX, usize::MAX, Instant::now());
+        self.shared.gathered.lock().add(usize::MAX, usize::MAX);
         self.shared.filled.notify_one();
     }
 
@@ -169,7 +183,7 @@ impl<S: Spool, K: Sink> Sender<S, K> {
         }
         let shared = Arc::new(Shared {
             filled: Notify::new(),
-            flush: Mutex::new(flush),
+            gathered: Mutex::new(Gathered { flush, additions: 0 }),
             progress: Mutex::default(),
             breaker: Mutex::new(CircuitBreaker::new(settings.breaker)),
         });
@@ -214,6 +228,7 @@ impl<S: Spool, K: Sink> Sender<S, K> {
             if !is_split && !self.gathered(&mut stop).await {
                 return;
             }
+            let additions = self.shared.gathered.lock().additions;
             let batch = match self.spool.next_batch(&self.settings.bounds, &self.sink.label()).await
             {
                 Ok(batch) => batch,
@@ -228,7 +243,11 @@ impl<S: Spool, K: Sink> Sender<S, K> {
             };
             let Some(batch) = batch else {
                 is_split = false;
-                self.shared.flush.lock().remove(usize::MAX, usize::MAX, Instant::now());
+                let mut gathered = self.shared.gathered.lock();
+                // What came since the spool was asked is not forgotten.
+                if gathered.additions == additions {
+                    gathered.flush.remove(usize::MAX, usize::MAX, Instant::now());
+                }
                 continue;
             };
             let next = match self.parcel(&batch) {
@@ -242,7 +261,8 @@ impl<S: Spool, K: Sink> Sender<S, K> {
                 Settlement::Split => is_split = true,
                 Settlement::Delivered | Settlement::Dead { .. } => {
                     let bytes = batch.items.iter().map(bytes::Bytes::len).sum();
-                    self.shared.flush.lock().remove(batch.items.len(), bytes, Instant::now());
+                    let mut gathered = self.shared.gathered.lock();
+                    gathered.flush.remove(batch.items.len(), bytes, Instant::now());
                 }
             }
             if let Err(error) = self.spool.settle(batch.id, settlement).await {
@@ -255,7 +275,7 @@ impl<S: Spool, K: Sink> Sender<S, K> {
     /// Waits until there is something to send; false where nothing is left and it is time to stop.
     async fn gathered(&self, stop: &mut watch::Receiver<bool>) -> bool {
         loop {
-            let due = self.shared.flush.lock().due_at();
+            let due = self.shared.gathered.lock().flush.due_at();
             let is_stopping = is_asked(stop);
             match due {
                 None if is_stopping => return false,

@@ -33,7 +33,7 @@ pub(super) struct Drain {
     pub(super) senders: watch::Sender<bool>,
     /// How many losses were told.
     pub(super) told_lost: u64,
-    /// What the spools have not taken yet, as they failed; it goes in before anything else.
+    /// What the spools have not taken yet, as they fail or are full; it goes in before anything else.
     pub(super) unkept: Unkept,
 }
 
@@ -43,8 +43,8 @@ pub(super) struct Drain {
 pub(super) struct Unkept {
     events: Vec<Item>,
     metrics: Vec<Item>,
-    /// Whether the failure was told.
-    is_told: bool,
+    /// Whether the spool failed the last time.
+    is_failing: bool,
 }
 
 impl Drain {
@@ -70,9 +70,9 @@ impl Drain {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.empty(false).await;
                     // What found no room stays, and is looked at again.
-                    due = if !self.unkept.events.is_empty() {
+                    due = if self.unkept.is_failing {
                         Some(Instant::now() + FAILURE_POLL)
-                    } else if !self.shared.entrance.is_empty() {
+                    } else if !self.unkept.events.is_empty() || !self.shared.entrance.is_empty() {
                         Some(Instant::now() + ROOM_POLL)
                     } else {
                         None
@@ -87,34 +87,60 @@ impl Drain {
     }
 
     /// Moves what waits at the entrance into the spool. Where nothing may make way, what has no room
-    /// stays there, unless it is the last chance. Where the spool fails, everything stays where it is: the
+    /// stays, unless it is the last chance. Where the spool fails, everything stays where it is: the
     /// entrance fills, and counts what has to make way.
     async fn empty(&mut self, is_last: bool) {
         let shared = Arc::clone(&self.shared);
         let waits = shared.policy != OverflowPolicy::Drop && !is_last;
         loop {
-            if waits && !self.has_room() {
-                break;
-            }
             if self.unkept.events.is_empty() {
                 let Some(piece) = shared.entrance.take() else { break };
                 self.unkept.events = self.items(piece.records(), piece.count);
             }
+            let fitting = match waits {
+                true => self.fitting(),
+                false => self.unkept.events.len(),
+            };
+            let later = self.unkept.events.split_off(fitting);
+            let kept = match self.unkept.events.is_empty() {
+                true => Ok(()),
+                false => shared.events.append(self.unkept.events.clone()).await.map(drop),
+            };
+            match &kept {
+                Ok(()) => self.unkept.events = later,
+                Err(_) => self.unkept.events.extend(later),
+            }
             shared.unkept.store(self.unkept.events.len() as u64, Ordering::Relaxed);
-            if let Err(error) = shared.events.append(self.unkept.events.clone()).await {
-                if !std::mem::replace(&mut self.unkept.is_told, true) {
+            if let Err(error) = kept {
+                if !std::mem::replace(&mut self.unkept.is_failing, true) {
                     tracing::error!(%error, "the spool fails: events wait in memory");
                 }
                 shared.door.tell(Stage::FlushEvents, &error.to_string());
                 break;
             }
-            self.unkept.events.clear();
-            shared.unkept.store(0, Ordering::Relaxed);
-            self.unkept.is_told = false;
+            self.unkept.is_failing = false;
+            if !self.unkept.events.is_empty() {
+                break;
+            }
             // A burst must not keep the requests of the application waiting.
             tokio::task::yield_now().await;
         }
         self.count_losses().await;
+    }
+
+    /// How many of the events that wait here, from the first, find room without making others give way.
+    fn fitting(&self) -> usize {
+        let spool = self.shared.events.status().spool;
+        let mut room = spool.bytes_max.saturating_sub(spool.bytes).saturating_sub(FILES_COST);
+        let mut has_room = |item: &&Item| {
+            let cost = (item.payload.len() as u64).saturating_add(ITEM_COST);
+            let left = room.checked_sub(cost);
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let fitting = self.unkept.events.iter().take_while(&mut has_room).count();
+        // What finds no room in an empty spool never will: the spool counts it.
+        if fitting == 0 && spool.counters.waiting == 0 { 1 } else { fitting }
     }
 
     /// At the end: what no spool has taken by now is lost, and is counted as such.
@@ -134,11 +160,6 @@ impl Drain {
         if metrics > 0 {
             tracing::error!(metrics, "the spool fails: metrics are lost");
         }
-    }
-
-    fn has_room(&self) -> bool {
-        let spool = self.shared.events.status().spool;
-        spool.bytes.saturating_add(PIECE_COST) <= spool.bytes_max
     }
 
     fn items<'a>(&self, records: impl Iterator<Item = &'a [u8]>, count: u64) -> Vec<Item> {
@@ -225,5 +246,8 @@ async fn asked(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// What a piece of the entrance may take in the spool.
-const PIECE_COST: u64 = 128 << 10;
+/// What any spool takes for an event beside its bytes, at most.
+const ITEM_COST: u64 = 64;
+
+/// What a spool on a disk takes for the heads of its files, at most.
+const FILES_COST: u64 = 4 << 10;

@@ -5,8 +5,9 @@ use crate::model::number;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ringwall_delivery::{
-    Batch, BatchBounds, DiskSettings, DiskSpool, Encoding, Item, MemorySpool, Outbox, Outcome,
-    Parcel, Sender, SenderSettings, Sink, Spool,
+    Appended, Batch, BatchBounds, BatchId, DiskSettings, DiskSpool, Encoding, Item, MemorySpool,
+    Outbox, Outcome, Parcel, Sender, SenderSettings, Settlement, Sink, Spool, SpoolError,
+    SpoolStatus,
 };
 use ringwall_resilience::{BackoffPolicy, FlushPolicy};
 use std::collections::BTreeMap;
@@ -211,6 +212,56 @@ async fn what_waits_is_flushed_on_stop_and_the_deadline_holds() {
     let began = std::time::Instant::now();
     assert_eq!(running.stop().await, 20);
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+/// A spool far away: that nothing waits is heard of late.
+#[derive(Debug)]
+struct FarSpool(MemorySpool);
+
+impl Spool for FarSpool {
+    async fn append(&self, items: Vec<Item>) -> Result<Appended, SpoolError> {
+        self.0.append(items).await
+    }
+
+    async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
+        self.0.count_lost(count).await
+    }
+
+    async fn next_batch(
+        &self,
+        bounds: &BatchBounds,
+        label: &[u8],
+    ) -> Result<Option<Batch>, SpoolError> {
+        let batch = self.0.next_batch(bounds, label).await?;
+        if batch.is_none() {
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(batch)
+    }
+
+    async fn settle(&self, id: BatchId, settlement: Settlement) -> Result<(), SpoolError> {
+        self.0.settle(id, settlement).await
+    }
+
+    fn status(&self) -> SpoolStatus {
+        self.0.status()
+    }
+
+    async fn sync(&self) -> Result<(), SpoolError> {
+        self.0.sync().await
+    }
+}
+
+#[tokio::test]
+async fn what_comes_while_the_spool_says_that_nothing_waits_is_not_forgotten() {
+    let peer = Peer::default();
+    let running = start(FarSpool(MemorySpool::new(1 << 20).unwrap()), &peer, settings());
+    running.outbox.flush();
+    // The sender has asked, and has not been told yet.
+    sleep(Duration::from_millis(20)).await;
+    running.outbox.append(items(0, 3)).await.unwrap();
+    running.until_empty().await;
+    assert_eq!(peer.0.lock().items, [0, 1, 2]);
 }
 
 #[tokio::test]
