@@ -1,0 +1,16 @@
+//! Words of XML.
+
+/// Declarations and inclusions.
+pub(super) const WORDS: &[&str] = &[
+    "<!doctype",
+    "<!entity",
+    "xinclude",
+    "xi:include",
+    "<?xml",
+    "<xsl:",
+    "xsl:",
+    "<!element",
+    "<!attlist",
+    "system \"",
+    "<![",
+];
