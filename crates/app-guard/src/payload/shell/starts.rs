@@ -1,0 +1,69 @@
+//! Values that are a command from their first word on.
+
+use super::arguments::{ARGUMENTS_MAX, is_end, names_path, takes_argument, words_are_few};
+use super::commands::habit;
+use super::hit;
+use super::words::{globs, in_program_folder, last_part, read_word, skip_blanks};
+use crate::payload::scan::{Scan, View};
+use crate::payload::text::{at, contains, is_space, slice, trim};
+
+/// Looks at the first word and what follows it.
+pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
+    let first = skip_blanks(text, 0);
+    let word = read_word(text, first);
+    scan.walked(word.text.len());
+    let name = last_part(&word.text);
+    let arguments = slice(text, word.end, word.end + ARGUMENTS_MAX);
+    let is_program_path = in_program_folder(&word.text)
+        && at(&word.text, 0) == b'/'
+        && !word.text.starts_with(b"/tmp/")
+        && habit(name).is_some();
+    let reads = match name {
+        b"cat" | b"head" | b"tail" | b"less" | b"more" | b"nl" | b"tac" | b"type" | b"strings"
+        | b"xxd" | b"vi" | b"grep" => {
+            contains(arguments, b"/etc/")
+                || contains(arguments, b"/proc/")
+                || contains(arguments, b"/var/")
+                || contains(arguments, b"passwd")
+                || contains(arguments, b"c:\\")
+                || contains(arguments, b"/root/")
+                || contains(arguments, b".ssh")
+        }
+        b"wget" | b"curl" => {
+            contains(arguments, b"://") && words_are_few(arguments)
+                || trim(arguments).starts_with(b"-")
+        }
+        b"nc" | b"ncat" | b"netcat" | b"telnet" => {
+            trim(arguments).iter().filter(|byte| byte.is_ascii_digit()).count() >= 3
+        }
+        b"ping" | b"nslookup" | b"traceroute" => {
+            trim(arguments).starts_with(b"-") && at(trim(arguments), 1).is_ascii_alphabetic()
+        }
+        b"rm" => trim(arguments).starts_with(b"-r") || trim(arguments).starts_with(b"-f"),
+        b"ls" | b"dir" | b"find" | b"chmod" | b"chown" | b"uname" | b"netstat" | b"ps"
+        | b"kill" | b"useradd" | b"cp" | b"mv" | b"touch" | b"mkdir" | b"echo" => {
+            words_are_few(arguments) && names_path(arguments)
+        }
+        b"whoami" | b"ifconfig" | b"ipconfig" => {
+            is_end(arguments) && !trim(text).contains(&b' ') && first + name.len() < text.len()
+        }
+        _ => false,
+    };
+    let in_sh = matches!(
+        name,
+        b"sh" | b"bash" | b"zsh" | b"ksh" | b"dash" | b"csh" | b"powershell" | b"pwsh" | b"cmd"
+    ) && (trim(arguments).starts_with(b"-")
+        && at(trim(arguments), 1).is_ascii_alphabetic()
+        || trim(arguments).starts_with(b"/c"));
+    if !word.text.is_empty()
+        && (reads
+            || in_sh
+            || is_program_path
+                && (is_end(arguments) || takes_argument(arguments))
+                && !trim(text).is_empty()
+                && !scan.place.is_named_like(&["shell", "path"])
+            || globs(&word.text) && is_space(at(arguments, 0)) && contains(arguments, b"/"))
+    {
+        hit(scan, view, first, "shell_start", "the value is a command");
+    }
+}

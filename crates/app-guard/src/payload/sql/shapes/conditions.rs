@@ -1,0 +1,201 @@
+//! Conditions behind `and` and `or`, and the operands that they compare.
+
+use super::{Judge, PREFIXES_MAX, shape};
+use crate::payload::sql::tokens::Kind;
+use crate::payload::sql::words::{is_attack_function, is_function};
+
+/// What stands on one side of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operand {
+    Constant,
+    Name,
+    Call,
+    Query,
+}
+
+/// What follows `and`, `or` or `having`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    None,
+    /// Two constants are compared; they are equal.
+    Tautology,
+    /// Two constants are compared.
+    Constants,
+    /// A name is compared with something; `true` where that is a string or a comment ends it.
+    Name(bool),
+    /// A function of SQL is called.
+    Call,
+    /// A function that only attacks call.
+    AttackCall,
+    /// A query in parentheses.
+    Query,
+    /// A constant, and then the end or a comment.
+    Truth,
+}
+
+impl Judge<'_, '_> {
+    pub(super) fn logic(&mut self, index: usize) {
+        let sentence = self.sentence;
+        let directly = self.breaks_out && self.only_closing_before(index);
+        let near = index <= 4 && self.before_is_value(index);
+        let enough = match self.condition(index + 1) {
+            Condition::None => false,
+            Condition::Tautology => {
+                self.breaks_out
+                    || near
+                    || sentence.word(index).is_empty()
+                    || self.after_is_end_or_comment(index)
+                    || self.written_without_spaces(index)
+            }
+            // `5 < 10 and 10 > 5`: comparisons all the way are mathematics.
+            Condition::Constants => {
+                directly || near && !(0..index).any(|before| sentence.is(before, Kind::Compare))
+            }
+            Condition::Name(is_marked) => {
+                directly
+                    || (is_marked
+                        && near
+                        && index <= 2
+                        && !sentence.is(index.wrapping_sub(1), Kind::Word))
+            }
+            Condition::Call => directly || near && !sentence.is(index.wrapping_sub(1), Kind::Word),
+            Condition::AttackCall | Condition::Query => true,
+            Condition::Truth => directly,
+        };
+        if enough {
+            self.hit(index, shape::CONDITION);
+        }
+    }
+
+    /// What follows `and` or `or`.
+    pub(super) fn condition(&self, index: usize) -> Condition {
+        let sentence = self.sentence;
+        let Some((mut next, left)) = self.operand(index) else { return Condition::None };
+        match left {
+            Operand::Query => return Condition::Query,
+            Operand::Call => {
+                let name = sentence.word(next.saturating_sub(1));
+                if is_attack_function(name) {
+                    return Condition::AttackCall;
+                }
+                return if is_function(name) { Condition::Call } else { Condition::None };
+            }
+            Operand::Constant | Operand::Name => {}
+        }
+        let left_token = next.saturating_sub(1);
+        next = self.past(next, Kind::Close);
+        let is_whole = matches!(
+            sentence.kind(next),
+            None | Some(Kind::Comment | Kind::Semicolon | Kind::Logic)
+        ) || matches!(
+            sentence.word(next),
+            b"group" | b"order" | b"having" | b"limit" | b"union" | b"into" | b"procedure"
+        );
+        if left == Operand::Constant && is_whole && !sentence.is(left_token, Kind::Text) {
+            return Condition::Truth;
+        }
+        // `1+1=2`
+        let mut sums = 0;
+        while left == Operand::Constant
+            && sentence.is(next, Kind::Arithmetic)
+            && sums < PREFIXES_MAX
+        {
+            let Some((after, Operand::Constant)) = self.operand(next + 1) else { break };
+            next = self.past(after, Kind::Close);
+            sums += 1;
+        }
+        if sentence.word(next) == b"not" {
+            next += 1;
+        }
+        if sentence.word(next) == b"sounds" {
+            next += 1;
+        }
+        if !sentence.is(next, Kind::Compare) {
+            return Condition::None;
+        }
+        let operator = sentence.text(next);
+        if operator == b"is" {
+            let ends = sentence.word(next + 1) == b"null"
+                || (sentence.word(next + 1) == b"not" && sentence.word(next + 2) == b"null");
+            return if ends { Condition::Name(true) } else { Condition::None };
+        }
+        let Some((after, right)) = self.operand(next + 1) else {
+            // Cut off by the quote that the statement closes: `or 'a'='`
+            return Condition::None;
+        };
+        match (left, right) {
+            (_, Operand::Query) => Condition::Query,
+            (_, Operand::Call) => {
+                let name = sentence.word(after.saturating_sub(1));
+                if is_attack_function(name) {
+                    Condition::AttackCall
+                } else if is_function(name) {
+                    Condition::Call
+                } else {
+                    Condition::None
+                }
+            }
+            (Operand::Constant, Operand::Constant) => {
+                let same = unquoted(sentence.text(left_token))
+                    == unquoted(sentence.text(after.saturating_sub(1)));
+                if same && sums == 0 { Condition::Tautology } else { Condition::Constants }
+            }
+            _ => {
+                let end = self.past(after, Kind::Close);
+                let is_text = sentence.is(after.saturating_sub(1), Kind::Text);
+                Condition::Name(is_text || sentence.is(end, Kind::Comment))
+            }
+        }
+    }
+
+    /// Reads an operand; where it ends (behind the name of a call, before its parenthesis) and what it is.
+    pub(super) fn operand(&self, index: usize) -> Option<(usize, Operand)> {
+        let sentence = self.sentence;
+        let mut index = index;
+        for _ in 0..PREFIXES_MAX {
+            let is_prefix = match sentence.kind(index) {
+                Some(Kind::Open | Kind::Arithmetic) => true,
+                Some(Kind::Word) => {
+                    matches!(
+                        sentence.word(index),
+                        b"not"
+                            | b"binary"
+                            | b"all"
+                            | b"distinct"
+                            | b"any"
+                            | b"some"
+                            | b"n"
+                            | b"x"
+                            | b"_latin1"
+                    ) && !matches!(sentence.kind(index + 1), None | Some(Kind::Compare))
+                }
+                _ => false,
+            };
+            if !is_prefix {
+                break;
+            }
+            index += 1;
+        }
+        let operand = match sentence.kind(index)? {
+            Kind::Number | Kind::Text | Kind::Variable => Operand::Constant,
+            Kind::Compare
+                if sentence.word(index) == b"like" && sentence.is(index + 1, Kind::Open) =>
+            {
+                Operand::Call
+            }
+            Kind::Word => match sentence.word(index) {
+                b"select" | b"exists" | b"case" => Operand::Query,
+                b"null" | b"true" | b"false" => Operand::Constant,
+                _ if sentence.is(index + 1, Kind::Open) => Operand::Call,
+                _ => Operand::Name,
+            },
+            _ => return None,
+        };
+        Some((index + 1, operand))
+    }
+}
+
+fn unquoted(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"'").or_else(|| text.strip_prefix(b"\"")).unwrap_or(text);
+    text.strip_suffix(b"'").or_else(|| text.strip_suffix(b"\"")).unwrap_or(text)
+}
