@@ -1,0 +1,129 @@
+//! Values that break out of a string of a script, and script that needs no markup around it.
+
+use super::{VALUE_MAX, hit};
+use crate::payload::scan::{Scan, View};
+use crate::payload::text::{at, contains, find, is_space, places_of, skip, slice, trim};
+
+/// Calls that attacks end in.
+const SINKS: [&[u8]; 24] = [
+    b"alert(",
+    b"alert`",
+    b"confirm(",
+    b"confirm`",
+    b"prompt(",
+    b"prompt`",
+    b"eval(",
+    b"atob(",
+    b"fetch(",
+    b"document.",
+    b"window.",
+    b"window[",
+    b"top[",
+    b"self[",
+    b"settimeout(",
+    b"setinterval(",
+    b"location",
+    b"import(",
+    b"string.fromcharcode",
+    b"constructor(",
+    b"xmlhttprequest",
+    b"function(",
+    b"sendbeacon(",
+    b"alert.call",
+];
+
+/// Values that break out of a string of a script: `';alert(1)//`, `"-alert(1)-"`, `${alert(1)}`.
+pub(super) fn script_strings(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    let first_call = memchr::memchr(b'(', text).unwrap_or(text.len());
+    for start in memchr::memchr3_iter(b'\'', b'"', b'`', text) {
+        let next = skip(slice(text, 0, start + 16), start + 1, |byte| {
+            is_space(byte) || matches!(byte, b')' | b'}' | b']' | b'\\')
+        });
+        if !joins(at(text, next)) {
+            continue;
+        }
+        let code = skip(slice(text, 0, next + 32), next, |byte| {
+            is_space(byte) || joins(byte) || matches!(byte, b'!' | b'~' | b'[' | b'{' | b'}' | b')')
+        });
+        let code = slice(text, code, code + 32);
+        let is_sink = SINKS.iter().any(|sink| code.starts_with(sink))
+            || [&b"var "[..], b"throw ", b"new function", b"(alert)", b"this["]
+                .iter()
+                .any(|word| code.starts_with(word) && contains(code, b"("));
+        // Before the quote there is a value, not code: code has called something already.
+        if is_sink && first_call > start && !code.starts_with(b"function(") {
+            hit(
+                scan,
+                view,
+                start,
+                "xss_script_string",
+                "script behind a quote that closes a string",
+            );
+            return;
+        }
+    }
+    cookie_thief(scan, view);
+}
+
+/// What stands between the end of a string and the code that follows it.
+fn joins(byte: u8) -> bool {
+    matches!(
+        byte,
+        b';' | b'-'
+            | b'+'
+            | b'*'
+            | b'/'
+            | b'|'
+            | b'&'
+            | b'^'
+            | b'%'
+            | b'<'
+            | b'>'
+            | b'?'
+            | b','
+            | b':'
+            | b'='
+            | b'('
+    )
+}
+
+/// Script that sends away what belongs to the page, whatever stands around it.
+fn cookie_thief(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    let template = places_of(text, b"${").any(|start| {
+        let code = slice(text, start + 2, start + 34);
+        SINKS.iter().take(9).any(|sink| code.starts_with(sink))
+            && !code.starts_with(b"fetch(")
+            && !code.starts_with(b"atob(")
+    });
+    if template {
+        hit(scan, view, 0, "xss_script_string", "a call inside of a template string");
+    }
+    let bare = trim(text);
+    let timed = [&b"settimeout("[..], b"setinterval(", b"expression("].iter().any(|call| {
+        let rest = bare.strip_prefix(*call).unwrap_or_default();
+        let code = slice(rest, 0, VALUE_MAX);
+        SINKS.iter().any(|sink| contains(code, sink))
+    });
+    if timed {
+        hit(scan, view, 0, "xss_script_string", "script in a call that runs it");
+    }
+    let Some(cookie) = find(text, b"document.cookie") else { return };
+    let sends = [
+        &b"location"[..],
+        b"fetch(",
+        b"new image",
+        b".src",
+        b"xmlhttprequest",
+        b"sendbeacon",
+        b"open(",
+        b"alert(",
+        b"http://",
+        b"https://",
+        b"write(",
+    ];
+    if sends.iter().any(|word| contains(text, word)) {
+        hit(scan, view, cookie, "xss_cookie", "script that sends the cookies of a page");
+    }
+}

@@ -1,0 +1,215 @@
+//! Files of projects and servers, by name.
+
+use super::leftovers::by_extension;
+use super::{FILE, Judged, SECRET};
+use crate::payload::text::{at, slice};
+
+/// Files by name and by extension.
+pub(super) fn file(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> {
+    let is_environment = last == b".env"
+        || last.starts_with(b".env.")
+        || last.starts_with(b".env-")
+        || last.starts_with(b".env_")
+        || last == b".envrc"
+        || last.ends_with(b".env")
+            && at(last, 0) != b'.'
+            && matches!(
+                slice(last, 0, last.len() - 4),
+                b"prod"
+                    | b"production"
+                    | b"dev"
+                    | b"local"
+                    | b"app"
+                    | b"config"
+                    | b"docker"
+                    | b"backend"
+            );
+    // The example is made to be seen.
+    if is_environment
+        && !matches!(last, b".env.example" | b".env.sample" | b".env.template" | b".env.dist")
+    {
+        return Some(SECRET);
+    }
+    if is_environment && in_path {
+        return Some(SECRET);
+    }
+    let secret = matches!(
+        last,
+        b".htpasswd"
+            | b".htaccess"
+            | b".git-credentials"
+            | b".gitconfig"
+            | b".netrc"
+            | b".pgpass"
+            | b".my.cnf"
+            | b".npmrc"
+            | b".pypirc"
+            | b".dockercfg"
+            | b".dockerenv"
+            | b".bash_history"
+            | b".zsh_history"
+            | b".mysql_history"
+            | b".psql_history"
+            | b".bashrc"
+            | b".bash_profile"
+            | b".profile"
+            | b".s3cfg"
+            | b".boto"
+            | b".ftpconfig"
+            | b".vault-token"
+            | b".sh_history"
+            | b"id_rsa"
+            | b"id_dsa"
+            | b"id_ecdsa"
+            | b"id_ed25519"
+            | b"authorized_keys"
+            | b"known_hosts"
+            | b"wp-config.php"
+            | b"wp-config.php.bak"
+            | b"localsettings.php"
+            | b"credentials.json"
+            | b"service-account.json"
+            | b"serviceaccountkey.json"
+            | b"master.key"
+            | b"credentials.yml.enc"
+            | b"secrets.yml"
+            | b"secrets.yaml"
+            | b"secrets.json"
+            | b"secret.key"
+            | b"private.key"
+            | b"server.key"
+            | b"privatekey.pem"
+            | b"private.pem"
+            | b"key.pem"
+            | b"htpasswd"
+            | b"shadow.bak"
+    );
+    if secret
+        && (in_path
+            || !matches!(
+                last,
+                b".profile"
+                    | b".bashrc"
+                    | b"known_hosts"
+                    | b".npmrc"
+                    | b".gitconfig"
+                    | b"authorized_keys"
+            ))
+    {
+        return Some(SECRET);
+    }
+    if !in_path && secret {
+        return Some(FILE);
+    }
+    let project = matches!(
+        last,
+        b"web.config"
+            | b"appsettings.json"
+            | b"appsettings.development.json"
+            | b"appsettings.production.json"
+            | b"database.yml"
+            | b"database.yaml"
+            | b"database.php"
+            | b"config.php"
+            | b"config.inc.php"
+            | b"configuration.php"
+            | b"settings.php"
+            | b"settings.py"
+            | b"local_settings.py"
+            | b"config.yml"
+            | b"config.yaml"
+            | b"config.ini"
+            | b"config.toml"
+            | b"config.env"
+            | b"application.yml"
+            | b"application.yaml"
+            | b"application.properties"
+            | b"application-prod.properties"
+            | b"parameters.yml"
+            | b"docker-compose.yml"
+            | b"docker-compose.yaml"
+            | b"dockerfile"
+            | b"jenkinsfile"
+            | b"vagrantfile"
+            | b"terraform.tfstate"
+            | b"terraform.tfvars"
+            | b".ds_store"
+            | b"thumbs.db"
+            | b".travis.yml"
+            | b".gitlab-ci.yml"
+            | b".gitignore"
+            | b".gitmodules"
+            | b".dockerignore"
+            | b".editorconfig"
+            | b".babelrc"
+            | b".eslintrc"
+            | b".user.ini"
+            | b"php.ini"
+            | b"my.cnf"
+            | b"my.ini"
+            | b"sftp-config.json"
+            | b"sftp.json"
+            | b"ftpsync.settings"
+            | b"filezilla.xml"
+            | b"sitemanager.xml"
+            | b"recentservers.xml"
+            | b"ws_ftp.ini"
+            | b"winscp.ini"
+            | b"web.xml"
+            | b"hibernate.cfg.xml"
+            | b"struts.xml"
+            | b"context.xml"
+            | b"global.asa"
+            | b"global.asax"
+            | b"db.php"
+            | b"connect.php"
+            | b"error_log"
+            | b"debug.log"
+            | b"access.log"
+            | b"error.log"
+            | b"laravel.log"
+            | b"npm-debug.log"
+            | b"storage.log"
+            | b"crossdomain.xml"
+            | b"clientaccesspolicy.xml"
+    );
+    let manifest = is_root
+        && matches!(
+            last,
+            b"composer.json"
+                | b"composer.lock"
+                | b"package.json"
+                | b"package-lock.json"
+                | b"yarn.lock"
+                | b"pipfile"
+                | b"gemfile"
+                | b"gemfile.lock"
+                | b"requirements.txt"
+                | b"makefile"
+                | b"gruntfile.js"
+                | b"gulpfile.js"
+                | b"app.py"
+                | b"main.py"
+                | b"manage.py"
+                | b"server.js"
+        );
+    if (project || manifest) && in_path && !matches!(last, b"crossdomain.xml") {
+        return Some(FILE);
+    }
+    if project
+        && !in_path
+        && matches!(
+            last,
+            b"web.config"
+                | b"config.php"
+                | b"config.inc.php"
+                | b"web.xml"
+                | b"database.yml"
+                | b"settings.php"
+                | b"configuration.php"
+        )
+    {
+        return Some(FILE);
+    }
+    by_extension(last, is_root, in_path)
+}
