@@ -17,7 +17,7 @@ use tokio::time::sleep;
 pub const GUIDE_AGENT: (&str, &str) = ("agent-1", "secret-key-1");
 
 /// How long a thing may take that is promised within a second or two: the machine may be busy.
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// Our host agent's pictures come every 15 s.
 const PICTURE: Duration = Duration::from_secs(40);

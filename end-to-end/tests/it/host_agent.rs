@@ -71,7 +71,7 @@ async fn it_reports_to_a_sysscore_server() -> Result<()> {
         let mut process = calm.start()?;
         let pid = process.pid();
         let path = format!("/api/v1/events?process_id=agent-1:{pid}");
-        let row = tour::until(Duration::from_secs(4), async || {
+        let row = tour::until(Duration::from_secs(10), async || {
             let rows = pages::of_sysscore(&reader, &path).await?;
             let start = rows.into_iter().find(|row| row["syscall"] == "execve");
             start.context("no execve yet")

@@ -154,7 +154,7 @@ async fn bounds_hold() -> Result<()> {
     let began = Instant::now();
     let late = ask(ENDLESS, "time_limit_ms", 300).await?.expect(400)?;
     ensure!(late.text().contains("longer than it may"), "{}", late.text());
-    ensure!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    ensure!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     let some = ask("SELECT time FROM events", "row_limit", 5).await?.expect(200)?.json()?;
     assert_eq!((&some["done"]["rows"], &some["done"]["truncated"]), (&json!(5), &json!(true)));
     ask("SELECT 1", "row_limit", 0).await?.expect(400)?;
@@ -194,7 +194,7 @@ async fn places_are_few_and_given_back() -> Result<()> {
     until(|| async { Ok(workers(server.pid())? == 1) }).await?;
     let began = Instant::now();
     server.stop().await?;
-    ensure!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    ensure!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     running.abort();
     Ok(())
 }
