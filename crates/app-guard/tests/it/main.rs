@@ -7,6 +7,7 @@ mod application;
 mod attacks;
 mod bans;
 mod behaviour;
+mod core_rule_set;
 mod cors;
 mod evasions;
 mod inspector;
