@@ -1,6 +1,7 @@
 /** What matters about an event of a kind, out of its OCSF form. */
 
 import { bytes, endpoint } from "./format";
+import { numberAt, textAt } from "./paths";
 
 export interface Fact {
   name: string;
@@ -9,7 +10,7 @@ export interface Fact {
   mono?: boolean;
 }
 
-/** The facts of web requests and sign-ins; of other kinds the summary says it all. */
+/** The facts of web requests and sign-ins; of guards see `guard-ocsf`, of other kinds the summary says it all. */
 export function factsOf(kind: string, ocsf: unknown): Fact[] {
   const text = (path: string) => textAt(ocsf, path);
   const facts: (Fact | null)[] = [];
@@ -43,24 +44,4 @@ export function factsOf(kind: string, ocsf: unknown): Fact[] {
 function clientOf(ocsf: unknown): string | null {
   const address = textAt(ocsf, "src_endpoint.ip");
   return address === null ? null : endpoint(address, numberAt(ocsf, "src_endpoint.port"));
-}
-
-/** The value at a path of names with points between them. */
-function at(value: unknown, path: string): unknown {
-  let here = value;
-  for (const name of path.split(".")) {
-    if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) return null;
-    here = (here as Record<string, unknown>)[name];
-  }
-  return here;
-}
-
-function textAt(value: unknown, path: string): string | null {
-  const found = at(value, path);
-  return typeof found === "string" && found !== "" ? found : typeof found === "number" ? String(found) : null;
-}
-
-function numberAt(value: unknown, path: string): number | null {
-  const found = at(value, path);
-  return typeof found === "number" ? found : null;
 }

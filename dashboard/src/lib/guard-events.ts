@@ -98,6 +98,7 @@ const REFUSALS = new Set([
   "https_redirect",
   "denied",
   "rate_limited",
+  "emergency_lockdown",
 ]);
 
 /** What the guard did, by what it says that it did. */
@@ -117,7 +118,8 @@ export function guardFacts(event: GuardEvent): Fact[] {
   const data = event.metadata ?? {};
   const own = (name: string): unknown => (Object.hasOwn(data, name) ? data[name] : null);
   add("Why", event.reason);
-  add("Explanation", own("explanation") ?? own("trigger_info"));
+  const explanation = own("explanation") ?? own("trigger_info");
+  if (explanation !== event.reason) add("Explanation", explanation);
   add("Category", event.category ?? own("category") ?? own("violation_category"));
   add("Found in", own("context"), true);
   add("What was there", own("content_preview") ?? own("excerpt"), true);
@@ -131,6 +133,11 @@ export function guardFacts(event: GuardEvent): Fact[] {
   add("Rule", own("rule_type") ?? own("filter_type") ?? own("violation_type"));
   add("Done", event.action === null ? null : words(event.action));
   return facts;
+}
+
+/** Whether there is more than its own fields. */
+export function hasMetadata(event: Pick<GuardEvent, "metadata">): boolean {
+  return Object.keys(event.metadata ?? {}).length > 0;
 }
 
 /** The request that it is about, in a line: `GET /login`. */
