@@ -3,12 +3,16 @@ import { defineConfig } from "@playwright/test";
 /** Tests of the built dashboard in Debian's Chromium, against the server that a ready file names. */
 export default defineConfig({
   testDir: "e2e",
-  timeout: 60_000,
+  // Bounds for a machine that is busy with other things: they end what hangs, and say nothing of speed.
+  timeout: 600_000,
+  expect: { timeout: 60_000 },
   workers: 1,
   reporter: [["list"]],
   outputDir: "test-results",
   use: {
     browserName: "chromium",
+    actionTimeout: 60_000,
+    navigationTimeout: 60_000,
     launchOptions: {
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
       args: [

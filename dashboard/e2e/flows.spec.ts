@@ -32,7 +32,7 @@ test("too many tries: the page says how long to wait", async ({ page }) => {
   );
   await page.getByLabel("Password").fill("x");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page.getByRole("alert")).toContainText(/4[12] seconds/);
+  await expect(page.getByRole("alert")).toContainText(/\b(4[0-2]|[1-3]?\d) seconds?\b/);
   await expect(page.getByRole("button", { name: "Sign in" })).toBeDisabled();
 });
 
@@ -45,7 +45,7 @@ test("an alert comes live, is acknowledged, and its process is killed", async ({
     .getByRole("link")
     .filter({ hasText: "ncat" })
     .first();
-  await expect(entry).toBeVisible({ timeout: 20_000 });
+  await expect(entry).toBeVisible();
   await entry.click();
 
   const detail = page.getByRole("region", { name: "Alert", exact: true });
@@ -62,7 +62,7 @@ test("an alert comes live, is acknowledged, and its process is killed", async ({
   await dialog.getByLabel(/Reason/).fill("browser test");
   await dialog.getByRole("button", { name: "Kill process" }).click();
   await expect(dialog).toHaveCount(0);
-  await expect(detail.getByText("succeeded")).toBeVisible({ timeout: 20_000 });
+  await expect(detail.getByText("succeeded")).toBeVisible();
   expect(await sleeper.ended).toBe("SIGTERM");
 
   await detail.getByRole("button", { name: "Resolve" }).click();
@@ -75,7 +75,7 @@ test("a known bad process is killed by itself, and the page shows it", async ({ 
   using sleeper = new Sleeper("evil.sh");
   const list = page.getByRole("region", { name: "Commands" });
   const entry = list.getByRole("link").filter({ hasText: String(sleeper.pid) });
-  await expect(entry).toContainText("succeeded", { timeout: 20_000 });
+  await expect(entry).toContainText("succeeded");
   expect(await sleeper.ended).toBe("SIGTERM");
 
   await entry.click();
@@ -95,7 +95,7 @@ test("a process is found in the tree and killed", async ({ page }) => {
   await page.keyboard.press("/");
   await page.keyboard.type(String(sleeper.pid));
   const row = page.getByRole("row").filter({ hasText: "rw-browser-test" });
-  await expect(row).toBeVisible({ timeout: 30_000 });
+  await expect(row).toBeVisible();
 
   // By the keyboard: down into the tree, to the last row, and open it.
   await page.keyboard.press("ArrowDown");
@@ -111,7 +111,7 @@ test("a process is found in the tree and killed", async ({ page }) => {
   await dialog.getByLabel(/Reason/).fill("browser test");
   await page.keyboard.press("Enter");
   expect(await sleeper.ended).toBe("SIGTERM");
-  await expect(panel.getByText("This process has ended.")).toBeVisible({ timeout: 30_000 });
+  await expect(panel.getByText("This process has ended.")).toBeVisible();
 
   await page.getByRole("link", { name: "Its commands" }).click();
   const ordered = page.getByRole("region", { name: "Commands" }).getByRole("link");
@@ -124,7 +124,7 @@ test("events are watched live, and one is opened", async ({ page }) => {
   await page.getByRole("button", { name: "Watch live" }).click();
   using sleeper = new Sleeper("rw-live-test");
   const row = page.locator("[data-list-item]").filter({ hasText: "rw-live-test" }).first();
-  await expect(row).toBeVisible({ timeout: 20_000 });
+  await expect(row).toBeVisible();
   await row.click();
   const json = page.getByRole("region", { name: "The event as OCSF JSON" });
   await expect(json).toContainText(`"pid": ${sleeper.pid}`);

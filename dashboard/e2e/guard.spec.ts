@@ -109,7 +109,6 @@ async function rulesOf(project: string, secrets: Secrets): Promise<Record<string
 }
 
 test("a project is added, what it reports is seen, and its sender is banned", async ({ page }) => {
-  test.setTimeout(120_000);
   await signIn(page);
   const name = `shop-${Date.now()}`;
   const address = `203.0.113.${1 + (Date.now() % 250)}`;
@@ -126,7 +125,7 @@ test("a project is added, what it reports is seen, and its sender is banned", as
   await report(name, secrets, "events", batch(name, [attack(address)]));
   const list = page.getByRole("region", { name: "Events of the project" });
   const row = list.locator("[data-list-item]").filter({ hasText: address });
-  await expect(row).toContainText("attack", { timeout: 15_000 });
+  await expect(row).toContainText("attack");
   await row.click();
   await expect(list).toContainText("query_param:q");
   // What would deceive is marked, and nothing of it is markup.
@@ -174,10 +173,7 @@ test("a project is added, what it reports is seen, and its sender is banned", as
     errors: ["Buffer nearly full"],
   });
   await visit(page, `/guard/${name}`);
-  await expect(page.getByRole("region", { name: "Endpoints" }).getByRole("row").filter({ hasText: "/search" })).toContainText(
-    "250 ms",
-    { timeout: 20_000 },
-  );
+  await expect(page.getByRole("region", { name: "Endpoints" }).getByRole("row").filter({ hasText: "/search" })).toContainText("250 ms");
   await page.getByRole("tab", { name: "Agents" }).click();
   const agent = page.getByRole("row").filter({ hasText: "5b0a5f5e" });
   await expect(agent).toContainText("degraded");
@@ -197,7 +193,6 @@ test("a project is added, what it reports is seen, and its sender is banned", as
 });
 
 test("rules are written, tried, saved and restored, and nobody's are lost", async ({ page }) => {
-  test.setTimeout(120_000);
   await signIn(page);
   const name = `rules-${Date.now()}`;
   const secrets = await addProject(page, name);
@@ -235,7 +230,8 @@ test("rules are written, tried, saved and restored, and nobody's are lost", asyn
   await expect(changes).toHaveCount(0);
   await expect(page.getByRole("row").filter({ hasText: "first of all" })).toContainText("in force");
   expect(await rulesOf(name, secrets)).toMatchObject({
-    ip_blacklist: ["198.51.100.7"],
+    // Bans that hold everywhere stand in it, too.
+    ip_blacklist: expect.arrayContaining(["198.51.100.7"]) as unknown,
     blocked_user_agents: ["sqlmap"],
     endpoint_rate_limits: { "/login": [5, 60] },
     enable_penetration_detection: true,
@@ -251,7 +247,7 @@ test("rules are written, tried, saved and restored, and nobody's are lost", asyn
     data: { rules: { ...now.rules, ip_blacklist: ["198.51.100.7", "198.51.100.9"] }, base_version: now.version },
   });
   expect(other.status(), await other.text()).toBe(200);
-  await expect(page.getByText("while you were writing")).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByText("while you were writing")).toBeVisible();
   await page.getByRole("button", { name: "Put my changes on top of it" }).click();
   await expect(banned).toHaveValue("198.51.100.7\n198.51.100.9\n198.51.100.8");
   await expect(page.getByText("Both of you changed Banned addresses")).toBeVisible();
@@ -385,7 +381,6 @@ for (const size of SIZES) {
       });
 
       test("the pages of a project show, fit and are accessible", async ({ page }) => {
-        test.setTimeout(180_000);
         await signIn(page);
         const name = `looks-${size.name}-${scheme}-${Date.now()}`;
         const secrets = await addProject(page, name);

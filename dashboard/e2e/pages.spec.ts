@@ -13,7 +13,6 @@ for (const size of SIZES) {
       });
 
       test("every page shows, fits and is accessible", async ({ page }) => {
-        test.setTimeout(300_000);
         const check = (name: string, whole = true) =>
           checkLooks(page, `${name}-${size.name}-${scheme}`, whole);
 

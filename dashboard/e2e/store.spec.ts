@@ -154,9 +154,11 @@ test("a range of time is selected by mouse and by keys", async ({ page }) => {
 test("a search that takes long goes on by itself, and can be stopped", async ({ page }) => {
   await signIn(page);
   let asked = 0;
+  let isHeld = true;
   await page.route("**/api/v1/events?*", async (route) => {
     asked += 1;
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    // Pages behind the first are not answered: the search is on its way until it is stopped.
+    if (isHeld && asked > 1) return;
     await route.fulfill({
       contentType: "application/json",
       body: JSON.stringify({ data: [], next_cursor: `c${asked}`, searched_to: "2026-11-03T14:02:00Z" }),
@@ -164,10 +166,11 @@ test("a search that takes long goes on by itself, and can be stopped", async ({ 
   });
   await visit(page, "/events?contains=nowhere");
   await expect(page.getByText(/searched back to/)).toBeVisible();
-  await expect.poll(() => asked).toBeGreaterThan(2);
+  await expect.poll(() => asked).toBeGreaterThan(1);
   await page.getByRole("button", { name: "Stop" }).click();
   const further = page.getByRole("button", { name: "Search further" });
   await expect(further).toBeVisible();
+  isHeld = false;
   const stopped = asked;
   await further.click();
   await expect.poll(() => asked).toBeGreaterThan(stopped);
