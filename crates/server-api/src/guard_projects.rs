@@ -36,7 +36,7 @@ pub struct GuardProjectRow {
     /// When a guard last sent anything.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Timestamp>,
-    /// How many events came in the last 24 hours.
+    /// How many events of the last 24 hours came.
     pub events_24h: u64,
     /// How many of them tell of a request that was blocked.
     pub blocked_24h: u64,

@@ -130,7 +130,11 @@ pub struct GuardMetricQuery {
     /// The project.
     pub project: String,
     /// What: `request_count`, `response_time`, `error_rate`, `bandwidth_usage`, `threat_level`,
-    /// `block_rate`, `cache_hit_rate`, or `other` for what has another name.
+    /// `block_rate`, `cache_hit_rate`, or `other` for what has another name. These are as guards report
+    /// them. The server itself counts the `events` that came, and those that tell of a `blocked` request, each
+    /// in the minute in which it happened: `count` and `sum` of a point are their number. A guard that
+    /// reports no `block_rate` still has a blocked share: `blocked` to `request_count`, in which Python
+    /// guards count only what they let through, plus `blocked`.
     pub metric: String,
     /// From this moment on; a day before `until` where it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,7 +162,7 @@ pub struct GuardMetrics {
     pub step_seconds: u64,
     /// The steps in which anything was measured, the earliest first.
     pub points: Vec<GuardMetricPoint>,
-    /// The paths with the most values, at most 20.
+    /// The paths with the most values, at most 20; `events` and `blocked` are not broken down by path.
     pub endpoints: Vec<GuardMetricEndpoint>,
 }
 

@@ -13,7 +13,7 @@ mod upkeep;
 pub(crate) use agents::{AgentFacts, AgentRecord, KnownGuards, Sighting, guards_of};
 pub(crate) use figures::{ProjectFigures, figures_of};
 pub(crate) use item_key::{ItemKeys, Repeats};
-pub(crate) use measurements::buckets;
+pub(crate) use measurements::{buckets, kept_as, names as metric_names};
 pub(crate) use project::{ProjectKeys, ProjectWanted, StoredProject};
 pub(crate) use projects::{GuardProjects, Project};
 pub(crate) use report::GuardReport;

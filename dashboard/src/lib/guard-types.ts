@@ -93,6 +93,13 @@ export const GUARD_METRICS = [
 ] as const;
 export type GuardMetric = (typeof GUARD_METRICS)[number];
 
+/**
+ * What the server counts itself, in the minute in which it happened: all events, and those that tell of a request
+ * that was blocked. Without `endpoints`.
+ */
+export const GUARD_COUNTS = ["events", "blocked"] as const;
+export type GuardCount = (typeof GUARD_COUNTS)[number];
+
 export interface MetricPoint {
   time: string;
   count: number;

@@ -5,10 +5,9 @@ use super::guard_projects::missing;
 use super::page::Wanted;
 use super::problem::ApiError;
 use super::query::{InPath, InQuery};
-use crate::guard::{AgentRecord, guards_of};
+use crate::guard::{AgentRecord, guards_of, kept_as, metric_names};
 use crate::server::Server;
 use axum::extract::State;
-use ringwall_dialects::guard::KNOWN_METRIC_TYPES;
 use ringwall_event::{Activity, Event, EventId, Source, Timestamp};
 use ringwall_server_api::{
     GUARD_ENDPOINTS_MAX, GuardAgentRow, GuardEventQuery, GuardEventRow, GuardMetricEndpoint,
@@ -96,10 +95,11 @@ pub(super) async fn metrics(
     if server.guard_projects().project(&project).is_none() {
         return Err(missing(&project));
     }
-    if !KNOWN_METRIC_TYPES.contains(&metric.as_str()) && metric != "other" {
-        let detail = format!("must be one of {}, other", KNOWN_METRIC_TYPES.join(", "));
+    let Some(what) = kept_as(&metric) else {
+        let names: Vec<&str> = metric_names().collect();
+        let detail = format!("must be one of {}", names.join(", "));
         return Err(Problem::invalid_parameter("metric", detail).into());
-    }
+    };
     if step_seconds == Some(0) {
         return Err(Problem::invalid_parameter("step_seconds", "must be at least 1").into());
     }
@@ -110,13 +110,13 @@ pub(super) async fn metrics(
     }
     let step_minutes =
         step_minutes(until.as_seconds().saturating_sub(since.as_seconds()), step_seconds);
-    let (of, what) = (project.clone(), metric.clone());
+    let of = project.clone();
     let (points, endpoints) = server
         .engine
         .read(move |session| {
-            let points = session.guard_metric_points(&of, &what, since, until, step_minutes)?;
+            let points = session.guard_metric_points(&of, what, since, until, step_minutes)?;
             let endpoints =
-                session.guard_metric_endpoints(&of, &what, since, until, GUARD_ENDPOINTS_MAX)?;
+                session.guard_metric_endpoints(&of, what, since, until, GUARD_ENDPOINTS_MAX)?;
             Ok((points, endpoints))
         })
         .await?;

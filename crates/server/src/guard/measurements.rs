@@ -1,14 +1,18 @@
 //! Measurements by the minute.
 
 use ringwall_dialects::guard::{KNOWN_METRIC_TYPES, Metric};
-use ringwall_event::Timestamp;
+use ringwall_event::{Activity, Event, Timestamp};
 use ringwall_store::GuardMetricBucket;
 use std::collections::BTreeMap;
 
 /// Our own count of a project's events. No sender's metric has such a name.
 pub(super) const EVENTS: &str = "@events";
-/// Our own count of those that tell of something blocked.
+/// Our own count of those that tell of a blocked request.
 pub(super) const BLOCKED: &str = "@blocked";
+/// Our own counts, by the names under which they are asked for.
+const COUNTED: [(&str, &str); 2] = [("events", EVENTS), ("blocked", BLOCKED)];
+/// So many minutes of one batch are told apart; of more than that, hours.
+const COUNTED_MINUTES_MAX: usize = 240;
 /// What metrics of unknown types are counted under: their names are the sender's, and without end.
 const OTHER_METRIC: &str = "other";
 /// Longer paths are cut; they are measured, not looked up.
@@ -48,19 +52,46 @@ pub(crate) fn buckets(metrics: &[Metric], now: Timestamp) -> Vec<GuardMetricBuck
     sums.into_values().collect()
 }
 
-/// So many events or blocks, at the time of receipt.
-pub(super) fn counted(metric: &str, count: u64, now: Timestamp) -> GuardMetricBucket {
-    // A count of a batch is far below what a floating-point number holds exactly.
-    let sum = u32::try_from(count).unwrap_or(u32::MAX).into();
-    GuardMetricBucket {
+/// All that can be asked for.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let counted = COUNTED.iter().map(|(name, _)| *name);
+    KNOWN_METRIC_TYPES.into_iter().chain([OTHER_METRIC]).chain(counted)
+}
+
+/// What is kept under this name; none where nothing is.
+pub(crate) fn kept_as(name: &str) -> Option<&'static str> {
+    let counted = COUNTED.into_iter().find(|(counted, _)| *counted == name).map(|(_, kept)| kept);
+    counted.or_else(|| names().find(|known| *known == name))
+}
+
+/// How many of these events there are, and how many tell of a blocked request, by the minute in which they
+/// happened: beside what the same guard measured then.
+pub(super) fn counted(events: &[Event], now: Timestamp) -> Vec<GuardMetricBucket> {
+    let mut counts: BTreeMap<(&str, i64), u32> = BTreeMap::new();
+    for event in events {
+        let minute = minute_of(event.time, now);
+        *counts.entry((EVENTS, minute)).or_default() += 1;
+        if matches!(&event.activity, Activity::AppGuard(seen) if seen.is_blocked_request()) {
+            *counts.entry((BLOCKED, minute)).or_default() += 1;
+        }
+    }
+    // Whoever makes up a time for each event shall not have a row written for each.
+    if counts.len() > COUNTED_MINUTES_MAX {
+        let minutes = std::mem::take(&mut counts);
+        for ((metric, minute), count) in minutes {
+            *counts.entry((metric, minute.div_euclid(60) * 60)).or_default() += count;
+        }
+    }
+    let bucket = |((metric, minute), count): ((&str, i64), u32)| GuardMetricBucket {
         metric: metric.into(),
-        minute: now.as_seconds().div_euclid(60),
+        minute,
         endpoint: "".into(),
-        count,
-        sum,
+        count: count.into(),
+        sum: count.into(),
         min: 1.0,
         max: 1.0,
-    }
+    };
+    counts.into_iter().map(bucket).collect()
 }
 
 fn minute_of(claimed: Timestamp, now: Timestamp) -> i64 {
@@ -73,6 +104,7 @@ fn minute_of(claimed: Timestamp, now: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringwall_event::{AppGuardEvent, EventId, Severity, Source};
 
     fn metric(name: &str, seconds: i64, value: f64, endpoint: Option<&str>) -> Metric {
         Metric {
@@ -130,5 +162,65 @@ mod tests {
             let claimed = now().plus_seconds(seconds);
             assert_eq!(minute_of(claimed, now()), expected, "{seconds} s");
         }
+    }
+
+    fn event(seconds: i64, action: &str) -> Event {
+        let seen = AppGuardEvent { action: action.into(), ..AppGuardEvent::default() };
+        Event {
+            id: EventId::default(),
+            time: now().plus_seconds(seconds),
+            received: now(),
+            source: Source::new(Source::GUARD, "shop"),
+            host: "shop".into(),
+            severity: Severity::Low,
+            activity: Activity::AppGuard(Box::new(seen)),
+            original: None,
+        }
+    }
+
+    #[test]
+    fn events_count_in_the_minute_in_which_they_happened() {
+        let events = [
+            event(0, "request_blocked"),
+            event(-3600, "request_blocked"),
+            event(-3600, "logged_only"),
+            event(-30 * 86_400, "blocked"),
+        ];
+        let minute = now().as_seconds() / 60;
+        let found: Vec<_> = counted(&events, now())
+            .iter()
+            .map(|it| (it.metric.to_string(), it.minute - minute, it.count, it.sum))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (BLOCKED.to_owned(), -60, 1, 1.0),
+                (BLOCKED.to_owned(), 0, 2, 2.0),
+                (EVENTS.to_owned(), -60, 2, 2.0),
+                (EVENTS.to_owned(), 0, 2, 2.0),
+            ]
+        );
+    }
+
+    #[test]
+    fn made_up_times_write_few_rows() {
+        let events: Vec<Event> =
+            (0..10_000).map(|number| event(-60 * number, "request_blocked")).collect();
+        let found = counted(&events, now());
+        assert!(found.len() <= 2 * (10_000 / 60 + 2), "{}", found.len());
+        let of = |metric: &str| -> u64 {
+            found.iter().filter(|it| &*it.metric == metric).map(|it| it.count).sum()
+        };
+        assert_eq!((of(EVENTS), of(BLOCKED)), (10_000, 10_000));
+    }
+
+    #[test]
+    fn counts_have_names_of_their_own() {
+        let names: Vec<&str> = names().collect();
+        assert_eq!(names.len(), KNOWN_METRIC_TYPES.len() + 3, "{names:?}");
+        assert_eq!(kept_as("blocked"), Some("@blocked"));
+        assert_eq!(kept_as("block_rate"), Some("block_rate"));
+        assert_eq!(kept_as("@blocked"), None);
+        assert_eq!(kept_as(""), None);
     }
 }

@@ -1,10 +1,10 @@
 //! What a request of a guard carries beside its events, in their transaction.
 
 use super::agents::{AGENTS_MAX, AgentRecord, Sighting, agents_of, is_installation};
-use super::measurements::{BLOCKED, EVENTS, counted};
+use super::measurements::counted;
 use super::trouble::shared_key;
 use crate::engine::Writing;
-use ringwall_event::{Activity, Event, EventId, Source};
+use ringwall_event::{Event, EventId, Source};
 use ringwall_store::{GuardMetricBucket, GuardMetricStore, ItemKeyStore, StateStore, StoreError};
 
 /// How many paths of one metric are told apart in a minute.
@@ -44,12 +44,8 @@ impl Writing<'_> {
             return Ok(true);
         }
         self.see_guard(report)?;
-        let blocked = events.iter().filter(|event| is_blocked(event)).count();
-        for (metric, count) in [(EVENTS, events.len()), (BLOCKED, blocked)] {
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            if count > 0 {
-                self.measure(&report.project, &counted(metric, count, self.now))?;
-            }
+        for count in counted(events, self.now) {
+            self.measure(&report.project, &count)?;
         }
         if report.metrics.is_empty() {
             return Ok(true);
@@ -118,8 +114,4 @@ impl Writing<'_> {
         }
         Ok(())
     }
-}
-
-fn is_blocked(event: &Event) -> bool {
-    matches!(&event.activity, Activity::AppGuard(seen) if seen.is_blocked())
 }

@@ -1,9 +1,13 @@
 //! Projects of application guards.
 
 use super::fixture::Fixture;
-use axum::http::{Method, StatusCode};
+use crate::dialects;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use ringwall_access::Role;
 use serde_json::json;
+use std::sync::Arc;
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn a_project_is_added_rotated_and_removed() {
@@ -95,5 +99,56 @@ async fn what_does_not_fit_is_refused() {
         assert_eq!(answer.status, expected, "{role}: {}", answer.text);
         let list = fixture.ask(Method::GET, "/api/v1/guard/projects").token(&token).send().await;
         assert_eq!(list.status, StatusCode::OK, "{role}");
+    }
+}
+
+/// A guard that reports no `block_rate` still has what it blocked counted by the minute.
+#[tokio::test]
+async fn what_was_blocked_is_counted_by_the_minute() {
+    let fixture = Fixture::new().await;
+    let added = fixture.post("/api/v1/guard/projects", json!({ "name": "shop" })).await.json();
+    let now = fixture.server.now();
+    let event = |key: &str, seconds: i64, event_type: &str, action: &str| {
+        json!({
+            "idempotency_key": key, "timestamp": now.plus_seconds(seconds).to_string(),
+            "event_type": event_type, "action_taken": action, "ip_address": "203.0.113.9",
+            "handler_name": "middleware", "reason": "because",
+        })
+    };
+    let events = [
+        event("a", 0, "ip_blocked", "request_blocked"),
+        event("b", -7200, "ip_blocked", "request_blocked"),
+        event("c", -7200, "penetration_attempt", "banned"),
+        event("d", -7200, "ip_banned", "banned"),
+        event("e", -7200, "user_agent_blocked", "logged_only"),
+    ];
+    let guard = dialects::guard::router(Arc::clone(&fixture.server));
+    // Sent twice, counted once.
+    for batch in ["1", "2"] {
+        let body = json!({ "batch_id": batch, "events": events, "metrics": [] }).to_string();
+        let request = Request::post("/api/v1/events")
+            .header("x-api-key", added["key"].as_str().unwrap())
+            .body(Body::from(body))
+            .unwrap();
+        assert_eq!(guard.clone().oneshot(request).await.unwrap().status(), StatusCode::OK);
+    }
+    let points = async |metric: &str| -> Vec<(u64, u64)> {
+        let path = format!("/api/v1/guard/metrics?project=shop&metric={metric}&step_seconds=60");
+        let answer = fixture.get(&path).await;
+        assert_eq!((&answer["metric"], &answer["step_seconds"]), (&json!(metric), &json!(60)));
+        let point = |point: &serde_json::Value| {
+            (point["count"].as_u64().unwrap(), point["sum"].as_f64().unwrap() as u64)
+        };
+        answer["points"].as_array().unwrap().iter().map(point).collect()
+    };
+    assert_eq!(points("blocked").await, [(2, 2), (1, 1)]);
+    assert_eq!(points("events").await, [(4, 4), (1, 1)]);
+    assert_eq!(points("block_rate").await, []);
+    let row = fixture.get("/api/v1/guard/projects/shop").await;
+    assert_eq!((&row["events_24h"], &row["blocked_24h"]), (&json!(5), &json!(3)));
+    for metric in ["@blocked", "", "made_up"] {
+        let path = format!("/api/v1/guard/metrics?project=shop&metric={metric}");
+        let answer = fixture.ask(Method::GET, &path).token(&fixture.admin).send().await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{metric}");
     }
 }
