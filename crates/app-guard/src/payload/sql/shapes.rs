@@ -26,6 +26,10 @@ pub(crate) fn judge(scan: &mut Scan<'_>, view: &View<'_>, sentence: &Sentence<'_
         judge.break_out();
     } else {
         judge.number_and_comment();
+        judge.number_and_call();
+    }
+    if let Some(at) = sentence.cast_at {
+        judge.weigh(at, 1.0, shape::CAST);
     }
     for index in 0..sentence.len() {
         judge.token(index);
@@ -80,7 +84,7 @@ impl Judge<'_, '_> {
         let sentence = self.sentence;
         let word = sentence.word(index);
         match word {
-            b"union" => self.union(index),
+            b"union" | b"intersect" | b"except" | b"minus" => self.union(index),
             b"select" => self.select(index),
             b"insert" | b"update" | b"delete" | b"drop" | b"truncate" | b"alter" | b"create" => {
                 self.change(index);
@@ -96,6 +100,20 @@ impl Judge<'_, '_> {
                     ) =>
             {
                 self.hit(index, shape::FILE);
+            }
+            b"into"
+                if self.before_is_value(index)
+                    && index == 1
+                    && sentence.is(index + 1, Kind::Variable) =>
+            {
+                self.hit(index, shape::CLAUSE);
+            }
+            b"handler"
+                if index == 0
+                    && sentence.word(index + 2) == b"open"
+                    && sentence.is(index + 3, Kind::Semicolon) =>
+            {
+                self.hit(index, shape::STATEMENT);
             }
             b"waitfor"
                 if matches!(sentence.word(index + 1), b"delay" | b"time")
@@ -158,13 +176,21 @@ impl Judge<'_, '_> {
             .unwrap_or(index)
     }
 
+    /// Whether nothing stands before it but what closes parentheses, and operators with their numbers: `)`, `div 0`.
     fn only_closing_before(&self, index: usize) -> bool {
+        let sentence = self.sentence;
         index <= PREFIXES_MAX
-            && (0..index).all(|before| {
-                matches!(
-                    self.sentence.kind(before),
-                    Some(Kind::Close | Kind::Comment | Kind::Arithmetic)
-                )
+            && (0..index).all(|before| match sentence.kind(before) {
+                Some(Kind::Close | Kind::Comment | Kind::Arithmetic) => true,
+                Some(Kind::Compare) => sentence.is(before + 1, Kind::Number),
+                Some(Kind::Number) => {
+                    before > 0
+                        && matches!(
+                            sentence.kind(before - 1),
+                            Some(Kind::Arithmetic | Kind::Compare)
+                        )
+                }
+                _ => false,
             })
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Tokens {
     context: Context,
     /// Where the open quote ends.
     broken_at: usize,
+    /// Where something is cast as PostgreSQL does it.
+    cast_at: Option<usize>,
 }
 
 /// Tokens together with their text.
@@ -70,13 +72,16 @@ pub(crate) struct Sentence<'a> {
     pub(crate) context: Context,
     /// Where the open quote ends; 0 without one.
     pub(crate) broken_at: usize,
+    /// Where a value, and not a name alone, is cast as PostgreSQL does it: `(…)::int`.
+    pub(crate) cast_at: Option<usize>,
 }
 
 impl Tokens {
-    /// Reads lower case text.
-    pub(crate) fn read(&mut self, text: &[u8], context: Context) {
+    /// Reads lower case text. Where backslashes escape, as in MySQL, the quote behind one stays inside.
+    pub(crate) fn read(&mut self, text: &[u8], context: Context, escapes: bool) {
         self.list.clear();
         self.context = context;
+        self.cast_at = None;
         let quote = match context {
             Context::Bare => None,
             Context::Single => Some(b'\''),
@@ -87,7 +92,9 @@ impl Tokens {
             // A doubled quote stays inside.
             while let Some(&byte) = text.get(index) {
                 index += 1;
-                if byte == quote {
+                if escapes && byte == b'\\' {
+                    index += 1;
+                } else if byte == quote {
                     if at(text, index) != quote || index + 1 >= text.len() {
                         break;
                     }
@@ -95,11 +102,28 @@ impl Tokens {
                 }
             }
         }
+        index = index.min(text.len());
         self.broken_at = index;
+        if context == Context::Bare && text.starts_with(b"\\n") {
+            // `\N` is what MySQL writes for null.
+            self.list.push(Token { kind: Kind::Number, start: 0, end: 2 });
+            index = 2;
+        }
         // Known beforehand, so that unclosed comments are not searched for their end again and again.
         let comments_end = memchr::memmem::rfind(text, b"*/").unwrap_or(0);
         while index < text.len() {
-            let (kind, end) = token(text, index, comments_end);
+            let last = self.list.last().map(|token| token.kind);
+            if let Some(end) = cast_end(text, index, last) {
+                if is_cast_of_value(last, slice(text, index + 2, end)) {
+                    self.cast_at.get_or_insert(index);
+                }
+                index = end;
+                continue;
+            }
+            let (kind, end) = match json_operator(text, index, last) {
+                Some(end) => (Some(Kind::Compare), end),
+                None => token(text, index, comments_end),
+            };
             if let Some(kind) = kind {
                 self.list.push(Token { kind, start: index, end });
             }
@@ -113,7 +137,13 @@ impl Tokens {
     }
 
     pub(crate) fn over<'a>(&'a self, text: &'a [u8]) -> Sentence<'a> {
-        Sentence { text, list: &self.list, context: self.context, broken_at: self.broken_at }
+        Sentence {
+            text,
+            list: &self.list,
+            context: self.context,
+            broken_at: self.broken_at,
+            cast_at: self.cast_at,
+        }
     }
 }
 
@@ -181,6 +211,10 @@ fn token(text: &[u8], index: usize, comments_end: usize) -> (Option<Kind>, usize
         }
         b'!' if next == b'=' => (Some(Kind::Compare), index + 2),
         b':' if next == b'=' => (Some(Kind::Compare), index + 2),
+        // Where nothing decodes it, as in a path, it stands between words for a space.
+        b'+' if stands_for_space(text, index) => (None, index + 1),
+        // A space that does not break, in Latin 1; in UTF-8 this byte is part of a character.
+        0xa0 if is_latin_space(text, index) => (None, index + 1),
         b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'~' | b'!' | b'|' | b'&' => {
             (Some(Kind::Arithmetic), index + 1)
         }
@@ -190,6 +224,62 @@ fn token(text: &[u8], index: usize, comments_end: usize) -> (Option<Kind>, usize
         }
         _ => (Some(Kind::Other), index + 1),
     }
+}
+
+/// Where a cast ends that begins there: `::int`. It changes nothing about what is cast.
+fn cast_end(text: &[u8], index: usize, last: Option<Kind>) -> Option<usize> {
+    if at(text, index) != b':' || at(text, index + 1) != b':' || !is_name(at(text, index + 2)) {
+        return None;
+    }
+    matches!(last, Some(Kind::Text | Kind::Close | Kind::Number | Kind::Word))
+        .then(|| skip(text, index + 2, is_word))
+}
+
+/// Names have `::` behind them in other languages, too; values have not, and no type of SQL.
+fn is_cast_of_value(last: Option<Kind>, name: &[u8]) -> bool {
+    last != Some(Kind::Word)
+        && matches!(
+            name,
+            b"int"
+                | b"int4"
+                | b"int8"
+                | b"integer"
+                | b"bigint"
+                | b"smallint"
+                | b"numeric"
+                | b"decimal"
+                | b"real"
+                | b"float"
+                | b"double"
+                | b"bool"
+                | b"boolean"
+                | b"text"
+                | b"varchar"
+                | b"char"
+                | b"json"
+                | b"jsonb"
+                | b"bytea"
+                | b"xml"
+                | b"uuid"
+                | b"oid"
+                | b"regclass"
+                | b"date"
+                | b"timestamp"
+        )
+}
+
+/// Where an operator on JSON ends that begins there: `<@`, `->>`. They stand behind a string or a cast of one.
+fn json_operator(text: &[u8], index: usize, last: Option<Kind>) -> Option<usize> {
+    if !matches!(last, Some(Kind::Text | Kind::Close)) {
+        return None;
+    }
+    let rest = slice(text, index, index + 4);
+    let operators =
+        [&b"->>"[..], b"#>>", b"->", b"#>", b"<@", b"@>", b"@?", b"@@", b"?|", b"?&", b"?"];
+    let operator = operators.into_iter().find(|operator| rest.starts_with(operator))?;
+    let next = at(text, index + operator.len());
+    (is_space(next) || matches!(next, b'\'' | b'"' | b'$' | b'0'..=b'9'))
+        .then_some(index + operator.len())
 }
 
 fn word_kind(word: &[u8]) -> Kind {
@@ -206,10 +296,24 @@ fn is_name(byte: u8) -> bool {
     is_word(byte) || byte == b'$' || byte >= 0x80
 }
 
+fn stands_for_space(text: &[u8], index: usize) -> bool {
+    let before = index.checked_sub(1).map_or(0, |before| at(text, before));
+    let next = at(text, index + 1);
+    is_word(before) && is_word(next) && (before.is_ascii_alphabetic() || next.is_ascii_alphabetic())
+}
+
+fn is_latin_space(text: &[u8], index: usize) -> bool {
+    at(text, index) == 0xa0 && index.checked_sub(1).is_none_or(|before| at(text, before) < 0x80)
+}
+
 fn name_end(text: &[u8], index: usize) -> usize {
     let mut end = index;
     loop {
-        end = skip(text, end, is_name);
+        end += from(text, end)
+            .iter()
+            .enumerate()
+            .position(|(length, &byte)| !is_name(byte) || is_latin_space(text, end + length))
+            .unwrap_or(text.len() - end.min(text.len()));
         // `master..xp_cmdshell`, `a.b`
         let dots = skip(text, end, |byte| byte == b'.');
         if dots == end || dots > end + 2 || !is_name(at(text, dots)) {
@@ -281,10 +385,15 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, context: Context, expected: &[Kind]) {
+        check_bytes(text.as_bytes(), context, expected);
+    }
+
+    #[track_caller]
+    fn check_bytes(text: &[u8], context: Context, expected: &[Kind]) {
         let mut tokens = Tokens::default();
-        tokens.read(text.as_bytes(), context);
+        tokens.read(text, context, false);
         let kinds: Vec<Kind> = tokens.list.iter().map(|token| token.kind).collect();
-        assert_eq!(kinds, expected, "text {text:?}");
+        assert_eq!(kinds, expected, "text {:?}", String::from_utf8_lossy(text));
     }
 
     #[test]
@@ -301,5 +410,10 @@ mod tests {
         check("a'--", Context::Single, &[Comment]);
         check("o''brien", Context::Single, &[]);
         check("0x61 1e5 1.5", Context::Bare, &[Number, Number, Number]);
+        check("1+or+1", Context::Bare, &[Number, Logic, Number]);
+        check("'a'::jsonb <@ 'b'", Context::Bare, &[Text, Compare, Text]);
+        check_bytes(b"1\xa0or\xa01", Context::Bare, &[Number, Logic, Number]);
+        check("\u{e0}or", Context::Bare, &[Word]);
+        check("\\nunion", Context::Bare, &[Number, Word]);
     }
 }

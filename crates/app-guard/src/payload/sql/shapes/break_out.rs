@@ -20,10 +20,16 @@ impl Judge<'_, '_> {
             index += 1;
         }
         if sentence.is(index, Kind::Comment) && ends_statement(before, sentence, index) {
-            // Passwords have such characters on purpose.
-            let weight =
-                if self.scan.place.is_named_like(&["pass", "pwd", "secret"]) { 0.5 } else { 1.0 };
-            self.weigh(sentence.broken_at, weight, shape::QUOTE_COMMENT);
+            self.weigh(sentence.broken_at, self.weight_of_marks(), shape::QUOTE_COMMENT);
+        }
+        if self.is_clause_until_comment(before, index) {
+            let at = sentence.start(index);
+            self.weigh(at, self.weight_of_marks(), shape::QUOTE_CLAUSE);
+        }
+        // `admin';`
+        let ends = sentence.is(index, Kind::Semicolon) && sentence.len() == index + 1;
+        if ends && !before.is_empty() && is_one_word(before) {
+            self.weigh(sentence.broken_at, self.weight_of_marks(), shape::QUOTE_END);
         }
         // `'='`, `'-'`: the whole value is an operator between two empty strings.
         let short = sentence.text.len() <= 8 && before.is_empty() && sentence.len() == 2;
@@ -45,8 +51,8 @@ impl Judge<'_, '_> {
             && sentence.is(0, Kind::Compare)
             && sentence.is(1, Kind::Text)
             && !before.is_empty()
-            && before.len() <= 64
-            && !before.iter().any(|&byte| is_space(byte) || byte == b'=');
+            && is_one_word(before)
+            && !before.contains(&b'=');
         if compared {
             self.weigh(0, 1.0, shape::COMPARED_STRINGS);
         }
@@ -61,6 +67,80 @@ impl Judge<'_, '_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Passwords have such characters on purpose.
+    fn weight_of_marks(&self) -> f32 {
+        if self.scan.place.is_named_like(&["pass", "pwd", "secret"]) { 0.5 } else { 1.0 }
+    }
+
+    /// `' is not null--`, `' collate nocase--`: from an operator or a keyword to a comment at the very end.
+    fn is_clause_until_comment(&self, before: &[u8], index: usize) -> bool {
+        const TOKENS_MAX: usize = 24;
+        let sentence = self.sentence;
+        let Some(last) = sentence.len().checked_sub(1) else { return false };
+        let begins = match sentence.kind(index) {
+            Some(Kind::Compare | Kind::Logic) => true,
+            Some(Kind::Arithmetic) => sentence.is(index + 1, Kind::Number),
+            _ => matches!(
+                sentence.word(index),
+                b"collate"
+                    | b"notnull"
+                    | b"isnull"
+                    | b"not"
+                    | b"having"
+                    | b"group"
+                    | b"order"
+                    | b"limit"
+                    | b"offset"
+                    | b"union"
+                    | b"except"
+                    | b"intersect"
+                    | b"into"
+            ),
+        };
+        begins
+            && last > index
+            && last <= TOKENS_MAX
+            && is_one_word(before)
+            && sentence.is(last, Kind::Comment)
+            && sentence.text(last) != b"/*"
+            && trim(sentence.rest(last)).is_empty()
+    }
+
+    /// `1^(ascii(mid(…`: a number, an operator, and functions in each other that read what the database holds.
+    pub(super) fn number_and_call(&mut self) {
+        let sentence = self.sentence;
+        if !sentence.is(0, Kind::Number) || !sentence.is(1, Kind::Arithmetic) {
+            return;
+        }
+        let is_read = |index| {
+            matches!(
+                sentence.word(index),
+                b"ascii"
+                    | b"ord"
+                    | b"mid"
+                    | b"substr"
+                    | b"substring"
+                    | b"length"
+                    | b"hex"
+                    | b"select"
+                    | b"user"
+                    | b"database"
+                    | b"version"
+                    | b"if"
+            )
+        };
+        match self.operand(2) {
+            Some((_, Operand::Query)) => self.hit(1, shape::SUBQUERY),
+            Some((next, Operand::Call)) => {
+                let inside = self.past(next, Kind::Open);
+                if is_read(next - 1) && (is_read(inside) || sentence.is(inside, Kind::Variable)) {
+                    self.hit(1, shape::OPERATOR_CALL);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -83,6 +163,12 @@ impl Judge<'_, '_> {
         let weight = if marked { 1.0 } else { 0.5 };
         self.weigh(sentence.start(index), weight, shape::NUMBER_COMMENT);
     }
+}
+
+/// Whether what stood before the quote is one word, as a value is, or nothing.
+fn is_one_word(before: &[u8]) -> bool {
+    const LENGTH_MAX: usize = 64;
+    before.len() <= LENGTH_MAX && !before.iter().any(|&byte| is_space(byte))
 }
 
 /// Whether the comment at `index` hides the rest of a statement, or is a dash or a number sign of prose.

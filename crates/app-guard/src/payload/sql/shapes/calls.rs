@@ -23,6 +23,7 @@ impl Judge<'_, '_> {
                                 | b"then"
                                 | b"by"
                                 | b"having"
+                                | b"begin"
                                 | b"else"
                                 | b"where"
                         )

@@ -3,6 +3,7 @@
 use super::{Judge, PREFIXES_MAX, shape};
 use crate::payload::sql::tokens::Kind;
 use crate::payload::sql::words::{is_attack_function, is_function};
+use crate::payload::text::{from, is_space, slice};
 
 /// What stands on one side of a comparison.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(super) enum Condition {
     Constants,
     /// A name is compared with something; `true` where that is a string or a comment ends it.
     Name(bool),
-    /// A function of SQL is called.
-    Call,
+    /// A function of SQL is called; `true` where its result is compared.
+    Call(bool),
     /// A function that only attacks call.
     AttackCall,
     /// A query in parentheses.
@@ -58,13 +59,34 @@ impl Judge<'_, '_> {
                         && index <= 2
                         && !sentence.is(index.wrapping_sub(1), Kind::Word))
             }
-            Condition::Call => directly || near && !sentence.is(index.wrapping_sub(1), Kind::Word),
+            Condition::Call(is_compared) => {
+                directly
+                    || near && !sentence.is(index.wrapping_sub(1), Kind::Word)
+                    || is_compared && index == 0
+            }
             Condition::AttackCall | Condition::Query => true,
-            Condition::Truth => directly,
+            Condition::Truth => directly || self.is_truth_behind_number(index),
         };
         if enough {
             self.hit(index, shape::CONDITION);
         }
+    }
+
+    /// `1 or 1`, `7 or true`, `1 like 1 or 1`: nobody asks for one number or the same, and that is all there is.
+    fn is_truth_behind_number(&self, index: usize) -> bool {
+        let sentence = self.sentence;
+        let is_compared = index == 3
+            && sentence.is(1, Kind::Compare)
+            && sentence.text(0) == sentence.text(2)
+            && sentence.is(2, Kind::Number);
+        let follows = (index + 1..index + 5)
+            .find(|&next| !matches!(sentence.word(next), b"not" | b"binary"))
+            .unwrap_or(index);
+        let is_same = sentence.text(follows) == sentence.text(0);
+        let is_constant = matches!(sentence.word(follows), b"true" | b"false" | b"null");
+        sentence.is(0, Kind::Number)
+            && (index == 1 && (is_same || is_constant) || is_compared)
+            && matches!(sentence.kind(follows + 1), None | Some(Kind::Comment))
     }
 
     /// What follows `and` or `or`.
@@ -78,20 +100,20 @@ impl Judge<'_, '_> {
                 if is_attack_function(name) {
                     return Condition::AttackCall;
                 }
-                return if is_function(name) { Condition::Call } else { Condition::None };
+                return if is_function(name) {
+                    Condition::Call(self.is_compared(next))
+                } else {
+                    Condition::None
+                };
             }
             Operand::Constant | Operand::Name => {}
         }
         let left_token = next.saturating_sub(1);
         next = self.past(next, Kind::Close);
-        let is_whole = matches!(
-            sentence.kind(next),
-            None | Some(Kind::Comment | Kind::Semicolon | Kind::Logic)
-        ) || matches!(
-            sentence.word(next),
-            b"group" | b"order" | b"having" | b"limit" | b"union" | b"into" | b"procedure"
-        );
-        if left == Operand::Constant && is_whole && !sentence.is(left_token, Kind::Text) {
+        if left == Operand::Constant
+            && self.ends_condition(next)
+            && (!sentence.is(left_token, Kind::Text) || self.is_closed_by_statement(left_token))
+        {
             return Condition::Truth;
         }
         // `1+1=2`
@@ -103,6 +125,10 @@ impl Judge<'_, '_> {
             let Some((after, Operand::Constant)) = self.operand(next + 1) else { break };
             next = self.past(after, Kind::Close);
             sums += 1;
+        }
+        // `''-'`: the last string is closed by the statement.
+        if sums > 0 && self.breaks_out && sentence.kind(next).is_none() {
+            return Condition::Truth;
         }
         if sentence.word(next) == b"not" {
             next += 1;
@@ -130,7 +156,7 @@ impl Judge<'_, '_> {
                 if is_attack_function(name) {
                     Condition::AttackCall
                 } else if is_function(name) {
-                    Condition::Call
+                    Condition::Call(true)
                 } else {
                     Condition::None
                 }
@@ -146,6 +172,50 @@ impl Judge<'_, '_> {
                 Condition::Name(is_text || sentence.is(end, Kind::Comment))
             }
         }
+    }
+
+    /// Whether a condition may end before the token at `index`.
+    fn ends_condition(&self, index: usize) -> bool {
+        matches!(
+            self.sentence.kind(index),
+            None | Some(Kind::Comment | Kind::Semicolon | Kind::Logic)
+        ) || matches!(
+            self.sentence.word(index),
+            b"group" | b"order" | b"having" | b"limit" | b"union" | b"into" | b"procedure"
+        )
+    }
+
+    /// `x' or 'a`: the last string is short and open, and the quote before it was no quotation mark of prose.
+    fn is_closed_by_statement(&self, index: usize) -> bool {
+        const LENGTH_MAX: usize = 12;
+        let sentence = self.sentence;
+        let text = sentence.text(index);
+        let content = from(text, 1);
+        let before = slice(sentence.text, 0, sentence.broken_at.saturating_sub(1));
+        self.breaks_out
+            && sentence.kind(index + 1).is_none()
+            && text.len() <= LENGTH_MAX
+            && !content.is_empty()
+            && !content.iter().any(|&byte| is_space(byte) || Some(&byte) == text.first())
+            && !before.last().is_some_and(|&byte| is_space(byte))
+    }
+
+    /// Whether the result of the call whose parenthesis opens at `index` is compared with something.
+    fn is_compared(&self, index: usize) -> bool {
+        const ARGUMENTS_MAX: usize = 24;
+        let mut depth = 0usize;
+        for next in index..index.saturating_add(ARGUMENTS_MAX) {
+            match self.sentence.kind(next) {
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) if depth <= 1 => {
+                    return self.sentence.is(next + 1, Kind::Compare);
+                }
+                Some(Kind::Close) => depth -= 1,
+                None => return false,
+                Some(_) => {}
+            }
+        }
+        false
     }
 
     /// Reads an operand; where it ends (behind the name of a call, before its parenthesis) and what it is.
@@ -168,6 +238,8 @@ impl Judge<'_, '_> {
                             | b"x"
                             | b"_latin1"
                     ) && !matches!(sentence.kind(index + 1), None | Some(Kind::Compare))
+                        || sentence.text(index.wrapping_sub(1)) == b"{"
+                            && sentence.is(index + 1, Kind::Word)
                 }
                 _ => false,
             };
@@ -176,7 +248,22 @@ impl Judge<'_, '_> {
             }
             index += 1;
         }
+        let is_query = match sentence.word(index) {
+            // Behind `and`, prose has the bare words.
+            b"select" => sentence.is(index.wrapping_sub(1), Kind::Open),
+            b"exists" => sentence.is(index + 1, Kind::Open),
+            b"case" => (index + 1..index + 8).any(|next| sentence.word(next) == b"when"),
+            _ => false,
+        };
         let operand = match sentence.kind(index)? {
+            Kind::Text if sentence.is(index + 1, Kind::Text) => {
+                // `'a' 'b'` is one string.
+                index = (index + 1..index + PREFIXES_MAX)
+                    .take_while(|&next| sentence.is(next, Kind::Text))
+                    .last()
+                    .unwrap_or(index);
+                Operand::Constant
+            }
             Kind::Number | Kind::Text | Kind::Variable => Operand::Constant,
             Kind::Compare
                 if sentence.word(index) == b"like" && sentence.is(index + 1, Kind::Open) =>
@@ -184,7 +271,7 @@ impl Judge<'_, '_> {
                 Operand::Call
             }
             Kind::Word => match sentence.word(index) {
-                b"select" | b"exists" | b"case" => Operand::Query,
+                _ if is_query => Operand::Query,
                 b"null" | b"true" | b"false" => Operand::Constant,
                 _ if sentence.is(index + 1, Kind::Open) => Operand::Call,
                 _ => Operand::Name,

@@ -55,7 +55,13 @@ impl Judge<'_, '_> {
                 sentence.kind(index.wrapping_sub(1)),
                 Some(Kind::Number | Kind::Close | Kind::Text)
             );
-        if begins_list || is_list || broke_out {
+        // The others are words of prose: `except select stores, …`
+        let is_joined = if sentence.word(index) == b"union" {
+            begins_list || is_list || broke_out
+        } else {
+            begins_list && self.before_is_value(index) || self.select_list(first).is_some()
+        };
+        if is_joined {
             self.hit(index, shape::UNION);
         }
     }
@@ -63,6 +69,9 @@ impl Judge<'_, '_> {
     pub(super) fn select(&mut self, index: usize) {
         let sentence = self.sentence;
         if let Some(list) = self.select_list(index + 1) {
+            if self.is_talked_about(index) && !is_catalog(sentence.word(list.from + 1)) {
+                return;
+            }
             let table = sentence.word(list.from + 1);
             let in_parentheses = sentence.is(index.wrapping_sub(1), Kind::Open)
                 && matches!(
@@ -89,7 +98,8 @@ impl Judge<'_, '_> {
             if list.technical
                 || is_catalog(table)
                 || accounts && (ends || clause)
-                || in_parentheses && (ends || clause || list.technical)
+                || in_parentheses
+                    && (ends || clause || list.technical || sentence.is(list.from + 2, Kind::Open))
                 || clause
                     && list.single
                     && (index == 0 || self.breaks_out)
@@ -214,7 +224,7 @@ impl Judge<'_, '_> {
             }
             b"having" => match self.condition(index + 1) {
                 Condition::Constants | Condition::Tautology => true,
-                Condition::Call | Condition::AttackCall | Condition::Query => directly,
+                Condition::Call(_) | Condition::AttackCall | Condition::Query => directly,
                 _ => false,
             },
             b"limit" => {

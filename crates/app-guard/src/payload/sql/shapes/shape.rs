@@ -13,6 +13,13 @@ pub(super) const QUOTE_COMMENT: Shape = Shape::new(
     "sql_quote_comment",
     "a closing quote, then a comment that hides the rest of the statement",
 );
+pub(super) const QUOTE_CLAUSE: Shape = Shape::new(
+    "sql_quote_clause",
+    "a closing quote, words of SQL, and a comment that hides the rest of the statement",
+);
+pub(super) const QUOTE_END: Shape =
+    Shape::new("sql_quote_end", "a closing quote, and the end of the statement");
+pub(super) const CAST: Shape = Shape::new("sql_cast", "a value that is cast as PostgreSQL does it");
 pub(super) const EMPTY_OPERANDS: Shape =
     Shape::new("sql_empty_operands", "an operator between two empty strings");
 pub(super) const COMPARED_STRINGS: Shape =

@@ -17,15 +17,23 @@ impl Judge<'_, '_> {
         let second = sentence.kind(index + 2);
         let is_statement = match verb {
             b"select" => {
+                let counts =
+                    sentence.is(index + 2, Kind::Number) && sentence.is(index + 3, Kind::Word);
                 matches!(
                     second,
                     Some(
                         Kind::Number | Kind::Text | Kind::Variable | Kind::Arithmetic | Kind::Open
                     )
-                ) || is_function(object) && sentence.is(index + 3, Kind::Open)
+                ) && (!counts || matches!(sentence.word(index + 3), b"from" | b"where" | b"into"))
+                    || is_function(object) && sentence.is(index + 3, Kind::Open)
                     || self.select_list(index + 2).is_some()
             }
-            b"insert" | b"replace" | b"merge" => object == b"into",
+            b"insert" | b"replace" | b"merge" => {
+                object == b"into"
+                    || (index + 3..index + 24)
+                        .any(|next| matches!(sentence.word(next), b"values" | b"select"))
+                        && sentence.is(index + 3, Kind::Open)
+            }
             b"delete" => object == b"from",
             b"update" => sentence.word(index + 3) == b"set",
             b"drop" | b"create" | b"alter" => is_schema_object(object),
@@ -82,6 +90,9 @@ impl Judge<'_, '_> {
             .original
             .get(sentence.start(index)..sentence.start(index) + 4)
             .is_some_and(|text| text.iter().all(u8::is_ascii_uppercase));
+        if self.is_talked_about(index) {
+            return;
+        }
         let is_statement = match sentence.word(index) {
             b"insert" => {
                 first == b"into"
@@ -105,6 +116,7 @@ impl Judge<'_, '_> {
             }
             b"drop" | b"truncate" => {
                 !is_talk(second)
+                    && !is_talk(sentence.word(index + 4))
                     && is_schema_object(first)
                     && (begins || matches!(third, Some(Kind::Comment | Kind::Semicolon)))
                     && (ends
@@ -120,7 +132,13 @@ impl Judge<'_, '_> {
                     && (index + 3..index + 6).any(|next| {
                         matches!(
                             sentence.word(next),
-                            b"add" | b"drop" | b"modify" | b"rename" | b"identified" | b"with"
+                            b"add"
+                                | b"drop"
+                                | b"modify"
+                                | b"change"
+                                | b"rename"
+                                | b"identified"
+                                | b"with"
                         )
                     })
             }
@@ -134,6 +152,55 @@ impl Judge<'_, '_> {
         if is_statement {
             self.hit(index, shape::STATEMENT);
         }
+    }
+}
+
+impl Judge<'_, '_> {
+    /// Whether a text talks about the statement that begins there: a word of prose stands right before it, where no
+    /// statement could have one, or the field is for code.
+    pub(super) fn is_talked_about(&self, index: usize) -> bool {
+        if self.breaks_out {
+            return false;
+        }
+        let place = self.scan.place;
+        // Their whole point is a query, in a language that is like SQL.
+        let name = place.name().as_bytes();
+        let is_language = name.len() >= 3
+            && name.len() <= 5
+            && name.to_ascii_lowercase().ends_with(b"ql")
+            && !name.to_ascii_lowercase().ends_with(b"sql");
+        if is_language && index == 0 {
+            return true;
+        }
+        if !place.is_body() {
+            return false;
+        }
+        if place.is_named_like(&["code", "snippet", "example", "script"]) {
+            return true;
+        }
+        let Some(before) = index.checked_sub(1) else { return false };
+        let word = self.sentence.word(before);
+        !word.is_empty()
+            && !matches!(
+                word,
+                b"union"
+                    | b"all"
+                    | b"distinct"
+                    | b"except"
+                    | b"intersect"
+                    | b"minus"
+                    | b"as"
+                    | b"exists"
+                    | b"any"
+                    | b"some"
+                    | b"not"
+                    | b"begin"
+                    | b"then"
+                    | b"else"
+                    | b"do"
+                    | b"explain"
+                    | b"analyze"
+            )
     }
 }
 
