@@ -2,6 +2,7 @@
 //! and empty variables that hide words from filters.
 
 mod arguments;
+mod batch;
 mod commands;
 mod forms;
 mod separators;

@@ -19,7 +19,7 @@ fn scan(place: Place<'_>, value: &[u8]) -> Vec<Finding> {
 /// Twice the input takes at most about twice the steps, for what grammars nest and filters repeat.
 #[test]
 fn work_is_linear_for_adversarial_repetition() {
-    let patterns: [&[u8]; 56] = [
+    let patterns: [&[u8]; 68] = [
         b"(",
         b"((((",
         b"))))",
@@ -76,6 +76,18 @@ fn work_is_linear_for_adversarial_repetition() {
         b"javascript:",
         b"j\t",
         b"O:1:\"",
+        b"\\'",
+        b"\\\"",
+        b"'a'::int <@ ",
+        b"a=b;$a",
+        b";$a",
+        b"for %a in (",
+        b"if exist a ",
+        b"[a]",
+        b"f(){ f|",
+        b"c$()",
+        b"1 or ",
+        b"1^ascii(",
     ];
     for pattern in patterns {
         for place in

@@ -1,7 +1,7 @@
 //! What follows a command: arguments of a program, or words of prose.
 
 use super::words::{WORD_MAX, skip_blanks};
-use crate::payload::text::{at, contains, from, is_space, slice, trim};
+use crate::payload::text::{at, contains, from, is_space, is_word, slice, trim};
 
 /// How far the arguments of a command are read.
 pub(super) const ARGUMENTS_MAX: usize = 160;
@@ -72,6 +72,22 @@ fn has_late_option(arguments: &[u8]) -> bool {
             && letters.len() <= 8
             && letters.iter().all(u8::is_ascii_alphanumeric)
     })
+}
+
+/// Whether the first argument is a number.
+pub(super) fn is_number(arguments: &[u8]) -> bool {
+    let first = trim(arguments).split(|&byte| is_space(byte)).next().unwrap_or_default();
+    !first.is_empty() && first.iter().all(u8::is_ascii_digit)
+}
+
+/// `alias x=curl`
+pub(super) fn names_alias(command: &[u8], arguments: &[u8]) -> bool {
+    let name = trim(slice(arguments, 0, WORD_MAX));
+    let length = name
+        .iter()
+        .take_while(|&&byte| is_word(byte) || matches!(byte, b'\'' | b'"' | b'+' | b'-'))
+        .count();
+    command == b"alias" && is_space(at(arguments, 0)) && length > 0 && at(name, length) == b'='
 }
 
 pub(super) fn strong_argument(arguments: &[u8]) -> bool {

@@ -24,7 +24,10 @@ pub(super) fn habit(name: &[u8]) -> Option<Habit> {
         | b"tasklist" | b"ls" | b"lsof" | b"dmesg" | b"lsblk" | b"lscpu" | b"ps" | b"sh"
         | b"nslookup" | b"shutdown" | b"reboot" | b"halt" | b"poweroff" | b"phpinfo" | b"ipcs"
         | b"vmstat" | b"getent" | b"iptables" | b"uptime" | b"getmac" | b"arp" | b"quser"
-        | b"qwinsta" => Habit::Alone,
+        | b"qwinsta" | b"htop" | b"aptitude" | b"apt-cache" | b"lsmod" | b"lspci" | b"lsusb"
+        | b"blkid" | b"journalctl" | b"hostnamectl" | b"driverquery" | b"gpresult" | b"klist"
+        | b"nbtstat" | b"getcap" | b"sysctl" | b"lastlog" | b"ifup" | b"pkexec" | b"vipw"
+        | b"pstree" | b"dmidecode" | b"irb" => Habit::Alone,
         b"id" | b"dir" | b"env" | b"w" | b"set" | b"who" | b"df" | b"mount" | b"last"
         | b"history" | b"ver" | b"vol" | b"export" | b"top" | b"route" | b"jobs" | b"free"
         | b"tree" | b"groups" | b"users" | b"bash" | b"powershell" | b"cmd" | b"ss" | b"ip" => {
@@ -45,13 +48,24 @@ pub(super) fn habit(name: &[u8]) -> Option<Habit> {
         | b"certutil" | b"bitsadmin" | b"mshta" | b"rundll32" | b"regsvr32" | b"cscript"
         | b"wscript" | b"schtasks" | b"taskkill" | b"icacls" | b"timeout" | b"openssl" | b"gdb"
         | b"strace" | b"ed" | b"wc" | b"md5sum" | b"sha256sum" | b"sendmail" | b"xterm"
-        | b"tclsh" | b"chsh" | b"visudo" => Habit::WithArguments,
-        b"docker" | b"kubectl" | b"make" | b"systemctl" | b"service" | b"apt" | b"apt-get"
-        | b"yum" | b"pip" | b"node" | b"python" | b"python2" | b"python3" | b"php" | b"ruby"
-        | b"perl" | b"lua" | b"java" | b"gcc" | b"vim" | b"vi" | b"nano" | b"diff" | b"stat"
-        | b"file" | b"screen" | b"tar" | b"zip" | b"unzip" | b"mail" | b"script" | b"expect"
-        | b"start" | b"net" | b"type" | b"copy" | b"host" | b"sort" | b"cut" | b"tr" | b"at"
-        | b"source" => Habit::Tool,
+        | b"tclsh" | b"chsh" | b"visudo" | b"nawk" | b"mawk" | b"bzip2" | b"bunzip2" | b"xz"
+        | b"unxz" | b"xzcat" | b"zcat" | b"zgrep" | b"zless" | b"uuencode" | b"uudecode"
+        | b"basenc" | b"base58" | b"cpio" | b"bsdtar" | b"dpkg" | b"rpm" | b"dnf" | b"pacman"
+        | b"zypper" | b"apk" | b"tshark" | b"hping3" | b"whois" | b"smbclient" | b"sshpass"
+        | b"ssh-keygen" | b"ssh-keyscan" | b"setsid" | b"stdbuf" | b"taskset" | b"nsenter"
+        | b"unshare" | b"ionice" | b"setfacl" | b"getfacl" | b"insmod" | b"modprobe" | b"nmcli"
+        | b"ltrace" | b"valgrind" | b"w3m" | b"openvpn" | b"systemd-run" | b"start-stop-daemon"
+        | b"chpasswd" | b"gpasswd" | b"groupadd" | b"findstr" | b"netsh" | b"wevtutil"
+        | b"vssadmin" | b"bcdedit" | b"cacls" | b"takeown" | b"cmdkey" | b"nltest" | b"fsutil"
+        | b"msbuild" | b"msiexec" | b"installutil" | b"forfiles" | b"esentutl" | b"extrac32"
+        | b"odbcconf" | b"pcalua" | b"iwr" | b"irm" | b"iex" | b"jrunscript" | b"rlwrap"
+        | b"tmux" => Habit::WithArguments,
+        b"git" | b"gem" | b"ansible" | b"puppet" | b"docker" | b"kubectl" | b"make"
+        | b"systemctl" | b"service" | b"apt" | b"apt-get" | b"yum" | b"pip" | b"node"
+        | b"python" | b"python2" | b"python3" | b"php" | b"ruby" | b"perl" | b"lua" | b"java"
+        | b"gcc" | b"vim" | b"vi" | b"nano" | b"diff" | b"stat" | b"file" | b"screen" | b"tar"
+        | b"zip" | b"unzip" | b"mail" | b"script" | b"expect" | b"start" | b"net" | b"type"
+        | b"copy" | b"host" | b"sort" | b"cut" | b"tr" | b"at" | b"source" => Habit::Tool,
         b"pwd" | b"date" | b"nproc" | b"true" | b"false" | b"cd" | b"which" | b"test"
         | b"basename" | b"dirname" | b"realpath" => Habit::Harmless,
         _ => return None,

@@ -1,7 +1,7 @@
 //! Forms that are commands wherever they stand.
 
-use super::hit;
 use super::words::{last_part, read_word, skip_blanks};
+use super::{batch, hit};
 use crate::payload::scan::{Scan, View};
 use crate::payload::text::{at, contains, find, is_space, is_word, places_of, skip, slice};
 use crate::payload::triggers;
@@ -10,6 +10,9 @@ use crate::payload::triggers;
 pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     if view.seen & triggers::SHELL != 0 {
         named_forms(scan, view, text);
+        if let Some(start) = batch::loop_in(text) {
+            hit(scan, view, start, "shell_loop", "a loop of a batch file");
+        }
     }
     pipes(scan, view, text);
 }
@@ -39,6 +42,14 @@ fn named_forms(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
         (b"powershell iex", "a command of PowerShell"),
         (b"iex(new-object", "a program that is loaded and run"),
         (b"iex (new-object", "a program that is loaded and run"),
+        (b"iex ((new-object", "a program that is loaded and run"),
+        (b"iex (iwr", "a program that is loaded and run"),
+        (b"iex (irm", "a program that is loaded and run"),
+        (b"iex(iwr", "a program that is loaded and run"),
+        (b"iex(irm", "a program that is loaded and run"),
+        (b"iwr http", "a program that is loaded"),
+        (b"invoke-webrequest http", "a program that is loaded"),
+        (b"invoke-expression", "a program that is run"),
         (b"downloadstring(", "a program that is loaded and run"),
         (b"cmd.exe /c", "a command for a shell"),
         (b"cmd /c", "a command for a shell"),
@@ -121,6 +132,22 @@ fn pipes(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
             || body.starts_with(b"ignored;")
             || body.starts_with(b"foo;")
             || body.starts_with(b"x;");
+        // `f(){ f|f& };f`
+        let name = {
+            let window = slice(text, start.saturating_sub(8), start);
+            let length = window.iter().rev().take_while(|&&byte| is_word(byte) || byte == b':');
+            slice(text, start - length.count(), start)
+        };
+        let body_end = slice(text, inside + name.len(), inside + name.len() + 24);
+        let multiplies = !name.is_empty()
+            && body.starts_with(name)
+            && contains(body_end, b"|")
+            && contains(body_end, b"&")
+            && contains(body_end, b"}");
+        if at(text, brace) == b'{' && multiplies {
+            hit(scan, view, start, "shell_bomb", "a function that calls itself twice");
+            return;
+        }
         if at(text, brace) == b'{' && (is_empty || body.starts_with(b"_; } >_[$(")) {
             hit(scan, view, start, "shell_function", "a function that old shells run on import");
             return;

@@ -1,11 +1,15 @@
 //! Commands behind what separates commands, and in substitutions.
 
-use super::arguments::{ARGUMENTS_MAX, is_end, strong_argument, takes_argument, words_are_few};
+use super::arguments::{
+    ARGUMENTS_MAX, is_end, is_number, names_alias, names_path, strong_argument, takes_argument,
+    words_are_few,
+};
+use super::batch::is_batch_condition;
 use super::commands::{Habit, habit};
 use super::hit;
 use super::words::{WORD_MAX, globs, in_program_folder, last_part, read_word, skip_blanks};
 use crate::payload::scan::{Scan, View};
-use crate::payload::text::{at, contains, from, is_space, is_word, skip, slice, trim};
+use crate::payload::text::{at, contains, from, is_space, is_word, places_of, skip, slice, trim};
 
 /// How a command may have been reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,10 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
             is_address: begins_with_address,
             is_quote: matches!(at(text, last_solid), b'\'' | b'"'),
         };
+        if opening != Opening::Substitution && runs_variable(scan, text, index, behind) {
+            hit(scan, view, index, "shell_variable", "a command that is put together in variables");
+            return;
+        }
         if is_command(scan, text, before, behind, opening) {
             let (name, words) = match opening {
                 Opening::Substitution => ("shell_substitution", "a command whose output is put in"),
@@ -87,6 +95,29 @@ struct Before {
     is_address: bool,
     /// It ends with a quote.
     is_quote: bool,
+}
+
+/// `a=c;b=at;$a$b …`: behind the separator, a variable that the value set before.
+fn runs_variable(scan: &mut Scan<'_>, text: &[u8], separator: usize, behind: usize) -> bool {
+    const LOOKED_BACK: usize = 128;
+    const NAME_MAX: usize = 24;
+    let start = skip_blanks(text, behind);
+    if at(text, start) != b'$' {
+        return false;
+    }
+    let start = start + 1 + usize::from(at(text, start + 1) == b'{');
+    let end = skip(slice(text, 0, start + NAME_MAX), start, is_word);
+    let name = slice(text, start, end);
+    if name.is_empty() {
+        return false;
+    }
+    scan.walked(LOOKED_BACK);
+    let before = slice(text, separator.saturating_sub(LOOKED_BACK), separator);
+    places_of(before, name).any(|place| {
+        let starts =
+            place.checked_sub(1).is_none_or(|before_name| !is_word(at(before, before_name)));
+        starts && at(before, place + name.len()) == b'='
+    })
 }
 
 /// Whether an address of version 4 stands first.
@@ -151,6 +182,15 @@ fn is_command(
     if word.text.is_empty() {
         return false;
     }
+    // `.shell id` of SQLite, `alias x=curl`
+    let behind_word = from(text, word.end);
+    let is_dot_command = matches!(word.text.as_slice(), b".shell" | b".sh" | b".system");
+    if is_dot_command && is_space(at(behind_word, 0)) && opening != Opening::Substitution
+        || names_alias(&word.text, behind_word)
+        || is_batch_condition(slice(text, first, first + ARGUMENTS_MAX))
+    {
+        return true;
+    }
     let has_path =
         word.text.contains(&b'/') && (at(&word.text, 0) == b'/' || at(&word.text, 0) == b'.');
     let name = last_part(&word.text);
@@ -180,6 +220,7 @@ fn is_command(
             || contains(separated, b"ifs")
             || separated.contains(&b'{') && at(text, word.end) == b',',
         spaced: is_space(at(text, behind)),
+        is_semicolon: at(text, before.end) == b';',
     };
     judge(habit, &context)
 }
@@ -199,6 +240,37 @@ struct Context<'a> {
     opening: Opening,
     hidden: bool,
     spaced: bool,
+    is_semicolon: bool,
+}
+
+impl Context<'_> {
+    /// `We tried; ping 10.0.0.1 works.`: words before it, a semicolon as sentences have it, and words behind.
+    fn is_in_sentence(&self) -> bool {
+        let argument = trim(self.arguments);
+        self.is_body
+            && self.is_semicolon
+            && self.spaced
+            && !self.is_bare
+            && !self.is_quote
+            && argument.iter().any(|&byte| is_space(byte))
+            && !strong_argument(argument)
+    }
+
+    /// `host\nid`: one word in one line, and the command in the other.
+    fn is_last_of_two_lines(&self) -> bool {
+        self.name == b"id"
+            && self.is_line
+            && self.is_bare
+            && !self.lists_names
+            && trim(self.arguments).is_empty()
+            && !trim(self.before).is_empty()
+            && !trim(self.before).iter().any(|&byte| is_space(byte))
+    }
+
+    /// `` `ls` `` as all there is: a word in code, which as a command tells next to nothing.
+    fn is_quoted_listing(&self) -> bool {
+        self.name == b"ls" && self.before.is_empty() && trim(self.arguments) == b"`"
+    }
 }
 
 /// Whether a command word, given how it is used, is a command.
@@ -209,7 +281,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
     let arguments = context.arguments;
     let next = at(arguments, 0);
     let ends = is_end(arguments);
-    let has_argument = takes_argument(arguments);
+    let has_argument = takes_argument(arguments) && !context.is_in_sentence();
     let bare_before = context.is_bare;
     // In a table of a text a bar follows; in a list, another semicolon.
     let follows = at(trim(arguments), 0);
@@ -218,6 +290,11 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
         && (follows == b'|'
             || follows == b';' && context.before.iter().take(WORD_MAX).any(|&byte| is_word(byte)));
     if next == b'=' || next == b':' && context.name != b"dir" || next == b'(' {
+        return false;
+    }
+    // `St; Apt 3`
+    let is_counted = habit == Habit::Tool && context.spaced && is_number(arguments);
+    if is_counted || context.is_quoted_listing() {
         return false;
     }
     match context.opening {
@@ -247,7 +324,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                     || (bare_before
                         && is_space(next)
                         && !trim(arguments).is_empty()
-                        && words_are_few(arguments))
+                        && (words_are_few(arguments) || names_path(arguments)))
                     || (bare_before
                         && ends
                         && !in_row
@@ -263,6 +340,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                 has_argument
                     || ends && bare_before && context.spaced && context.before.is_empty()
                     || ends && bare_before && context.is_line && !context.is_body
+                    || context.is_last_of_two_lines()
                     || ends && context.is_address
             }
             Habit::WithArguments | Habit::Tool => {

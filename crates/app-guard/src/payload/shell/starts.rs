@@ -1,9 +1,12 @@
 //! Values that are a command from their first word on.
 
-use super::arguments::{ARGUMENTS_MAX, is_end, names_path, takes_argument, words_are_few};
-use super::commands::habit;
+use super::arguments::{
+    ARGUMENTS_MAX, is_end, names_alias, names_path, strong_argument, takes_argument, words_are_few,
+};
+use super::batch::is_batch_condition;
+use super::commands::{Habit, habit};
 use super::hit;
-use super::words::{globs, in_program_folder, last_part, read_word, skip_blanks};
+use super::words::{globs, has_class, in_program_folder, last_part, read_word, skip_blanks};
 use crate::payload::scan::{Scan, View};
 use crate::payload::text::{at, contains, is_space, slice, trim};
 
@@ -39,7 +42,11 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
         b"ping" | b"nslookup" | b"traceroute" => {
             trim(arguments).starts_with(b"-") && at(trim(arguments), 1).is_ascii_alphabetic()
         }
-        b"rm" => trim(arguments).starts_with(b"-r") || trim(arguments).starts_with(b"-f"),
+        b"rm" => {
+            let arguments = trim(arguments);
+            (arguments.starts_with(b"-r") || arguments.starts_with(b"-f"))
+                && arguments.iter().any(|&byte| matches!(byte, b'/' | b'*' | b'~' | b'$' | b'.'))
+        }
         b"ls" | b"dir" | b"find" | b"chmod" | b"chown" | b"uname" | b"netstat" | b"ps"
         | b"kill" | b"useradd" | b"cp" | b"mv" | b"touch" | b"mkdir" | b"echo" => {
             words_are_few(arguments) && names_path(arguments)
@@ -55,9 +62,29 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     ) && (trim(arguments).starts_with(b"-")
         && at(trim(arguments), 1).is_ascii_alphabetic()
         || trim(arguments).starts_with(b"/c"));
+    // `wh''oami`, `cu$@rl x.example`: nobody hides an honest word. `\date` is LaTeX.
+    let is_hidden = word.hidden
+        && at(text, first) != b'\\'
+        && name.len() >= 3
+        && matches!(habit(name), Some(Habit::Alone | Habit::WithArguments))
+        && (is_end(arguments) || is_space(at(arguments, 0)));
+    let reads_hidden = matches!(habit(name), Some(Habit::WithArguments))
+        && arguments.split(|&byte| is_space(byte)).any(globs);
+    let runs_program = in_program_folder(&word.text)
+        && at(&word.text, 0) == b'/'
+        && is_space(at(arguments, 0))
+        && strong_argument(arguments);
+    let is_class_path = globs(&word.text) && has_class(&word.text);
+    let is_statement = is_batch_condition(slice(text, first, first + ARGUMENTS_MAX))
+        || !scan.place.is_body() && names_alias(&word.text, arguments);
     if !word.text.is_empty()
         && (reads
             || in_sh
+            || is_hidden
+            || reads_hidden
+            || runs_program
+            || is_class_path
+            || is_statement
             || is_program_path
                 && (is_end(arguments) || takes_argument(arguments))
                 && !trim(text).is_empty()

@@ -88,7 +88,7 @@ fn windows_path(word: &[u8]) -> bool {
     word.contains(&b':') || word.contains(&b'\\') || word.contains(&b'%')
 }
 
-/// `$@`, `$*`, `$1`, `${x}`, `$u`: empty; `$IFS`, `${IFS}`: a space. Where it ends, and whether it is a space.
+/// `$@`, `$*`, `$1`, `${x}`, `$u`, `$()`: empty; `$IFS`, `${IFS}`: a space. Where it ends, and whether it is a space.
 fn expansion(text: &[u8], start: usize) -> Option<(usize, bool)> {
     let next = at(text, start + 1);
     if next == b'{' {
@@ -99,6 +99,10 @@ fn expansion(text: &[u8], start: usize) -> Option<(usize, bool)> {
     if matches!(next, b'@' | b'*' | b'!' | b'#' | b'-') || next.is_ascii_digit() {
         return Some((start + 2, false));
     }
+    // The output of nothing is nothing.
+    if next == b'(' && at(text, start + 2) == b')' {
+        return Some((start + 3, false));
+    }
     let end = skip(slice(text, 0, start + WORD_MAX), start + 1, is_word);
     let name = slice(text, start + 1, end);
     if name == b"ifs" {
@@ -107,7 +111,7 @@ fn expansion(text: &[u8], start: usize) -> Option<(usize, bool)> {
             true,
         ));
     }
-    (!name.is_empty() && is_word(at(text, end))).then_some((end, false))
+    (!name.is_empty()).then_some((end, false))
 }
 
 /// White space as a shell sees it.
@@ -141,9 +145,22 @@ pub(super) fn in_program_folder(word: &[u8]) -> bool {
         .any(|folder| word.starts_with(folder) && word.len() > folder.len())
 }
 
-/// `/???/c?t`, `/bin/c*`: what only a shell resolves.
+/// `/???/c?t`, `/bin/c*`, `/[b]in/cat`: what only a shell resolves.
 pub(super) fn globs(word: &[u8]) -> bool {
-    word.iter().any(|&byte| matches!(byte, b'?' | b'*'))
+    (word.iter().any(|&byte| matches!(byte, b'?' | b'*')) || has_class(word))
         && word.iter().filter(|&&byte| byte == b'/').count() >= 2
         && at(word, 0) == b'/'
+}
+
+/// `[b]`, `[a-z]`, `[!x]`; not `[slug]`, which routes have.
+pub(super) fn has_class(word: &[u8]) -> bool {
+    const LENGTH_MAX: usize = 5;
+    memchr::memchr_iter(b'[', word).any(|open| {
+        let inside = slice(word, open + 1, open + 2 + LENGTH_MAX);
+        let Some(length) = inside.iter().position(|&byte| byte == b']') else { return false };
+        let inside = slice(inside, 0, length);
+        length == 1
+            || matches!(at(inside, 0), b'!' | b'^')
+            || matches!(inside, [first, b'-', last, ..] if first < last)
+    })
 }
