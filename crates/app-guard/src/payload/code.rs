@@ -1,5 +1,6 @@
 //! Code of languages that evaluate what they are given, and lookups of a logger.
 
+mod callees;
 mod calls;
 
 use super::category::Category::{CodeInjection, Template};
@@ -16,6 +17,7 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     check_lookups(scan, view);
     tags(scan, view);
     calls::check(scan, view);
+    callees::check(scan, view);
     backticked(scan, view);
     paths(scan, view);
     scan.walked(PATHS.iter().map(|_| text.len() / 16).sum());
@@ -134,7 +136,19 @@ fn backticked(scan: &mut Scan<'_>, view: &View<'_>) {
 }
 
 /// Names that code goes through, whatever is called.
-const PATHS: [(&[u8], &[u8]); 34] = [
+const PATHS: [(&[u8], &[u8]); 46] = [
+    (b"child_process", b"spawn"),
+    (b"constructor._load", b"("),
+    (b"nashorn:", b""),
+    (b"deno.run(", b""),
+    (b"sys.modules[", b""),
+    (b"os:cmd(", b""),
+    (b"[exec ", b"]"),
+    (b"php:function(", b""),
+    (b".getclass()", b"forname"),
+    (b"#context[", b""),
+    (b"\".execute()", b""),
+    (b"'.execute()", b""),
     (b"invokefunction&function=", b""),
     (b"\\think\\app/", b""),
     (b"exec(compile(", b""),
@@ -185,6 +199,9 @@ fn paths(scan: &mut Scan<'_>, view: &View<'_>) {
             return;
         }
     }
+    if let Some(start) = dangerous_class(scan, trim(text)) {
+        hit(scan, view, start, "code_object", "an object through which code is reached");
+    }
     // `;print(7*7);`, `";die("x`: short statements behind a quote.
     let bare = trim(text);
     let start =
@@ -203,9 +220,9 @@ fn paths(scan: &mut Scan<'_>, view: &View<'_>) {
         b"system(",
         b"exit(",
     ];
-    if verbs.iter().any(|verb| rest.starts_with(verb))
-        && memchr::memchr(b';', slice(bare, 0, start)).is_some()
-    {
+    let before = slice(bare, 0, start);
+    let closes = before.contains(&b';') || contains(before, b"'.") || contains(before, b"\".");
+    if verbs.iter().any(|verb| rest.starts_with(verb)) && closes {
         hit(scan, view, 0, "code_statement", "a statement behind a closed string");
     }
 }
@@ -213,4 +230,44 @@ fn paths(scan: &mut Scan<'_>, view: &View<'_>) {
 /// How a command begins: with a letter or a path.
 fn is_ruby_start(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte == b'/'
+}
+
+/// A class of Java, as the whole value, with which files, programs or other code are reached.
+fn dangerous_class(scan: &Scan<'_>, text: &[u8]) -> Option<usize> {
+    const NAME_MAX: usize = 96;
+    // People look classes up.
+    let is_search =
+        matches!(scan.place.name(), "q" | "s" | "query" | "search" | "term" | "keyword");
+    if text.len() > NAME_MAX || is_search || !text.iter().all(|&byte| is_word(byte) || byte == b'.')
+    {
+        return None;
+    }
+    let is_dangerous = [
+        &b"java.lang.process"[..],
+        b"java.lang.class",
+        b"java.lang.system",
+        b"java.lang.thread",
+        b"java.lang.reflect",
+        b"java.lang.invoke",
+        b"java.io.file",
+        b"java.io.object",
+        b"java.io.random",
+        b"java.net.url",
+        b"java.net.socket",
+        b"java.nio.file.",
+        b"java.rmi.",
+        b"javax.naming.",
+        b"javax.script.",
+        b"javax.management.",
+        b"groovy.lang.",
+        b"bsh.interpreter",
+        b"jdk.nashorn.",
+        b"sun.misc.",
+        b"sun.reflect.",
+        b"org.mozilla.javascript.",
+        b"com.sun.jndi.",
+    ]
+    .iter()
+    .any(|class| text.starts_with(class));
+    (is_dangerous && !text.ends_with(b"exception") && !text.ends_with(b"error")).then_some(0)
 }

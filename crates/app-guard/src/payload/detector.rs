@@ -211,7 +211,7 @@ fn quotes_code(place: Place<'_>) -> bool {
 fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
     use triggers::{
         ANGLE, CODE, LDAP, LINE_BREAK, MARKUP, NOSQL, OPERATOR, PATH, PROBE, PROTOTYPE, QUOTE,
-        SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, XML,
+        SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
     };
     const ALWAYS: Seen = SQL
         | MARKUP
@@ -227,6 +227,7 @@ fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
         | SERIALIZED
         | UPLOAD
         | PROBE
+        | VARIABLE
         | ANGLE
         | SEPARATOR
         | LINE_BREAK;
@@ -238,7 +239,7 @@ fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
 fn run_checks(scan: &mut Scan<'_>, view: &View<'_>) {
     use triggers::{
         ANGLE, CODE, LDAP, LINE_BREAK, MARKUP, NOSQL, OPERATOR, PATH, PROBE, PROTOTYPE, QUOTE,
-        SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, XML,
+        SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
     };
     let seen = view.seen;
     let has = |bits: Seen| seen & bits != 0;
@@ -279,7 +280,9 @@ fn run_checks(scan: &mut Scan<'_>, view: &View<'_>) {
     if has(PROTOTYPE) && scan.wants(Category::PrototypePollution) {
         json_keys::check_prototypes(scan, view);
     }
-    if has(CODE) && scan.wants(Category::CodeInjection) {
+    // `$a(…)` calls what the variable names.
+    let calls_variable = has(VARIABLE) && view.lower.contains(&b'(');
+    if (has(CODE) || calls_variable) && scan.wants(Category::CodeInjection) {
         code::check(scan, view);
     }
     if has(SERIALIZED) && scan.wants(Category::Deserialization) {

@@ -78,6 +78,72 @@ pub(crate) fn check_operators(scan: &mut Scan<'_>, view: &View<'_>) {
         }
     }
     script(scan, view);
+    if !scan.place.is_body() {
+        commands(scan, view);
+    }
+    if scan.place.is_name() && looks_into_secret(text) {
+        hit(scan, view, 0, "nosql_lookup", "a lookup that tells a secret letter by letter");
+    }
+}
+
+/// `password__startswith`: object mappers take the names of their lookups from names of parameters.
+fn looks_into_secret(text: &[u8]) -> bool {
+    let Some(start) = find(text, b"__") else { return false };
+    let field = text.rsplit(|&byte| byte == b'_').next().unwrap_or_default();
+    let compares = matches!(
+        field,
+        b"startswith"
+            | b"istartswith"
+            | b"endswith"
+            | b"iendswith"
+            | b"contains"
+            | b"icontains"
+            | b"regex"
+            | b"iregex"
+            | b"gt"
+            | b"lt"
+            | b"gte"
+            | b"lte"
+    );
+    let names = [&b"password"[..], b"passwd", b"secret", b"token", b"hash", b"api_key"];
+    compares && start > 0 && names.iter().any(|name| contains(text, name))
+}
+
+/// A line break, and behind it a command of Redis or a piece of its protocol.
+fn commands(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = view.lower;
+    for start in memchr::memchr_iter(b'\n', text) {
+        let line = slice(text, start + 1, start + 65);
+        let end = line.iter().position(|&byte| matches!(byte, b'\r' | b'\n'));
+        let line = slice(line, 0, end.unwrap_or(line.len()));
+        scan.walked(line.len());
+        let digits = skip(line, 1, |byte| byte.is_ascii_digit());
+        let is_length = matches!(at(line, 0), b'$' | b'*') && digits > 1 && digits == line.len();
+        let mut words = line.split(|&byte| byte == b' ');
+        let verb = words.next().unwrap_or_default();
+        let arguments = words.count();
+        let is_command = match verb {
+            b"flushall" | b"flushdb" | b"bgsave" | b"bgrewriteaof" => arguments <= 1,
+            b"slaveof" | b"replicaof" | b"migrate" => arguments >= 2,
+            b"config" => line.starts_with(b"config set ") || line.starts_with(b"config get "),
+            b"module" => line.starts_with(b"module load "),
+            b"eval" => contains(line, b"redis.call"),
+            b"set" | b"setex" | b"getset" | b"hset" | b"lpush" | b"rpush" | b"sadd" => {
+                arguments >= 2 && end.is_some()
+            }
+            _ => false,
+        };
+        if is_length || is_command {
+            hit(
+                scan,
+                view,
+                start,
+                "nosql_command",
+                "a line break with a command of Redis behind it",
+            );
+            return;
+        }
+    }
 }
 
 fn is_operator_name(name: &[u8]) -> bool {
@@ -136,7 +202,7 @@ fn script(scan: &mut Scan<'_>, view: &View<'_>) {
     }
     for part in [&b"while(true)"[..], b"while(1)"] {
         if let Some(start) = find(text, part)
-            && first_quote < start
+            && (first_quote < start || memchr::memchr(b';', slice(text, 0, start)).is_some())
         {
             hit(scan, view, start, "nosql_script", "script that never ends");
             return;
@@ -197,7 +263,7 @@ fn script(scan: &mut Scan<'_>, view: &View<'_>) {
             let end = skip(slice(text, 0, start + 64), start + 3, is_word);
             let verb = slice(text, end, end + 12);
             let before = start.checked_sub(1).map(|before| at(text, before));
-            let broken = before.is_some_and(|byte| matches!(byte, b';' | b'\'' | b'"'));
+            let broken = before.is_none_or(|byte| matches!(byte, b';' | b'\'' | b'"'));
             if end > start + 3
                 && broken
                 && [&b".find("[..], b".insert(", b".drop(", b".remove(", b".update(", b".delete"]

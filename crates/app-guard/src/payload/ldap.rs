@@ -7,9 +7,47 @@ use super::text::{at, from, is_space, skip, skip_spaces, slice, trim};
 /// The longest name of an attribute that is read.
 const ATTRIBUTE_MAX: usize = 64;
 
-/// Looks for pieces of filters.
+/// Looks for pieces of filters, as they are written and behind their own escapes.
 pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
-    let text = view.lower;
+    look(scan, view, view.lower);
+    if let Some(text) = without_escapes(view.lower) {
+        look(scan, view, &text);
+    }
+}
+
+/// The text with `\2a`, `\28` and the like as the characters they stand for (RFC 4515 §3); nothing without any.
+fn without_escapes(text: &[u8]) -> Option<Vec<u8>> {
+    let unescaped = |at_backslash: usize| {
+        Some(match slice(text, at_backslash + 1, at_backslash + 3) {
+            b"21" => b'!',
+            b"26" => b'&',
+            b"28" => b'(',
+            b"29" => b')',
+            b"2a" => b'*',
+            b"3d" => b'=',
+            b"7c" => b'|',
+            _ => return None,
+        })
+    };
+    memchr::memchr_iter(b'\\', text).find(|&start| unescaped(start).is_some())?;
+    let mut out = Vec::with_capacity(text.len());
+    let mut index = 0;
+    while let Some(&byte) = text.get(index) {
+        match if byte == b'\\' { unescaped(index) } else { None } {
+            Some(character) => {
+                out.push(character);
+                index += 3;
+            }
+            None => {
+                out.push(byte);
+                index += 1;
+            }
+        }
+    }
+    Some(out)
+}
+
+fn look(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     scan.walked(text.len().saturating_mul(2));
     // How many are open: a value that closes more than it opened breaks out of the filter around it.
     let mut depth = 0i64;
@@ -44,9 +82,15 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
                 {
                     hit(scan, view, index, "ldap_filter", "a filter with an operator");
                 }
+                let behind = trim(slice(text, 0, index));
+                // `)(cn=…`, `x)(memberof=cn=…`
+                let is_next = behind.len() + 1 >= index
+                    && behind.ends_with(b")")
+                    && is_filter_like(text)
+                    && has_name(text, index);
                 if broke_out
                     && condition
-                    && (operators > 0 || has_star(text, index) || starts_with_star(text))
+                    && (operators > 0 || has_star(text, index) || starts_with_star(text) || is_next)
                 {
                     hit(
                         scan,
@@ -144,6 +188,14 @@ fn opens_inside(text: &[u8], open: usize) -> bool {
     }
     let inside = skip_spaces(slice(text, 0, operator + 8), operator + 1);
     at(text, inside) == b'('
+}
+
+/// `(memberof=`, not `(b=`: formulas have letters.
+fn has_name(text: &[u8], open: usize) -> bool {
+    let end = skip(slice(text, 0, open + 1 + ATTRIBUTE_MAX), open + 1, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b'-'
+    });
+    end > open + 2 && at(text, end) == b'='
 }
 
 fn has_star(text: &[u8], open: usize) -> bool {

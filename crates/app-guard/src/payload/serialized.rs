@@ -2,7 +2,7 @@
 
 use super::category::Category::Deserialization;
 use super::scan::{Scan, View};
-use super::text::{at, contains, find, from, places_of, skip, slice, trim};
+use super::text::{at, contains, find, from, is_token, places_of, skip, slice, trim};
 
 /// Looks for the marks of each format.
 pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
@@ -52,7 +52,7 @@ fn encoded(value: &[u8]) -> Option<(usize, &'static str)> {
         (b"aced0005", 10, "a serialized object of Java in hexadecimal digits"),
         (b"ACED0005", 10, "a serialized object of Java in hexadecimal digits"),
         (b"AAEAAAD/////", 14, "a serialized object of .NET in base64"),
-        (b"/wEyx", 24, "a view state with an object of .NET"),
+        (b"/wEy", 24, "a view state with an object of .NET"),
         (b"BAhvOi", 12, "a serialized object of Ruby in base64"),
         (b"BAhbC", 12, "a serialized object of Ruby in base64"),
         (b"BAhvO", 10, "a serialized object of Ruby in base64"),
@@ -154,14 +154,25 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
         (b"org.springframework.context.support.filesystemxml", "a class that loads code of Java"),
         (b"py/object", "an object of jsonpickle"),
         (b"py/reduce", "an object of jsonpickle"),
+        (b"invokertransformer", "a class of a known chain of Java"),
+        (b"instantiatetransformer", "a class of a known chain of Java"),
+        (b"chainedtransformer", "a class of a known chain of Java"),
+        (b"constanttransformer", "a class of a known chain of Java"),
+        (b"clonetransformer", "a class of a known chain of Java"),
+        (b"instantiatefactory", "a class of a known chain of Java"),
+        (b"prototypeclonefactory", "a class of a known chain of Java"),
+        (b"prototypeserializationfactory", "a class of a known chain of Java"),
+        (b"whileclosure", "a class of a known chain of Java"),
+        (b"forclosure", "a class of a known chain of Java"),
         (b"ysoserial", "a known generator of such objects"),
         (b"pickle.loads(", "a pickle that is read"),
         (b"marshal.loads(", "a serialized object that is read"),
     ] {
         if let Some(at) = find(text, mark) {
             // Whoever writes about them does not write what makes one.
-            let is_used = mark.iter().any(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-')
-                && !mark.starts_with(b"org.")
+            let is_used = is_token(text)
+                || mark.iter().any(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-')
+                    && !mark.starts_with(b"org.")
                 || view.lower.contains(&b'{')
                 || view.lower.contains(&b'<');
             if is_used {
@@ -177,6 +188,7 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
         b"\"__class__\"",
         b"'@type'",
         b"\"json_class\"",
+        b"\"^o\"",
         b"$type",
     ] {
         for start in places_of(text, key).take(16) {
@@ -194,6 +206,10 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
                 b"os.system",
                 b"subprocess",
                 b"builtins",
+                b"gem::",
+                b"kernel",
+                b"activesupport::",
+                b"erb",
             ]
             .iter()
             .any(|package| contains(slice(rest, 0, 24), package));
@@ -205,9 +221,10 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
     }
     // The same where the key is the name of the place.
     let place = scan.place;
-    let names_class = place.is_named_like(&["@type", "@class", "$type", "json_class", "__class__"]);
+    let names_class =
+        place.is_named_like(&["@type", "@class", "$type", "json_class", "__class__", "^o"]);
     let bare = trim(text);
-    const PACKAGES: [&[u8]; 14] = [
+    const PACKAGES: [&[u8]; 17] = [
         b"java.",
         b"javax.",
         b"sun.",
@@ -222,6 +239,9 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
         b"org.hibernate.",
         b"system.",
         b"microsoft.",
+        b"gem::",
+        b"activesupport::",
+        b"kernel",
     ];
     if names_class && PACKAGES.iter().any(|package| bare.starts_with(package)) {
         hit(scan, view, 0, "serialized_class", "a key that names the class to make");

@@ -87,6 +87,15 @@ fn calls_on_literal(expression: &[u8]) -> bool {
     at(expression, length + 2) == b'.' && name > length + 3 && at(expression, name) == b'('
 }
 
+/// `.System "id"`: a method of Go, and a string for it.
+fn calls_with_literal(expression: &[u8]) -> bool {
+    let name = skip(expression, 1, is_word);
+    at(expression, 0) == b'.'
+        && name > 1
+        && at(expression, name) == b' '
+        && matches!(at(expression, name + 1), b'"' | b'`')
+}
+
 /// Two literals and an operator between them, and nothing that a template would have there: `7*7`, `7*'7'`.
 fn computes(expression: &[u8]) -> bool {
     let is_arithmetic = expression.iter().all(|&byte| {
@@ -250,6 +259,9 @@ fn names_secret(open: &[u8], expression: &[u8]) -> bool {
                     | b"config|pprint"
                     | b"$on.constructor"
             ) || expression.starts_with(b"dump(")
+                || expression.starts_with(b"#with \"")
+                || expression.starts_with(b"#with '")
+                || calls_with_literal(expression)
                 || expression.starts_with(b"range.")
                 || expression.starts_with(b"this.constructor")
         }

@@ -62,6 +62,8 @@ pub(crate) const PROBE: Seen = 1 << 21;
 pub(crate) const LOOKUP: Seen = 1 << 22;
 /// `/*`.
 pub(crate) const COMMENT: Seen = 1 << 23;
+/// `$`.
+pub(crate) const VARIABLE: Seen = 1 << 24;
 
 /// The prefilter, built once.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ fn scan(place: Place<'_>, value: &[u8]) -> Vec<Finding> {
 /// Twice the input takes at most about twice the steps, for what grammars nest and filters repeat.
 #[test]
 fn work_is_linear_for_adversarial_repetition() {
-    let patterns: [&[u8]; 68] = [
+    let patterns: [&[u8]; 75] = [
         b"(",
         b"((((",
         b"))))",
@@ -88,6 +88,13 @@ fn work_is_linear_for_adversarial_repetition() {
         b"c$()",
         b"1 or ",
         b"1^ascii(",
+        b")(",
+        b"$a(",
+        b"${'",
+        b"(~\x8c",
+        b"\\2a",
+        b"\n$1",
+        b"__",
     ];
     for pattern in patterns {
         for place in

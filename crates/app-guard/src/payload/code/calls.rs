@@ -8,7 +8,35 @@ use crate::payload::text::{at, contains, is_word, skip, skip_spaces, slice};
 pub(super) const CALL_MAX: usize = 256;
 
 /// Functions that run what they are given, and which arguments make an attack of the call.
-const CALLS: [(&[u8], Needs); 71] = [
+const CALLS: [(&[u8], Needs); 99] = [
+    (b"get_defined_vars", Needs::Nothing),
+    (b"get_defined_functions", Needs::Nothing),
+    (b"getallheaders", Needs::Nothing),
+    (b"apache_request_headers", Needs::Nothing),
+    (b"gzuncompress", Needs::Argument),
+    (b"gzdecode", Needs::Argument),
+    (b"bzdecompress", Needs::Argument),
+    (b"convert_uudecode", Needs::Argument),
+    (b"fsockopen", Needs::Argument),
+    (b"pfsockopen", Needs::Argument),
+    (b"posix_getpwuid", Needs::Argument),
+    (b"posix_kill", Needs::Argument),
+    (b"curl_exec", Needs::Argument),
+    (b"register_shutdown_function", Needs::Argument),
+    (b"mb_ereg_replace", Needs::Argument),
+    (b"stream_socket_client", Needs::Argument),
+    (b"move_uploaded_file", Needs::Argument),
+    (b"php_strip_whitespace", Needs::Argument),
+    (b"parse_ini_file", Needs::Argument),
+    (b"posix_mkfifo", Needs::Argument),
+    (b"array_map", Needs::Quoted),
+    (b"array_filter", Needs::Quoted),
+    (b"array_walk", Needs::Quoted),
+    (b"usort", Needs::Quoted),
+    (b"uasort", Needs::Quoted),
+    (b"symlink", Needs::Quoted),
+    (b"unlink", Needs::Quoted),
+    (b"import", Needs::Module),
     (b"process.start", Needs::Quoted),
     (b"eval", Needs::Argument),
     (b"assert", Needs::CodeArgument),
@@ -33,7 +61,7 @@ const CALLS: [(&[u8], Needs); 71] = [
     (b"highlight_file", Needs::Argument),
     (b"show_source", Needs::Argument),
     (b"readfile", Needs::Quoted),
-    (b"scandir", Needs::Quoted),
+    (b"scandir", Needs::Argument),
     (b"putenv", Needs::Quoted),
     (b"ini_set", Needs::Quoted),
     (b"unserialize", Needs::Argument),
@@ -119,6 +147,10 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
         let window = slice(text, name_end.saturating_sub(32), name_end);
         let length = window.iter().rev().take_while(|&&byte| is_word(byte) || byte == b'.').count();
         let start = name_end - length;
+        // `".system('id')."`: strings are joined there, no method is called.
+        let joins = at(text, start) == b'.'
+            && start.checked_sub(1).is_none_or(|before| matches!(at(text, before), b'\'' | b'"'));
+        let start = start + usize::from(joins);
         let name = slice(text, start, name_end);
         if name.is_empty() {
             continue;

@@ -14,7 +14,7 @@ mod xml;
 
 use super::{
     CODE, COMMENT, LDAP, LOOKUP, MARKUP, NOSQL, PATH, PROBE, PROTOTYPE, SERIALIZED, SHELL, SQL,
-    SQL_WORD, Seen, TEMPLATE, UPLOAD, URL, XML,
+    SQL_WORD, Seen, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
 };
 
 /// Each meaning with its words; a word may have several meanings.
@@ -36,4 +36,5 @@ pub(super) const WORDS: &[(Seen, &[&str])] = &[
     (PROBE, paths::PROBED),
     (LOOKUP, &["${"]),
     (COMMENT, &["/*"]),
+    (VARIABLE, &["$"]),
 ];

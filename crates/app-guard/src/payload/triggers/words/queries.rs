@@ -56,8 +56,31 @@ pub(super) const DOCUMENT_STORES: &[&str] = &[
     "==",
     "function(",
     "sleep(",
+    "flush",
+    "bgsave",
+    "slaveof",
+    "replicaof",
+    "config set",
+    "config get",
+    "module load",
+    "redis.call",
+    "\nset",
+    "\nhset",
+    "\nlpush",
+    "\n$",
+    "\n*",
+    "startswith",
+    "endswith",
+    "__contains",
+    "__icontains",
+    "__regex",
+    "__iregex",
+    "__gt",
+    "__lt",
 ];
 
 /// Parentheses as in filters of LDAP.
-pub(super) const LDAP: &[&str] =
-    &["(&", "(|", "=*)", "(!", ")(", ") (", "*)", "( &", "( |", "( !", ")|", ")&", ")\n("];
+pub(super) const LDAP: &[&str] = &[
+    "(&", "(|", "=*)", "(!", ")(", ") (", "*)", "( &", "( |", "( !", ")|", ")&", ")\n(", "\\28",
+    "\\29", "\\2a", "\\7c",
+];
