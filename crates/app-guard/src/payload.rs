@@ -32,6 +32,7 @@ mod paths;
 mod place;
 mod probes;
 mod scan;
+mod scanners;
 mod serialized;
 mod settings;
 mod shell;

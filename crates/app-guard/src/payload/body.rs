@@ -4,6 +4,7 @@ mod form;
 mod json;
 mod multipart;
 mod window;
+mod xml;
 
 use super::detector::Detector;
 use super::finding::Finding;
@@ -12,6 +13,7 @@ use form::FormWalk;
 use json::JsonWalk;
 use multipart::MultipartWalk;
 use window::Window;
+use xml::XmlWalk;
 
 pub use window::{WINDOW_BYTES, WINDOW_OVERLAP_BYTES};
 
@@ -42,6 +44,7 @@ enum Kind {
     Json(JsonWalk),
     Form(FormWalk),
     Multipart(Box<MultipartWalk>),
+    Xml(XmlWalk),
     Text(Window),
     /// The client says that it is not text, which its first bytes have to bear out: they are kept here.
     Claimed(Vec<u8>),
@@ -92,6 +95,7 @@ impl BodyScan {
             chunk = chunk.get(start..).unwrap_or_default();
             self.kind = match chunk.first() {
                 Some(b'{' | b'[') => Kind::Json(JsonWalk::default()),
+                Some(b'<') => Kind::Xml(XmlWalk::default()),
                 _ => Kind::Text(Window::default()),
             };
         }
@@ -100,6 +104,7 @@ impl BodyScan {
             Kind::Json(walk) => walk.feed(chunk, found),
             Kind::Form(walk) => walk.feed(chunk, found),
             Kind::Multipart(walk) => walk.feed(chunk, found),
+            Kind::Xml(walk) => walk.feed(chunk, found),
             Kind::Text(window) => window.extend(chunk, &mut |text| found.value(Place::Body, text)),
             Kind::Binary { window, left } => {
                 let taken = chunk.get(..chunk.len().min(*left)).unwrap_or_default();
@@ -130,6 +135,7 @@ impl BodyScan {
             Kind::Json(walk) => walk.finish(found),
             Kind::Form(walk) => walk.finish(found),
             Kind::Multipart(walk) => walk.finish(found),
+            Kind::Xml(walk) => walk.finish(found),
             Kind::Text(window) => window.finish(&mut |text| found.value(Place::Body, text)),
             Kind::Binary { window, .. } => {
                 window.finish(&mut |text| found.value(Place::FileContent("body"), text));
@@ -146,6 +152,7 @@ impl BodyScan {
             Kind::Json(walk) => walk.held_bytes(),
             Kind::Form(walk) => walk.held_bytes(),
             Kind::Multipart(walk) => walk.held_bytes(),
+            Kind::Xml(walk) => walk.held_bytes(),
             Kind::Text(window) | Kind::Binary { window, .. } => window.held_bytes(),
         }
     }
@@ -166,6 +173,9 @@ fn kind_of(content_type: Option<&str>) -> Kind {
     }
     if is_json(&media_type) {
         return Kind::Json(JsonWalk::default());
+    }
+    if is_xml(&media_type) {
+        return Kind::Xml(XmlWalk::default());
     }
     if is_binary(&media_type) {
         return Kind::Claimed(Vec::new());
@@ -191,6 +201,10 @@ fn is_json(media_type: &str) -> bool {
         || media_type.ends_with("/x-ndjson")
         || media_type.ends_with("/json-seq")
         || media_type.ends_with("/csp-report")
+}
+
+fn is_xml(media_type: &str) -> bool {
+    media_type.ends_with("/xml") || media_type.ends_with("+xml")
 }
 
 fn is_binary(media_type: &str) -> bool {

@@ -10,8 +10,8 @@ use super::text::{find, from, trim};
 use super::triggers::{self, Seen, Triggers};
 use super::views::{self, Hidden};
 use super::{
-    body, code, json_keys, ldap, markup, paths, probes, serialized, shell, split, sql, templates,
-    upload, urls, xml,
+    body, code, json_keys, ldap, markup, paths, probes, scanners, serialized, shell, split, sql,
+    templates, upload, urls, xml,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -211,7 +211,7 @@ fn quotes_code(place: Place<'_>) -> bool {
 fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
     use triggers::{
         ANGLE, CODE, LDAP, LINE_BREAK, MARKUP, NOSQL, OPERATOR, PATH, PROBE, PROTOTYPE, QUOTE,
-        SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
+        SCANNER, SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
     };
     const ALWAYS: Seen = SQL
         | MARKUP
@@ -228,6 +228,7 @@ fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
         | UPLOAD
         | PROBE
         | VARIABLE
+        | SCANNER
         | ANGLE
         | SEPARATOR
         | LINE_BREAK;
@@ -239,7 +240,7 @@ fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
 fn run_checks(scan: &mut Scan<'_>, view: &View<'_>) {
     use triggers::{
         ANGLE, CODE, LDAP, LINE_BREAK, MARKUP, NOSQL, OPERATOR, PATH, PROBE, PROTOTYPE, QUOTE,
-        SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
+        SCANNER, SEPARATOR, SERIALIZED, SHELL, SQL, SQL_WORD, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
     };
     let seen = view.seen;
     let has = |bits: Seen| seen & bits != 0;
@@ -293,5 +294,8 @@ fn run_checks(scan: &mut Scan<'_>, view: &View<'_>) {
     }
     if has(PROBE) || matches!(place, Place::Path) {
         probes::check(scan, view);
+    }
+    if has(SCANNER) && scan.wants(Category::Reconnaissance) {
+        scanners::check(scan, view);
     }
 }

@@ -90,7 +90,11 @@ fn look(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
                     && has_name(text, index);
                 if broke_out
                     && condition
-                    && (operators > 0 || has_star(text, index) || starts_with_star(text) || is_next)
+                    && (operators > 0
+                        || has_star(text, index)
+                        || starts_with_star(text)
+                        || has_order(text, index)
+                        || is_next)
                 {
                     hit(
                         scan,
@@ -133,7 +137,7 @@ fn look(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
                     hit(scan, view, index, "ldap_wildcard", "a wildcard that closes the filter");
                 }
             }
-            b'|' | b'&' if broke_out => {
+            b'|' | b'&' | b'!' if broke_out => {
                 // `admin)|(uid=*`
                 let next = skip_spaces(slice(text, 0, index + 8), index + 1);
                 if at(text, next) == b'(' && condition_after(text, next).0 {
@@ -200,6 +204,14 @@ fn has_name(text: &[u8], open: usize) -> bool {
 
 fn has_star(text: &[u8], open: usize) -> bool {
     slice(text, open, open + ATTRIBUTE_MAX * 2).contains(&b'*')
+}
+
+/// `gidNumber<=100`: a comparison as no other language writes it behind a parenthesis without spaces.
+fn has_order(text: &[u8], open: usize) -> bool {
+    let end = skip(slice(text, 0, open + ATTRIBUTE_MAX), open + 1, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b'-'
+    });
+    matches!(slice(text, end, end + 2), b"<=" | b">=" | b"~=") && is_filter_like(text)
 }
 
 fn starts_with_star(text: &[u8]) -> bool {

@@ -221,10 +221,12 @@ fn names_secret(rest: &[u8]) -> bool {
     ]
     .iter()
     .any(|name| contains(rest, name))
+        // A hidden file or folder.
+        || at(rest, 0) == b'.' && at(rest, 1).is_ascii_alphabetic()
 }
 
 /// Files that are asked for by their whole path.
-const FILES: [&[u8]; 66] = [
+const FILES: [&[u8]; 69] = [
     b"/etc/passwd",
     b"/etc/shadow",
     b"/etc/group",
@@ -289,6 +291,9 @@ const FILES: [&[u8]; 66] = [
     b"/inetpub/",
     b"system.ini",
     b"/dev/mem",
+    b"/sys/class",
+    b"/sys/devices",
+    b"/sys/kernel",
     b"c:\\windows\\",
     b"c:/windows/",
 ];

@@ -80,6 +80,10 @@ impl<'a> Place<'a> {
         ]);
         match self {
             Self::Path => IN_PATH,
+            // There programs say what they are.
+            Self::Header(name) if name.eq_ignore_ascii_case("user-agent") => {
+                CategorySet::of(&[Category::SensitiveFile, Category::CmsProbing])
+            }
             Self::Header(name) => {
                 if ADDRESS_HEADERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
                     IN_HEADERS.union(ADDRESSES)
@@ -117,6 +121,13 @@ impl<'a> Place<'a> {
             | Self::FileContent(name) => name,
             Self::Path | Self::QueryName | Self::BodyName | Self::Body => "",
         }
+    }
+
+    /// Whether the name of the place, or the last part of the path to it, is one of these.
+    pub(crate) fn is_named(self, names: &[&str]) -> bool {
+        let name = self.name();
+        let name = name.rsplit('.').next().unwrap_or(name);
+        names.iter().any(|one| name.eq_ignore_ascii_case(one))
     }
 
     /// Whether the name of the place holds one of these words.

@@ -6,6 +6,8 @@ use super::text::{at, from, is_space, skip, skip_spaces, slice, trim};
 
 /// The longest name of a header that is read.
 const NAME_MAX: usize = 48;
+/// How much of a line is read.
+const LINE_MAX: usize = 256;
 
 /// Looks behind each line break.
 pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
@@ -17,12 +19,21 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     // of a parameter, and a header behind it.
     let is_letter =
         scan.place.is_body() && memchr::memchr(b' ', slice(text, 0, first_line)).is_some();
+    if !scan.place.is_body() && is_request_line(trim(text)) {
+        hit(scan, view, 0, 1.0);
+    }
     let mut index = first_line;
     let mut headers = 0;
     while let Some(found) = memchr::memchr2(b'\r', b'\n', from(text, index)) {
         let start = index + found;
         let line = skip_line_breaks(text, start);
         index = line;
+        if !scan.place.is_body()
+            && is_blank_line(slice(text, start, line))
+            && begins_document(from(text, line))
+        {
+            hit(scan, view, start, 1.0);
+        }
         match header_at(text, line) {
             Header::None => {}
             Header::Status => {
@@ -65,27 +76,40 @@ fn skip_line_breaks(text: &[u8], index: usize) -> usize {
     skip(text, index, is_space)
 }
 
+/// `GET /secret HTTP/1.1`
+fn is_request_line(line: &[u8]) -> bool {
+    const METHODS: [&[u8]; 8] =
+        [b"get ", b"post ", b"put ", b"delete ", b"head ", b"options ", b"patch ", b"connect "];
+    let line = slice(line, 0, LINE_MAX);
+    let Some(rest) = METHODS.iter().find_map(|method| line.strip_prefix(*method)) else {
+        return false;
+    };
+    let rest = trim(rest);
+    let is_target = matches!(at(rest, 0), b'/' | b'*') || rest.starts_with(b"http");
+    is_target && super::text::contains(rest, b" http/")
+}
+
+/// The end of the headers, by which the body begins.
+fn is_blank_line(breaks: &[u8]) -> bool {
+    breaks.iter().filter(|&&byte| byte == b'\n').count() >= 2
+        || breaks.iter().filter(|&&byte| byte == b'\r').count() >= 2
+}
+
+fn begins_document(text: &[u8]) -> bool {
+    [&b"<html"[..], b"<!doctype", b"<head", b"<body", b"<script"]
+        .iter()
+        .any(|tag| text.starts_with(tag))
+}
+
 fn header_at(text: &[u8], start: usize) -> Header {
-    let line = slice(text, start, start + 256);
+    let line = slice(text, start, start + LINE_MAX);
     let line = slice(
         line,
         0,
         line.iter().position(|&byte| matches!(byte, b'\r' | b'\n')).unwrap_or(line.len()),
     );
     let is_status = line.starts_with(b"http/1.") || line.starts_with(b"http/2");
-    let is_request = [
-        &b"get /"[..],
-        b"post /",
-        b"put /",
-        b"delete /",
-        b"head /",
-        b"options /",
-        b"get http",
-        b"post http",
-    ]
-    .iter()
-    .any(|method| line.starts_with(method))
-        && super::text::contains(line, b" http/");
+    let is_request = is_request_line(line);
     if is_status || is_request {
         return Header::Status;
     }
@@ -125,7 +149,11 @@ fn header_at(text: &[u8], start: usize) -> Header {
         | b"cache-control" | b"location" | b"authorization" | b"user-agent" | b"server"
         | b"status" | b"link" | b"etag" | b"expires" | b"last-modified" | b"vary" | b"pragma"
         | b"subject" | b"mime-version" | b"content-type" | b"proxy-connection" | b"upgrade"
-        | b"origin" => Header::Other,
+        | b"origin"
+            if !value.is_empty() =>
+        {
+            Header::Other
+        }
         _ if name.contains(&b'-') && !value.is_empty() => Header::Other,
         _ => Header::None,
     }

@@ -64,6 +64,8 @@ pub(crate) const LOOKUP: Seen = 1 << 22;
 pub(crate) const COMMENT: Seen = 1 << 23;
 /// `$`.
 pub(crate) const VARIABLE: Seen = 1 << 24;
+/// Programs that look for holes, by name.
+pub(crate) const SCANNER: Seen = 1 << 25;
 
 /// The prefilter, built once.
 #[derive(Debug)]

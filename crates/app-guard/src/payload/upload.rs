@@ -70,7 +70,8 @@ fn name(scan: &mut Scan<'_>, view: &View<'_>, file: &[u8], start: usize) {
         .position(|&byte| matches!(byte, 0 | b':' | b';' | b'\n' | b'\r'))
         .unwrap_or(file.len());
     let base = slice(file, 0, hidden_end);
-    let base = base.rsplit(|&byte| matches!(byte, b'/' | b'\\')).next().unwrap_or(base);
+    let mut parts = base.rsplit(|&byte| matches!(byte, b'/' | b'\\'));
+    let base = parts.find(|part| !part.is_empty()).unwrap_or(base);
     let end = base
         .iter()
         .rposition(|&byte| !matches!(byte, b'.' | b' ' | b'"' | b'\''))
@@ -209,8 +210,30 @@ fn content(scan: &mut Scan<'_>, view: &View<'_>) {
     let runs = [&b"<?php"[..], b"<?=", b"<script", b"<%@", b"<% ", b"<%eval", b"system($"]
         .iter()
         .find_map(|mark| find(view.lower, mark));
+    configuration(scan, view);
     if let (true, Some(at)) = (is_picture, runs) {
         hit(scan, view, at, "upload_polyglot", "a picture or document with a program in it");
+    }
+}
+
+/// A file that tells the server what to execute: its first line is a directive.
+fn configuration(scan: &mut Scan<'_>, view: &View<'_>) {
+    let text = trim(view.lower);
+    let line = slice(text, 0, NAME_MAX);
+    let line = slice(line, 0, line.iter().position(|&byte| byte == b'\n').unwrap_or(line.len()));
+    let starts = |words: &[&[u8]]| words.iter().any(|word| line.starts_with(word));
+    let sets = starts(&[b"addtype ", b"addhandler ", b"sethandler ", b"forcetype "])
+        && [&b"php"[..], b"cgi", b"x-httpd", b"server-parsed"]
+            .iter()
+            .any(|kind| contains(line, kind));
+    let prepends =
+        starts(&[b"php_value ", b"php_flag ", b"auto_prepend_file", b"auto_append_file"]);
+    let within = starts(&[b"<files", b"<ifmodule", b"options "])
+        && [&b"sethandler "[..], b"addhandler ", b"addtype application/x-httpd", b"php_value "]
+            .iter()
+            .any(|directive| contains(slice(text, 0, NAME_MAX), directive));
+    if sets || prepends || within {
+        hit(scan, view, 0, "upload_configuration", "a file that configures the server");
     }
 }
 

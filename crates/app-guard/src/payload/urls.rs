@@ -12,6 +12,9 @@ use hosts::{Inside, inside};
 /// The longest URL of which more than its host is read.
 const URL_MAX: usize = 512;
 
+/// How many parts before a host are taken for hosts.
+const USERS_MAX: usize = 4;
+
 /// Looks at each URL of the value.
 pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
@@ -29,7 +32,7 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
         index = colon + 1;
         let slashes =
             skip(slice(text, 0, colon + 8), colon + 1, |byte| matches!(byte, b'/' | b'\\'));
-        if slashes < colon + 3 && !(slashes == colon + 2 && starts_value(text, colon)) {
+        if slashes < colon + 3 && !starts_value(text, colon) {
             continue;
         }
         let scheme_start = {
@@ -53,9 +56,19 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     }
     // `//169.254.169.254/latest`, `metadata.google.internal/computeMetadata`: without a scheme, for metadata only.
     let bare = trim(text);
-    let bare = bare.strip_prefix(b"//").unwrap_or(bare);
-    if !prose && inside(host_of(bare)) == Some(Inside::Metadata) {
+    let relative = bare.strip_prefix(b"//");
+    if !prose && inside(host_of(relative.unwrap_or(bare))) == Some(Inside::Metadata) {
         mark(scan, view, 0, "url_metadata", "an address of the metadata of a cloud");
+    }
+    // `//127.0.0.1:6379/`: with the scheme of who fetches it.
+    if relative.is_some() && !prose {
+        one(
+            scan,
+            view,
+            (0, b"http"),
+            text.len() - from(text, 0).trim_ascii_start().len() + 2,
+            false,
+        );
     }
 }
 
@@ -125,11 +138,11 @@ fn one(
     }
     // `http://good.example@127.0.0.1/`, `http://127.0.0.1#@good.example/`: parsers differ in whom they ask.
     let authority = authority_of(rest);
-    let hosts = [
-        host_of(rest),
-        host_of(authority.rsplit(|&byte| byte == b'@').next().unwrap_or(authority)),
-    ];
-    for host in hosts {
+    let last = host_of(authority.rsplit(|&byte| byte == b'@').next().unwrap_or(authority));
+    // `http://a@127.0.0.1:80@good.example/`: a name of a user may be a number, but is no address.
+    let between = authority.split(|&byte| byte == b'@').take(USERS_MAX).map(host_of);
+    let addresses = between.filter(|host| host.contains(&b'.') || *host == b"localhost");
+    for host in [host_of(rest), last].into_iter().chain(addresses) {
         let Some(kind) = inside(host) else { continue };
         // What ends at a zero for the one that asks is a longer, harmless name for the one that checks.
         let kind = match kind {
@@ -139,6 +152,7 @@ fn one(
             kind => kind,
         };
         let target = Target {
+            host,
             scheme,
             port: port_of(authority),
             path: path_of(rest, authority.len()),
@@ -151,6 +165,7 @@ fn one(
                 Inside::Loopback => "an address of this machine",
                 Inside::Private => "an address of a private network",
                 Inside::Disguised => "an inner address, written so that it is not seen",
+                Inside::Named => "a name that only an inner network knows",
             };
             mark(scan, view, start, "url_inside", words);
         }
@@ -158,7 +173,34 @@ fn one(
     }
 }
 
+/// Names of parameters and fields that hold what people write.
+const SEARCHED: [&str; 22] = [
+    "q",
+    "s",
+    "k",
+    "kw",
+    "wd",
+    "query",
+    "search",
+    "term",
+    "terms",
+    "keyword",
+    "keywords",
+    "phrase",
+    "filter",
+    "text",
+    "title",
+    "name",
+    "subject",
+    "comment",
+    "message",
+    "description",
+    "note",
+    "notes",
+];
+
 struct Target<'a> {
+    host: &'a [u8],
     scheme: &'a [u8],
     port: Option<u16>,
     path: &'a [u8],
@@ -212,8 +254,24 @@ fn is_request(place: Place<'_>, kind: Inside, target: &Target<'_>) -> bool {
     ]
     .iter()
     .any(|word| contains(target.path, word));
+    if kind == Inside::Named {
+        // Links to colleagues' pages have such names, too: what counts is what is asked there.
+        let usual = |port: u16| matches!(port, 80 | 443 | 3000 | 8000 | 8080);
+        let other_service = target.port.is_some_and(|port| !usual(port));
+        let serves_secrets =
+            [&b"jenkins"[..], b"vault", b"consul", b"etcd", b"redis", b"admin", b"elastic"]
+                .iter()
+                .any(|name| target.host.starts_with(name));
+        return matches!(place, Place::QueryParameter(_))
+            && (secret || other_service || serves_secrets);
+    }
     if secret {
         return true;
+    }
+    // Who searches for the address of a router or of a server on his own machine has nothing fetched.
+    let development_or_none = target.port.is_none_or(is_development);
+    if development_or_none && place.is_named(&SEARCHED) {
+        return false;
     }
     let returns = [
         &b"callback"[..],
@@ -332,6 +390,7 @@ fn streams(scan: &mut Scan<'_>, view: &View<'_>) {
         b"url:file:",
         b"php:filter",
         b"data:text/plain",
+        b"data:;base64,",
         b"data:application/x-httpd-php",
         b"file:/",
     ] {
@@ -350,7 +409,9 @@ fn streams(scan: &mut Scan<'_>, view: &View<'_>) {
                     || whole
             }
             b"file://" | b"file:/" => {
-                whole && !matches!(scan.place, Place::Header(_))
+                whole
+                    && rest.iter().any(|&byte| byte != b'/')
+                    && !matches!(scan.place, Place::Header(_))
                     || [
                         &b"/etc/"[..],
                         b"/proc/",
@@ -369,6 +430,7 @@ fn streams(scan: &mut Scan<'_>, view: &View<'_>) {
                         && !is_prose(text)
             }
             _ if rest.is_empty() => false,
+            b"data:;base64," => rest.starts_with(b"pd9"),
             b"jar:" => {
                 rest.starts_with(b"http") || rest.starts_with(b"file") || rest.starts_with(b"ftp")
             }
@@ -380,6 +442,9 @@ fn streams(scan: &mut Scan<'_>, view: &View<'_>) {
                         || contains(rest, b"%3c?")
                         || at(scheme, 5) == b'/')
                     || scheme.ends_with(b"php")
+                    || whole
+                        && rest.starts_with(b";base64,")
+                        && matches!(scan.place, Place::QueryParameter(_))
             }
             b"ssh2." => {
                 rest.starts_with(b"shell://")
@@ -412,6 +477,7 @@ fn remote_file(scan: &mut Scan<'_>, view: &View<'_>) {
         "doc", "dir", "load", "conf", "theme", "layout", "content", "cat", "action", "board",
         "mod", "body", "pg",
     ]);
+    unknown_scheme(scan, view, bare);
     const STARTS: [&[u8]; 6] = [b"http://", b"https://", b"ftp://", b"ftps://", b"//", b"\\\\"];
     let remote = STARTS.iter().find(|start| bare.starts_with(start));
     let Some(start) = remote else { return };
@@ -443,11 +509,36 @@ fn remote_file(scan: &mut Scan<'_>, view: &View<'_>) {
         [&b"shell"[..], b"c99", b"r57", b"evil", b"backdoor", b"cmd.", b"rfi", b"exploit", b"wso"]
             .iter()
             .any(|name| contains(path, name));
+    // Names of parameters that hold the folder of the application's own programs.
+    let root = matches!(scan.place, Place::QueryParameter(_))
+        && scan.place.is_named_like(&[
+            "absolute_path",
+            "abs_path",
+            "basedir",
+            "base_dir",
+            "docroot",
+            "document_root",
+            "root_dir",
+            "rootdir",
+            "root_path",
+            "include_path",
+            "appserv_root",
+            "_conf[",
+            "path[",
+        ]);
+    let host = host_of(rest);
+    let is_address = at(host, 0) == b'['
+        || host.contains(&b'.') && host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let is_web = start != b"//" && start != b"\\\\";
     let share = start == b"\\\\"
         && path.iter().filter(|&&byte| byte == b'\\').count() >= 1
         && (program || named)
         && !is_word_only(path);
-    if share || program && ends_open || script && named || script && known {
+    if share
+        || program && ends_open
+        || script && (named || known || is_address)
+        || is_web && (root || named && ends_open)
+    {
         scan.hit(
             view,
             0,
@@ -455,6 +546,32 @@ fn remote_file(scan: &mut Scan<'_>, view: &View<'_>) {
             "include_remote",
             "a program on another server where a file is included",
         );
+    }
+}
+
+/// `input://x` where a page is named: each language has its own wrappers, and no page has any of them.
+fn unknown_scheme(scan: &mut Scan<'_>, view: &View<'_>, bare: &[u8]) {
+    const KNOWN: [&[u8]; 19] = [
+        b"http", b"https", b"ftp", b"ftps", b"sftp", b"ws", b"wss", b"git", b"ssh", b"s3", b"gs",
+        b"az", b"abfs", b"hdfs", b"file", b"content", b"blob", b"ipfs", b"app",
+    ];
+    const NAMES: [&str; 16] = [
+        "page", "file", "f", "inc", "include", "path", "template", "tpl", "lang", "view", "module",
+        "doc", "dir", "load", "layout", "pg",
+    ];
+    let end = skip(slice(bare, 0, 24), 0, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-')
+    });
+    let scheme = slice(bare, 0, end);
+    if end >= 2
+        && from(bare, end).starts_with(b"://")
+        && bare.len() > end + 3
+        && !KNOWN.contains(&scheme)
+        && matches!(scan.place, Place::QueryParameter(_) | Place::BodyField(_))
+        && scan.place.is_named(&NAMES)
+    {
+        let words = "a stream where a name is expected";
+        scan.hit(view, 0, (FileInclusion, 1.0), "include_stream", words);
     }
 }
 

@@ -43,6 +43,16 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
             break;
         }
     }
+    // Filters that know no such encoding see no declaration in it.
+    let hides = find(text, b"<?xml").is_some_and(|start| {
+        let declaration = slice(text, start, start + DECLARATION_MAX);
+        let end = find(declaration, b"?>").unwrap_or(declaration.len());
+        let declaration = slice(declaration, 0, end);
+        contains(declaration, b"utf-7") || contains(declaration, b"utf7")
+    });
+    if hides || contains(text, b"+adwaiq-") {
+        hit(scan, view, 0, "xml_encoding", "an encoding that hides declarations");
+    }
     let includes = [&b"<xi:include"[..], b"http://www.w3.org/2001/xinclude", b"<xinclude"];
     if let Some(start) = includes.iter().find_map(|part| find(text, part))
         && (contains(text, b"href") || contains(text, b"parse="))

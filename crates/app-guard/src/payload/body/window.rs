@@ -18,6 +18,11 @@ impl Window {
         while !bytes.is_empty() {
             let room = WINDOW_BYTES - self.held.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
+            // Doubled, but never beyond a whole window: a bound on what is held is a bound on what is kept for it.
+            if self.held.capacity() < self.held.len() + now.len() {
+                let wanted = (self.held.len() + now.len()).max(self.held.capacity() * 2);
+                self.held.reserve_exact(wanted.min(WINDOW_BYTES) - self.held.len());
+            }
             self.held.extend_from_slice(now);
             self.fresh += now.len();
             bytes = later;

@@ -2,7 +2,7 @@
 
 use super::{VALUE_MAX, hit};
 use crate::payload::scan::{Scan, View};
-use crate::payload::text::{at, contains, find, is_space, places_of, skip, slice, trim};
+use crate::payload::text::{at, contains, find, from, is_space, places_of, skip, slice, trim};
 
 /// Calls that attacks end in.
 const SINKS: [&[u8]; 24] = [
@@ -66,6 +66,32 @@ pub(super) fn script_strings(scan: &mut Scan<'_>, view: &View<'_>) {
     cookie_thief(scan, view);
 }
 
+/// `alert(1)` and nothing else: what is written where a value goes into a script without quotes. Who only names the
+/// function gives it nothing to show.
+fn is_bare_call(bare: &[u8]) -> bool {
+    let arguments = [&b"alert("[..], b"confirm(", b"prompt(", b"eval("]
+        .iter()
+        .find_map(|call| bare.strip_prefix(*call));
+    let Some(arguments) = arguments else { return false };
+    let ends = bare.len() <= VALUE_MAX && arguments.contains(&b')') && !bare.contains(&b' ');
+    let shows = matches!(at(arguments, 0), b'0'..=b'9' | b'\'' | b'"' | b'/' | b'`')
+        || [&b"document."[..], b"window.", b"origin", b"self.", b"string.", b"atob("]
+            .iter()
+            .any(|start| arguments.starts_with(start));
+    ends && shows
+}
+
+/// `(![]+[])[+!+[]]`: numbers and letters are made of empty lists and their truth.
+fn is_symbols_only(bare: &[u8]) -> bool {
+    // In a form, `+` is a space.
+    let symbols = |byte: &u8| {
+        matches!(byte, b'[' | b']' | b'(' | b')' | b'!' | b'+' | b'{' | b'}' | b' ' | b';')
+    };
+    let negates =
+        contains(bare, b"!![") || contains(bare, b"![]") && places_of(bare, b"[]").count() >= 2;
+    negates && bare.iter().all(symbols)
+}
+
 /// What stands between the end of a string and the code that follows it.
 fn joins(byte: u8) -> bool {
     matches!(
@@ -101,6 +127,25 @@ fn cookie_thief(scan: &mut Scan<'_>, view: &View<'_>) {
         hit(scan, view, 0, "xss_script_string", "a call inside of a template string");
     }
     let bare = trim(text);
+    if is_symbols_only(bare) {
+        hit(scan, view, 0, "xss_symbols", "script that is written without letters");
+    }
+    if is_bare_call(bare) {
+        hit(scan, view, 0, "xss_script_string", "a call that shows that script runs");
+    }
+    let tagged = [&b"call`"[..], b"call `", b"apply`"].iter().find_map(|call| find(text, call));
+    if let Some(start) = tagged
+        && contains(slice(text, start, start + 32), b"${")
+    {
+        hit(scan, view, start, "xss_script_string", "a call by a template string");
+    }
+    if let Some(start) = find(text, b"+adw-")
+        && from(text, start + 5)
+            .first()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'/' | b'+'))
+    {
+        hit(scan, view, start, "xss_utf7", "a tag in an encoding that few filters read");
+    }
     let timed = [&b"settimeout("[..], b"setinterval(", b"expression("].iter().any(|call| {
         let rest = bare.strip_prefix(*call).unwrap_or_default();
         let code = slice(rest, 0, VALUE_MAX);

@@ -27,9 +27,9 @@ pub(super) fn tags(scan: &mut Scan<'_>, view: &View<'_>, respects_quotes: bool) 
             index += 1;
         }
         if !at(text, index).is_ascii_alphabetic() {
-            if at(text, index) == b'!' && slice(text, index, index + 4) == b"!--#" {
-                // Server side includes are code.
-                continue;
+            // A behaviour of old browsers; includes of the server are code, which is looked for elsewhere.
+            if slice(text, index, index + 8) == b"?import " {
+                hit(scan, view, start, "xss_tag", "a tag that only attacks use");
             }
             continue;
         }
@@ -183,7 +183,7 @@ fn bare_tag(scan: &mut Scan<'_>, view: &View<'_>, tag: &Tag<'_>, scripts_end: us
     let text = view.lower;
     let is_script = tag.name == b"script" || tag.name.starts_with(b"script\0");
     if is_script {
-        if is_only_named(text, tag, scripts_end) {
+        if is_only_named(scan, view, tag, scripts_end) {
             return;
         }
         hit(scan, view, tag.start, "xss_script_tag", "a script tag");
@@ -210,7 +210,8 @@ fn bare_tag(scan: &mut Scan<'_>, view: &View<'_>, tag: &Tag<'_>, scripts_end: us
 }
 
 /// `Vec<Script>` and `` `<script>` `` in prose name a tag or a type, where no end of a script follows.
-fn is_only_named(text: &[u8], tag: &Tag<'_>, scripts_end: usize) -> bool {
+fn is_only_named(scan: &Scan<'_>, view: &View<'_>, tag: &Tag<'_>, scripts_end: usize) -> bool {
+    let (original, text) = (view.original, view.lower);
     if tag.attributes > 0 {
         return false;
     }
@@ -218,7 +219,11 @@ fn is_only_named(text: &[u8], tag: &Tag<'_>, scripts_end: usize) -> bool {
     let before = tag.start.checked_sub(1).map_or(0, |before| at(text, before));
     let bare = at(text, end) == b'>';
     let quoted = before == b'`' && at(text, end + 1) == b'`';
-    let generic = (is_word(before) || before == b':') && !tag.closing && !tag.name.is_empty();
+    // Types begin with a capital, in most languages; who writes of the others does so in a text.
+    let is_capital = at(original, tag.start + 1).is_ascii_uppercase()
+        && at(original, tag.start + 2).is_ascii_lowercase();
+    let is_type = is_capital || scan.place.is_body();
+    let generic = (is_word(before) || before == b':') && !tag.closing && is_type;
     bare && (quoted || generic)
         && scripts_end <= tag.start
         && !contains(slice(text, end, end + VALUE_MAX), b"(")

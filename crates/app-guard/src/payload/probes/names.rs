@@ -9,7 +9,7 @@ mod pages;
 use crate::payload::text::slice;
 use consoles::console;
 use files::file;
-use folders::folder;
+use folders::{folder, hidden, public_of_system};
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,16 @@ pub(super) fn judge(path: &[u8], in_path: bool) -> Option<Judged> {
     }
     for (index, segment) in segments.iter().enumerate() {
         let next = segments.get(index + 1).copied().unwrap_or_default();
-        if let Some(judged) = folder(segment, next, in_path) {
+        let behind = segments.get(index + 1..).unwrap_or_default();
+        if public_of_system(segment, behind) {
+            continue;
+        }
+        // A page that shows the sources of a project names its folders.
+        let is_shown = index >= 3;
+        if let Some(judged) =
+            folder(segment, next, in_path).or_else(|| hidden(segment, behind, in_path))
+            && !(is_shown && judged == FILE)
+        {
             return Some(judged);
         }
     }

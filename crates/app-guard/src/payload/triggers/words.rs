@@ -13,8 +13,8 @@ mod urls;
 mod xml;
 
 use super::{
-    CODE, COMMENT, LDAP, LOOKUP, MARKUP, NOSQL, PATH, PROBE, PROTOTYPE, SERIALIZED, SHELL, SQL,
-    SQL_WORD, Seen, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
+    CODE, COMMENT, LDAP, LINE_BREAK, LOOKUP, MARKUP, NOSQL, PATH, PROBE, PROTOTYPE, SCANNER,
+    SERIALIZED, SHELL, SQL, SQL_WORD, Seen, TEMPLATE, UPLOAD, URL, VARIABLE, XML,
 };
 
 /// Each meaning with its words; a word may have several meanings.
@@ -34,6 +34,9 @@ pub(super) const WORDS: &[(Seen, &[&str])] = &[
     (SERIALIZED, serialized::MARKS),
     (UPLOAD, paths::UPLOADED),
     (PROBE, paths::PROBED),
+    (SCANNER, crate::payload::scanners::NAMES),
+    // A whole request line needs no line break before it.
+    (LINE_BREAK, &[" http/1.", " http/2", " http/3"]),
     (LOOKUP, &["${"]),
     (COMMENT, &["/*"]),
     (VARIABLE, &["$"]),

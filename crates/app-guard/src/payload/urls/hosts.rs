@@ -14,6 +14,8 @@ pub(super) enum Inside {
     Private,
     /// Any of them, in another notation or through a name that resolves to it.
     Disguised,
+    /// A name that resolves in an inner network only.
+    Named,
 }
 
 /// Where this host is; nothing where it is outside or a name like any other.
@@ -210,7 +212,14 @@ fn by_name(host: &[u8]) -> Option<Inside> {
         .any(|start| contains(host, start));
         return names_inner.then_some(Inside::Disguised);
     }
-    None
+    // `http://jenkins/`, `http://vault.internal/`: no public name has one label, or ends in one of these.
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let inner_end =
+        [&b".internal"[..], b".intranet", b".corp", b".lan", b".local", b".localdomain"]
+            .iter()
+            .any(|end| host.ends_with(end));
+    let one_label = !host.contains(&b'.') && host.len() >= 2 && at(host, 0).is_ascii_alphabetic();
+    ((inner_end || one_label) && host.iter().all(is_name)).then_some(Inside::Named)
 }
 
 #[cfg(test)]
@@ -258,6 +267,9 @@ mod tests {
             "metadata.google.internal.",
         ] {
             check(metadata, Some(Inside::Metadata));
+        }
+        for named in ["jenkins", "vault.internal", "db-1.corp"] {
+            check(named, Some(Inside::Named));
         }
         for outside in ["8.8.8.8", "example.com", "[2001:db8::1]", "1.1", "127", "10.example.com"] {
             let expected = match outside {

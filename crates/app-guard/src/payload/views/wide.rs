@@ -71,7 +71,8 @@ pub(super) fn fold(value: u32) -> Option<Decoded> {
         0x2ba | 0x2033 => Some(Decoded::Byte(b'"')),
         0x2044 | 0x2215 | 0x29f8 => Some(Decoded::Byte(b'/')),
         0x2216 | 0x29f5 | 0x29f9 | 0xfe68 => Some(Decoded::Byte(b'\\')),
-        0x2024 | 0xfe52 => Some(Decoded::Byte(b'.')),
+        // Resolvers take the full stops of Chinese for dots.
+        0x2024 | 0x3002 | 0xfe52 | 0xff61 => Some(Decoded::Byte(b'.')),
         0x2025 => None,
         0x2039 | 0xfe64 | 0x3008 | 0x2329 => Some(Decoded::Byte(b'<')),
         0x203a | 0xfe65 | 0x3009 | 0x232a => Some(Decoded::Byte(b'>')),

@@ -129,8 +129,50 @@ pub(super) fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
             | (b"kylin", b"api")
             | (b"luci" | b"webfig", _)
             | (b"console", b"login" | b"console.portal" | b"css")
+            | (b"rails", b"info")
+            | (
+                b"__debug__"
+                    | b"axis2-admin"
+                    | b"vsphere-client"
+                    | b"weblogic"
+                    | b"cfide"
+                    | b"lucee",
+                _
+            )
+            | (b"isapi" | b"onvif" | b"seeyon" | b"backupmgt" | b"ws_utc", _)
+            | (b"sdk", b"weblanguage")
+            | (b"level", b"15")
+            | (b"latest", b"meta-data" | b"user-data")
+            | (b"mysql" | b"db" | b"sql", b"admin" | b"websql" | b"phpmyadmin")
+            | (b"examples", b"servlets" | b"jsp")
+            | (b"fpm-status" | b"fpm-ping" | b"iisstart.htm" | b"haproxy", b"" | b"stats")
             | (b"script", b"")
     );
+    // Products with a folder of their own: alone it is a word, with a page in it a look for the product.
+    let product = in_path
+        && !second.is_empty()
+        && matches!(
+            first,
+            b"kibana"
+                | b"grafana"
+                | b"airflow"
+                | b"teamcity"
+                | b"sonarqube"
+                | b"artifactory"
+                | b"nexus"
+                | b"munin"
+                | b"jira"
+        );
+    let manager = segments.windows(2).any(|pair| {
+        matches!(
+            pair,
+            [b"manager", b"html" | b"jmxproxy"] | [b"containers", b"json"] | [b"app", b"kibana"]
+        )
+    });
+    // Nmap asks for pages that nobody has, to see how a server says so.
+    let nmap = ["nmaplowercheck", "nmapuppercheck", "nice ports,"]
+        .iter()
+        .any(|start| first.starts_with(start.as_bytes()));
     let third = segments.iter().any(|segment| {
         matches!(
             *segment,
@@ -174,7 +216,10 @@ pub(super) fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
         );
     ((actuator
         || pair && first != b"script" && (first, second) != (b"vpn", b"") && first != b"sdk"
-        || third)
+        || third
+        || product
+        || manager
+        || nmap)
         && (in_path || segments.len() >= 2)
         || foreign)
         .then_some(CONSOLE)

@@ -177,6 +177,7 @@ pub(super) fn file(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> 
         && matches!(
             last,
             b"composer.json"
+                | b"config.json"
                 | b"composer.lock"
                 | b"package.json"
                 | b"package-lock.json"
@@ -193,6 +194,9 @@ pub(super) fn file(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> 
                 | b"manage.py"
                 | b"server.js"
         );
+    if in_path && (by_form(last, is_root) || secret_by_word(last, is_root)) {
+        return Some(FILE);
+    }
     if (project || manifest) && in_path && !matches!(last, b"crossdomain.xml") {
         return Some(FILE);
     }
@@ -212,4 +216,92 @@ pub(super) fn file(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> 
         return Some(FILE);
     }
     by_extension(last, is_root, in_path)
+}
+
+/// Files whose names say what they are by their form: hidden ones, and settings of servers, builds and frameworks.
+fn by_form(last: &[u8], is_root: bool) -> bool {
+    let is_hidden = at(last, 0) == b'.'
+        && at(last, 1).is_ascii_alphabetic()
+        && last.len() >= 5
+        && !last.contains(&b'-');
+    let dot = last.iter().rposition(|&byte| byte == b'.').unwrap_or(last.len());
+    let (stem, extension) = (slice(last, 0, dot), slice(last, dot + 1, last.len()));
+    let starts = |names: &[&[u8]]| names.iter().any(|name| stem.starts_with(name));
+    let of_server = matches!(
+        extension,
+        b"conf"
+            | b"cnf"
+            | b"ini"
+            | b"cfg"
+            | b"config"
+            | b"tfvars"
+            | b"properties"
+            | b"toml"
+            | b"lock"
+            | b"mod"
+            | b"sum"
+    );
+    // `next.config.js`, `vite.config.ts`
+    let of_build =
+        stem.ends_with(b".config") && matches!(extension, b"js" | b"ts" | b"mjs" | b"cjs");
+    let of_profile = matches!(extension, b"yml" | b"yaml" | b"json" | b"properties")
+        && starts(&[
+            b"application-",
+            b"application.",
+            b"appsettings.",
+            b"docker-compose",
+            b"local.settings",
+            b"pnpm-lock",
+            b"bootstrap-",
+            b"parameters",
+        ]);
+    let is_known_form = [&b"rc"[..], b"_history", b"ignore", b"info", b"rc.json"]
+        .iter()
+        .any(|end| last.ends_with(end));
+    is_hidden && (is_root || is_known_form)
+        || is_root && (of_server && !stem.is_empty() || of_build)
+        || of_profile
+        || matches!(extension, b"conf" | b"cnf" | b"tfvars") && !stem.is_empty()
+        || matches!(
+            last,
+            b"tomcat-users.xml"
+                | b"wallet.dat"
+                | b"procfile"
+                | b"kubeconfig"
+                | b"firebase.json"
+                | b"phpunit.xml"
+                | b"phpunit.xml.dist"
+        )
+}
+
+/// `credentials.csv`, `service-key.json`: data under a name that says what must not be read.
+fn secret_by_word(last: &[u8], is_root: bool) -> bool {
+    let Some(dot) = last.iter().rposition(|&byte| byte == b'.') else { return false };
+    let (stem, extension) = (slice(last, 0, dot), slice(last, dot + 1, last.len()));
+    let is_data = matches!(
+        extension,
+        b"txt" | b"csv" | b"json" | b"yml" | b"yaml" | b"xml" | b"log" | b"xlsx" | b"db"
+    );
+    let is_word = matches!(
+        stem,
+        b"credentials"
+            | b"credential"
+            | b"creds"
+            | b"secrets"
+            | b"secret"
+            | b"passwords"
+            | b"password"
+            | b"passwd"
+            | b"private_key"
+    );
+    let is_key = [
+        &b"service-key"[..],
+        b"service_key",
+        b"service-account",
+        b"service_account",
+        b"serviceaccount",
+    ]
+    .iter()
+    .any(|word| crate::payload::text::contains(stem, word));
+    is_data && (is_word && is_root || is_key)
 }

@@ -99,6 +99,13 @@ pub(super) fn by_extension(last: &[u8], is_root: bool, in_path: bool) -> Option<
     {
         return Some(FILE);
     }
+    // The sources that a script was made from; in a folder of assets a browser asks for them, beside the script.
+    if is_root
+        && extension == b"map"
+        && [&b".js"[..], b".mjs", b".cjs", b".css"].iter().any(|end| stem.ends_with(end))
+    {
+        return Some(FILE);
+    }
     // Programs of other languages, at the root or in folders of sources.
     let is_source = matches!(extension, b"py" | b"rb" | b"java" | b"go" | b"rs" | b"pl" | b"sh");
     if is_source && is_root {

@@ -105,6 +105,11 @@ pub(super) const WORDS: &[&str] = &[
     "self[",
     "window[",
     "location",
+    "![]",
+    "call`",
+    "call `",
+    "apply`",
+    "+adw-",
     "jav",
     "vbs",
 ];

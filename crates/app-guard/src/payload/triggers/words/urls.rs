@@ -3,6 +3,7 @@
 /// Schemes, and hosts that need none.
 pub(super) const WORDS: &[&str] = &[
     "://",
+    "//",
     ":\\\\",
     ":/\\",
     "data:",

@@ -7,6 +7,7 @@ pub(super) const WORDS: &[&str] = &[
     "xinclude",
     "xi:include",
     "<?xml",
+    "+adwaiq-",
     "<xsl:",
     "xsl:",
     "<!element",
