@@ -235,6 +235,7 @@ fn asks_for_checks(place: Place<'_>, seen: Seen) -> bool {
     seen & ALWAYS != 0
         || (seen & QUOTE != 0 && seen & (OPERATOR | SQL_WORD) != 0)
         || matches!(place, Place::Path | Place::FileName(_))
+        || place.asks_for_command()
 }
 
 fn run_checks(scan: &mut Scan<'_>, view: &View<'_>) {
@@ -254,7 +255,9 @@ fn run_checks(scan: &mut Scan<'_>, view: &View<'_>) {
     if has(ANGLE | MARKUP) && scan.wants(Category::CrossSiteScripting) {
         markup::check(scan, view);
     }
-    if has(SEPARATOR | SHELL) && scan.wants(Category::CommandInjection) {
+    if (has(SEPARATOR | SHELL) || place.asks_for_command())
+        && scan.wants(Category::CommandInjection)
+    {
         shell::check(scan, view);
     }
     if has(PATH) || matches!(place, Place::Path) {

@@ -130,6 +130,12 @@ impl<'a> Place<'a> {
         names.iter().any(|one| name.eq_ignore_ascii_case(one))
     }
 
+    /// Whether the name of the place is one that back doors have for the command to run.
+    pub(crate) fn asks_for_command(self) -> bool {
+        matches!(self, Self::QueryParameter(_) | Self::BodyField(_))
+            && self.is_named(&["cmd", "exec", "command", "execute", "shell", "run"])
+    }
+
     /// Whether the name of the place holds one of these words.
     pub(crate) fn is_named_like(self, words: &[&str]) -> bool {
         let name = self.name().as_bytes();

@@ -148,7 +148,7 @@ fn variable_call(scan: &mut Scan<'_>, view: &View<'_>) -> Option<usize> {
         let begins = start.checked_sub(1).is_none_or(|before| {
             matches!(
                 at(text, before),
-                b';' | b'=' | b'@' | b'(' | b'{' | b'.' | b'>' | b':' | b'$' | b'\'' | b'"'
+                b';' | b'=' | b'@' | b'(' | b'{' | b'>' | b':' | b'$' | b'\'' | b'"'
             )
         });
         begins && calls_variable(text, start)

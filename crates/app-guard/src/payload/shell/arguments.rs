@@ -19,10 +19,12 @@ pub(super) fn is_end(arguments: &[u8]) -> bool {
 /// Whether what follows is an argument that prose does not have: an option, a path, a URL, an address.
 pub(super) fn takes_argument(arguments: &[u8]) -> bool {
     let start = skip_blanks(arguments, 0);
+    // Nobody else writes this for a space.
+    if arguments.starts_with(b"$ifs") || arguments.starts_with(b"${ifs") {
+        return true;
+    }
     if start == 0 {
         return matches!(at(arguments, 0), b'<' | b'>') && !is_space(at(arguments, 1))
-            || arguments.starts_with(b"$ifs")
-            || arguments.starts_with(b"${ifs")
             || arguments.starts_with(b".exe")
             || arguments.starts_with(b"+")
             || arguments.starts_with(b"%20");
@@ -41,6 +43,7 @@ pub(super) fn takes_argument(arguments: &[u8]) -> bool {
         || contains(argument, b":\\")
         || contains(argument, b"/") && argument.iter().any(|&byte| matches!(byte, b'?' | b'*'))
         || argument.len() > 3 && slice(argument, 0, argument.len() - 1).contains(&b'/');
+    let is_drive = argument.len() == 2 && first.is_ascii_alphabetic() && second == b':';
     let is_slash_option = first == b'/' && second.is_ascii_alphabetic();
     let is_address = contains(argument, b".")
         && argument.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.')
@@ -55,6 +58,7 @@ pub(super) fn takes_argument(arguments: &[u8]) -> bool {
     let is_late_option = has_late_option(from(arguments, start + end));
     is_option
         || is_path
+        || is_drive
         || is_slash_option
         || is_address
         || is_number

@@ -71,6 +71,12 @@ fn named_forms(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
         (b"base64 -d|", "a hidden command"),
         (b"base64 -d |", "a hidden command"),
         (b"base64 --decode |", "a hidden command"),
+        (b"-oproxycommand=", "an option that runs a command"),
+        (b"--upload-pack=", "an option that runs a command"),
+        (b"--receive-pack=", "an option that runs a command"),
+        (b"--use-askpass=", "an option that runs a command"),
+        (b"--checkpoint-action=", "an option that runs a command"),
+        (b"ext::sh ", "a transport of git that runs a command"),
         (b"chmod 777 /", "rights for everybody"),
         (b"chmod +x /tmp", "a program made executable"),
     ] {

@@ -185,7 +185,12 @@ fn is_command(
     // `.shell id` of SQLite, `alias x=curl`
     let behind_word = from(text, word.end);
     let is_dot_command = matches!(word.text.as_slice(), b".shell" | b".sh" | b".system");
-    if is_dot_command && is_space(at(behind_word, 0)) && opening != Opening::Substitution
+    // `. /tmp/x`
+    let is_sourced = word.text == b"."
+        && is_space(at(behind_word, 0))
+        && matches!(at(behind_word, 1), b'/' | b'~' | b'.');
+    if is_sourced && matches!(opening, Opening::Strong)
+        || is_dot_command && is_space(at(behind_word, 0)) && opening != Opening::Substitution
         || names_alias(&word.text, behind_word)
         || is_batch_condition(slice(text, first, first + ARGUMENTS_MAX))
     {
@@ -299,7 +304,7 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
     }
     match context.opening {
         Opening::Substitution => match habit {
-            Habit::Harmless => false,
+            Habit::Harmless => context.name == b"pwd" && !context.is_body && !context.spaced,
             Habit::Tool => strong_argument(arguments),
             Habit::WithArguments => has_argument || is_space(next),
             _ => ends || has_argument || matches!(next, b')' | b'`') || is_space(next),
@@ -332,7 +337,11 @@ fn judge(habit: Habit, context: &Context<'_>) -> bool {
                         && !context.before.is_empty()
                         && !is_name_list(context.before))
             }
-            Habit::Harmless => has_argument && bare_before,
+            Habit::Harmless => {
+                has_argument && bare_before
+                    || context.name == b"pwd" && ends && context.before.is_empty()
+                    || context.is_address && ends
+            }
         },
         Opening::Weak => match habit {
             Habit::Alone => ends && bare_before || has_argument,

@@ -7,12 +7,25 @@ use super::batch::is_batch_condition;
 use super::commands::{Habit, habit};
 use super::hit;
 use super::words::{globs, has_class, in_program_folder, last_part, read_word, skip_blanks};
+use crate::payload::place::Place;
 use crate::payload::scan::{Scan, View};
 use crate::payload::text::{at, contains, is_space, slice, trim};
 
 /// Looks at the first word and what follows it.
 pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
-    let first = skip_blanks(text, 0);
+    check_at(scan, view, text, 0);
+    // Each text in XML is a value.
+    if scan.place.is_body() && trim(text).starts_with(b"<") {
+        for end in memchr::memchr_iter(b'>', text) {
+            if !matches!(at(text, end + 1), b'<' | b'\r' | b'\n' | b' ' | 0) {
+                check_at(scan, view, text, end + 1);
+            }
+        }
+    }
+}
+
+fn check_at(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8], begin: usize) {
+    let first = skip_blanks(text, begin);
     let word = read_word(text, first);
     scan.walked(word.text.len());
     let name = last_part(&word.text);
@@ -20,6 +33,7 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     let is_program_path = in_program_folder(&word.text)
         && at(&word.text, 0) == b'/'
         && !word.text.starts_with(b"/tmp/")
+        && (begin == 0 || strong_argument(arguments))
         && habit(name).is_some();
     let reads = match name {
         b"cat" | b"head" | b"tail" | b"less" | b"more" | b"nl" | b"tac" | b"type" | b"strings"
@@ -47,12 +61,18 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
             (arguments.starts_with(b"-r") || arguments.starts_with(b"-f"))
                 && arguments.iter().any(|&byte| matches!(byte, b'/' | b'*' | b'~' | b'$' | b'.'))
         }
-        b"ls" | b"dir" | b"find" | b"chmod" | b"chown" | b"uname" | b"netstat" | b"ps"
-        | b"kill" | b"useradd" | b"cp" | b"mv" | b"touch" | b"mkdir" | b"echo" => {
+        b"uname" => {
+            let options = trim(arguments);
+            options.starts_with(b"-") && !options.iter().any(|&byte| is_space(byte))
+        }
+        b"ls" | b"dir" | b"find" | b"chmod" | b"chown" | b"netstat" | b"ps" | b"kill"
+        | b"useradd" | b"cp" | b"mv" | b"touch" | b"mkdir" | b"echo" => {
             words_are_few(arguments) && names_path(arguments)
         }
         b"whoami" | b"ifconfig" | b"ipconfig" => {
-            is_end(arguments) && !trim(text).contains(&b' ') && first + name.len() < text.len()
+            is_end(arguments)
+                && !trim(text).contains(&b' ')
+                && (first + name.len() < text.len() || !is_looked_up(scan.place))
         }
         _ => false,
     };
@@ -76,11 +96,12 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
         && strong_argument(arguments);
     let is_class_path = globs(&word.text) && has_class(&word.text);
     let is_statement = is_batch_condition(slice(text, first, first + ARGUMENTS_MAX))
-        || !scan.place.is_body() && names_alias(&word.text, arguments);
+        || !is_looked_up(scan.place) && names_alias(&word.text, arguments);
     if !word.text.is_empty()
         && (reads
             || in_sh
             || is_hidden
+            || runs_in_parameter(scan.place, name, arguments)
             || reads_hidden
             || runs_program
             || is_class_path
@@ -93,4 +114,33 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>, text: &[u8]) {
     {
         hit(scan, view, first, "shell_start", "the value is a command");
     }
+}
+
+/// Whether people name or look things up there.
+fn is_looked_up(place: Place<'_>) -> bool {
+    place.is_body()
+        || matches!(place.name(), "q" | "s")
+        || place.is_named_like(&["name", "user", "nick", "search", "query", "title", "tag"])
+}
+
+/// `cmd=ls -la`: a parameter that asks for a command, and one that tells what the machine is or fetches more.
+fn runs_in_parameter(place: Place<'_>, name: &[u8], arguments: &[u8]) -> bool {
+    let is_alone = matches!(
+        name,
+        b"id"
+            | b"whoami"
+            | b"ls"
+            | b"uname"
+            | b"ifconfig"
+            | b"ipconfig"
+            | b"netstat"
+            | b"systeminfo"
+            | b"printenv"
+            | b"ps"
+    );
+    let is_with_arguments =
+        matches!(name, b"cat" | b"wget" | b"curl" | b"nc" | b"ping" | b"type" | b"dir" | b"echo");
+    place.asks_for_command()
+        && (is_alone && (is_end(arguments) || takes_argument(arguments))
+            || is_with_arguments && takes_argument(arguments))
 }

@@ -49,6 +49,11 @@ pub(super) fn read_word(text: &[u8], start: usize) -> Word {
                 word.hidden = true;
                 index += 1;
             }
+            // `$'id'` is what it quotes.
+            b'$' if matches!(at(text, index + 1), b'\'' | b'"') && is_word(at(text, index + 2)) => {
+                word.hidden = true;
+                index += 2;
+            }
             b'$' => match expansion(text, index) {
                 Some((end, is_space)) => {
                     if is_space {
@@ -152,15 +157,19 @@ pub(super) fn globs(word: &[u8]) -> bool {
         && at(word, 0) == b'/'
 }
 
-/// `[b]`, `[a-z]`, `[!x]`; not `[slug]`, which routes have.
+/// `[b]in`, `[a-z]in`, `[!x]in`; not `[slug]`, which routes have, nor `report[1]` and `[a].png`.
 pub(super) fn has_class(word: &[u8]) -> bool {
     const LENGTH_MAX: usize = 5;
     memchr::memchr_iter(b'[', word).any(|open| {
         let inside = slice(word, open + 1, open + 2 + LENGTH_MAX);
         let Some(length) = inside.iter().position(|&byte| byte == b']') else { return false };
         let inside = slice(inside, 0, length);
-        length == 1
+        let before = open.checked_sub(1).map_or(0, |before| at(word, before));
+        let is_in_word =
+            before.is_ascii_alphabetic() || at(word, open + length + 2).is_ascii_alphabetic();
+        let is_class = length == 1 && !at(inside, 0).is_ascii_digit()
             || matches!(at(inside, 0), b'!' | b'^')
-            || matches!(inside, [first, b'-', last, ..] if first < last)
+            || matches!(inside, [first, b'-', last, ..] if first < last);
+        is_in_word && is_class
     })
 }

@@ -12,7 +12,7 @@ use super::words::is_catalog;
 use crate::payload::category::Category::SqlInjection;
 use crate::payload::scan::{Scan, View};
 use crate::payload::text::{is_space, slice};
-use conditions::Operand;
+use conditions::{Condition, Operand};
 use shape::Shape;
 
 /// A sign, a parenthesis or a word of negation in front of an operand: more of them nobody needs.
@@ -27,6 +27,7 @@ pub(crate) fn judge(scan: &mut Scan<'_>, view: &View<'_>, sentence: &Sentence<'_
     } else {
         judge.number_and_comment();
         judge.number_and_call();
+        judge.numbers_selected();
     }
     if let Some(at) = sentence.cast_at {
         judge.weigh(at, 1.0, shape::CAST);
@@ -86,7 +87,8 @@ impl Judge<'_, '_> {
         match word {
             b"union" | b"intersect" | b"except" | b"minus" => self.union(index),
             b"select" => self.select(index),
-            b"insert" | b"update" | b"delete" | b"drop" | b"truncate" | b"alter" | b"create" => {
+            b"insert" | b"update" | b"delete" | b"drop" | b"truncate" | b"alter" | b"create"
+            | b"grant" | b"revoke" => {
                 self.change(index);
             }
             b"order" | b"group" | b"having" | b"limit" | b"procedure" => {
@@ -114,6 +116,12 @@ impl Judge<'_, '_> {
                     && sentence.is(index + 3, Kind::Semicolon) =>
             {
                 self.hit(index, shape::STATEMENT);
+            }
+            b"where"
+                if self.condition(index + 1) == Condition::Tautology
+                    && (index + 4..index + 8).any(|next| sentence.is(next, Kind::Comment)) =>
+            {
+                self.hit(index, shape::CONDITION);
             }
             b"waitfor"
                 if matches!(sentence.word(index + 1), b"delay" | b"time")

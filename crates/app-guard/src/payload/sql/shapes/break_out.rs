@@ -26,6 +26,15 @@ impl Judge<'_, '_> {
             let at = sentence.start(index);
             self.weigh(at, self.weight_of_marks(), shape::QUOTE_CLAUSE);
         }
+        // `x', role='admin`
+        let sets = sentence.is(0, Kind::Comma)
+            && sentence.is(1, Kind::Word)
+            && sentence.text(2) == b"="
+            && sentence.is(3, Kind::Text)
+            && sentence.len() == 4;
+        if sets && !before.is_empty() && is_one_word(before) {
+            self.hit(0, shape::QUOTE_CLAUSE);
+        }
         // `admin';`
         let ends = sentence.is(index, Kind::Semicolon) && sentence.len() == index + 1;
         if ends && !before.is_empty() && is_one_word(before) {
@@ -33,7 +42,8 @@ impl Judge<'_, '_> {
         }
         // `'='`, `'-'`: the whole value is an operator between two empty strings.
         let short = sentence.text.len() <= 8 && before.is_empty() && sentence.len() == 2;
-        let operator = matches!(sentence.kind(0), Some(Kind::Compare | Kind::Arithmetic));
+        let operator = matches!(sentence.kind(0), Some(Kind::Compare | Kind::Arithmetic))
+            || sentence.text(0) == b"||";
         if short && operator && sentence.is(1, Kind::Text) {
             self.weigh(0, 1.0, shape::EMPTY_OPERANDS);
         }
@@ -46,10 +56,16 @@ impl Judge<'_, '_> {
         if is_tautology {
             self.weigh(0, 1.0, shape::EMPTY_OPERANDS);
         }
-        // `1'='1`
-        let compared = sentence.len() == 2
-            && sentence.is(0, Kind::Compare)
-            && sentence.is(1, Kind::Text)
+        // `1'='1`, `x' not like 'y`, `x' between 'a' and 'z`, `x'||'y`
+        let first = usize::from(sentence.word(0) == b"not");
+        let is_joined = matches!(sentence.text(0), b"+" | b"||");
+        let is_range = sentence.word(first) == b"between"
+            && sentence.is(first + 2, Kind::Logic)
+            && sentence.is(first + 3, Kind::Text)
+            && sentence.len() == first + 4;
+        let compared = (sentence.len() == first + 2 || is_range)
+            && (sentence.is(first, Kind::Compare) || is_joined)
+            && sentence.is(first + 1, Kind::Text)
             && !before.is_empty()
             && is_one_word(before)
             && !before.contains(&b'=');
@@ -72,7 +88,7 @@ impl Judge<'_, '_> {
 
     /// Passwords have such characters on purpose.
     fn weight_of_marks(&self) -> f32 {
-        if self.scan.place.is_named_like(&["pass", "pwd", "secret"]) { 0.5 } else { 1.0 }
+        if self.scan.place.is_named_like(&["pass", "pw", "secret"]) { 0.5 } else { 1.0 }
     }
 
     /// `' is not null--`, `' collate nocase--`: from an operator or a keyword to a comment at the very end.
@@ -83,6 +99,11 @@ impl Judge<'_, '_> {
         let begins = match sentence.kind(index) {
             Some(Kind::Compare | Kind::Logic) => true,
             Some(Kind::Arithmetic) => sentence.is(index + 1, Kind::Number),
+            // `x',1)--`, `x', role='admin'--`
+            Some(Kind::Comma) => {
+                sentence.is(last.saturating_sub(1), Kind::Close)
+                    || sentence.is(index + 1, Kind::Word) && sentence.text(index + 2) == b"="
+            }
             _ => matches!(
                 sentence.word(index),
                 b"collate"
@@ -98,6 +119,11 @@ impl Judge<'_, '_> {
                     | b"except"
                     | b"intersect"
                     | b"into"
+                    | b"as"
+                    | b"for"
+                    | b"on"
+                    | b"where"
+                    | b"returning"
             ),
         };
         begins
@@ -141,6 +167,20 @@ impl Judge<'_, '_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// `select 1,2,3`: numbers and nothing else.
+    pub(super) fn numbers_selected(&mut self) {
+        const TOKENS_MAX: usize = 64;
+        let sentence = self.sentence;
+        let is_list = sentence.word(0) == b"select"
+            && (4..=TOKENS_MAX).contains(&sentence.len())
+            && (1..sentence.len()).all(|index| {
+                sentence.is(index, if index % 2 == 1 { Kind::Number } else { Kind::Comma })
+            });
+        if is_list {
+            self.hit(0, shape::QUERY);
         }
     }
 

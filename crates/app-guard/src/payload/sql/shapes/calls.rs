@@ -4,6 +4,9 @@ use super::{Judge, shape};
 use crate::payload::sql::tokens::Kind;
 use crate::payload::sql::words::is_attack_function;
 
+/// How many parentheses are followed inwards, with the names before them.
+const NESTED_MAX: usize = 8;
+
 impl Judge<'_, '_> {
     pub(super) fn call(&mut self, index: usize) {
         let sentence = self.sentence;
@@ -52,6 +55,16 @@ impl Judge<'_, '_> {
                 self.hit(index, shape::FUNCTION);
             }
         }
+        // `ascii(mid(user(),1,1))`: functions in each other, and what the database knows inside.
+        let is_outer =
+            matches!(word, b"ascii" | b"ord" | b"hex" | b"mid" | b"substr" | b"substring");
+        let innermost = (index + 2..index + 2 + NESTED_MAX).find(|&next| {
+            !(sentence.is(next, Kind::Open) || sentence.is(next + 1, Kind::Open))
+                || is_knowledge(sentence.word(next))
+        });
+        if is_outer && innermost.is_some_and(|inner| is_knowledge(sentence.word(inner))) {
+            self.hit(index, shape::FUNCTION);
+        }
         // `concat(0x7e,…`, `char(97,98)`
         if matches!(word, b"concat" | b"concat_ws" | b"group_concat")
             && sentence.text(index + 2).starts_with(b"0x")
@@ -62,4 +75,12 @@ impl Judge<'_, '_> {
             self.hit(index, shape::FUNCTION);
         }
     }
+}
+
+/// What a database tells about itself, and queries.
+fn is_knowledge(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"user" | b"current_user" | b"database" | b"current_database" | b"version" | b"select"
+    )
 }

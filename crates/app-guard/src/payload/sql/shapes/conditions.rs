@@ -58,6 +58,7 @@ impl Judge<'_, '_> {
                         && near
                         && index <= 2
                         && !sentence.is(index.wrapping_sub(1), Kind::Word))
+                    || self.is_name_behind_number(index)
             }
             Condition::Call(is_compared) => {
                 directly
@@ -70,6 +71,15 @@ impl Judge<'_, '_> {
         if enough {
             self.hit(index, shape::CONDITION);
         }
+    }
+
+    /// `1 or id>0`, `1 or id=id`: all there is.
+    fn is_name_behind_number(&self, index: usize) -> bool {
+        let sentence = self.sentence;
+        index == 1
+            && sentence.is(0, Kind::Number)
+            && sentence.len() == 5
+            && (sentence.is(4, Kind::Number) || sentence.text(2) == sentence.text(4))
     }
 
     /// `1 or 1`, `7 or true`, `1 like 1 or 1`: nobody asks for one number or the same, and that is all there is.

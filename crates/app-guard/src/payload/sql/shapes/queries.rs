@@ -208,6 +208,8 @@ impl Judge<'_, '_> {
         // Behind a value, as in `1 order by 9`, or directly behind the quote.
         let directly = self.breaks_out && self.only_closing_before(index)
             || index <= 2
+                // `top 10 limit 5` is a search.
+                && !(index == 2 && sentence.is(0, Kind::Word))
                 && matches!(sentence.kind(index.wrapping_sub(1)), Some(Kind::Number | Kind::Close));
         let is_clause = match sentence.word(index) {
             b"order" | b"group" => {

@@ -142,6 +142,14 @@ impl Judge<'_, '_> {
                         )
                     })
             }
+            b"grant" | b"revoke" => {
+                matches!(
+                    first,
+                    b"all" | b"select" | b"insert" | b"update" | b"delete" | b"execute" | b"usage"
+                ) && (index + 2..index + 6).any(|next| sentence.word(next) == b"on")
+                    && (index + 4..index + 14)
+                        .any(|next| matches!(sentence.word(next), b"to" | b"from"))
+            }
             b"create" => {
                 is_schema_object(first)
                     && (sentence.is(index + 3, Kind::Open) && begins

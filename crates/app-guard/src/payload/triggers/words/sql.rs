@@ -171,4 +171,6 @@ pub(super) const WORDS: &[&str] = &[
     "\u{a0}or",
     "and\u{a0}",
     "\u{a0}and",
+    "group by",
+    "group/",
 ];
