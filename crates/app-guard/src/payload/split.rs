@@ -22,6 +22,21 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     if !scan.place.is_body() && is_request_line(trim(text)) {
         hit(scan, view, 0, 1.0);
     }
+    if !scan.place.is_body() {
+        // Escaped once more than it was taken off, or for a program that takes it off.
+        for start in super::text::places_of(text, b"\\r\\n") {
+            if !matches!(header_at(text, start + 4), Header::None | Header::Mail) {
+                hit(scan, view, start, 1.0);
+                break;
+            }
+        }
+        // `%0d%0aname: value`: who begins a value with a line break ends what stands before it.
+        let line = skip_line_breaks(text, 0);
+        let breaks = slice(text, 0, line);
+        if breaks.contains(&b'\r') && breaks.contains(&b'\n') && is_header(from(text, line)) {
+            hit(scan, view, 0, 1.0);
+        }
+    }
     let mut index = first_line;
     let mut headers = 0;
     while let Some(found) = memchr::memchr2(b'\r', b'\n', from(text, index)) {
@@ -87,6 +102,14 @@ fn is_request_line(line: &[u8]) -> bool {
     let rest = trim(rest);
     let is_target = matches!(at(rest, 0), b'/' | b'*') || rest.starts_with(b"http");
     is_target && super::text::contains(rest, b" http/")
+}
+
+/// A name, a colon and a value.
+fn is_header(text: &[u8]) -> bool {
+    let end =
+        skip(slice(text, 0, NAME_MAX), 0, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let value = skip_spaces(slice(text, 0, end + 8), end + 1);
+    end >= 2 && at(text, end) == b':' && !matches!(at(text, value), 0 | b'/' | b'\r' | b'\n')
 }
 
 /// The end of the headers, by which the body begins.

@@ -71,7 +71,7 @@ fn name(scan: &mut Scan<'_>, view: &View<'_>, file: &[u8], start: usize) {
         .unwrap_or(file.len());
     let base = slice(file, 0, hidden_end);
     let mut parts = base.rsplit(|&byte| matches!(byte, b'/' | b'\\'));
-    let base = parts.find(|part| !part.is_empty()).unwrap_or(base);
+    let base = parts.find(|part| !matches!(*part, b"" | b"." | b"..")).unwrap_or(base);
     let end = base
         .iter()
         .rposition(|&byte| !matches!(byte, b'.' | b' ' | b'"' | b'\''))
@@ -211,6 +211,13 @@ fn content(scan: &mut Scan<'_>, view: &View<'_>) {
         .iter()
         .find_map(|mark| find(view.lower, mark));
     configuration(scan, view);
+    let text_start = slice(view.lower, 0, NAME_MAX);
+    let delegates = contains(text_start, b"push graphic-context") && contains(view.lower, b"url(")
+        || text_start.starts_with(b"%!ps") && contains(view.lower, b"%pipe%");
+    let connects = contains(view.lower, b"/dev/tcp/") && contains(view.lower, b"bash -i");
+    if (delegates || connects) && matches!(scan.place, Place::FileContent(_)) {
+        hit(scan, view, 0, "upload_program", "a file that makes its reader run commands");
+    }
     if let (true, Some(at)) = (is_picture, runs) {
         hit(scan, view, at, "upload_polyglot", "a picture or document with a program in it");
     }

@@ -7,8 +7,9 @@ mod parts;
 mod request;
 
 use super::category::Category::ServerSideRequest;
+use super::place::Place;
 use super::scan::{Scan, View};
-use super::text::{contains, from, is_word, skip, slice, trim};
+use super::text::{contains, find, from, is_word, skip, slice, trim};
 use hosts::{Inside, inside};
 use inclusion::{remote_file, streams};
 use parts::{authority_of, host_of, path_of, port_of};
@@ -65,15 +66,17 @@ pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     if !prose && inside(host_of(relative.unwrap_or(bare))) == Some(Inside::Metadata) {
         mark(scan, view, 0, "url_metadata", "an address of the metadata of a cloud");
     }
+    // `127.0.0.1:8080/admin` where a URL is expected.
+    let is_target =
+        scan.place.is_named_like(&["url", "uri", "target", "dest", "proxy", "fetch", "endpoint"])
+            && matches!(scan.place, Place::QueryParameter(_) | Place::BodyField(_));
+    let own = [&b"localhost"[..], b"127."].iter().any(|start| bare.starts_with(start));
+    if is_target && own && !prose && bare.iter().any(|byte| matches!(byte, b'/' | b':')) {
+        one(scan, view, (0, b"http"), text.len() - text.trim_ascii_start().len(), false);
+    }
     // `//127.0.0.1:6379/`: with the scheme of who fetches it.
     if relative.is_some() && !prose {
-        one(
-            scan,
-            view,
-            (0, b"http"),
-            text.len() - from(text, 0).trim_ascii_start().len() + 2,
-            false,
-        );
+        one(scan, view, (0, b"http"), text.len() - text.trim_ascii_start().len() + 2, false);
     }
 }
 
@@ -141,13 +144,25 @@ fn one(
     ) {
         return;
     }
+    let fetches = matches!(scheme, b"sftp" | b"smb")
+        && matches!(scan.place, Place::QueryParameter(_))
+        && scan.place.is_named_like(&["url", "uri", "target", "dest", "fetch"]);
+    if fetches && !prose {
+        let words = "a scheme that speaks to servers of another kind";
+        mark(scan, view, start, "url_scheme", words);
+        return;
+    }
     // `http://good.example@127.0.0.1/`, `http://127.0.0.1#@good.example/`: parsers differ in whom they ask.
     let authority = authority_of(rest);
     let last = host_of(authority.rsplit(|&byte| byte == b'@').next().unwrap_or(authority));
     // `http://a@127.0.0.1:80@good.example/`: a name of a user may be a number, but is no address.
     let between = authority.split(|&byte| byte == b'@').take(USERS_MAX).map(host_of);
     let addresses = between.filter(|host| host.contains(&b'.') || *host == b"localhost");
-    for host in [host_of(rest), last].into_iter().chain(addresses) {
+    // `http://good.example#@127.0.0.1/`: one parser ends at the mark, another reads a user before it.
+    let marked = [&b"#@"[..], b"\\@", b"?@"]
+        .iter()
+        .find_map(|mark| find(rest, mark).map(|start| host_of(from(rest, start + 2))));
+    for host in [host_of(rest), last].into_iter().chain(addresses).chain(marked) {
         let Some(kind) = inside(host) else { continue };
         // What ends at a zero for the one that asks is a longer, harmless name for the one that checks.
         let kind = match kind {

@@ -19,7 +19,7 @@ fn scan(place: Place<'_>, value: &[u8]) -> Vec<Finding> {
 /// Twice the input takes at most about twice the steps, for what grammars nest and filters repeat.
 #[test]
 fn work_is_linear_for_adversarial_repetition() {
-    let patterns: [&[u8]; 75] = [
+    let patterns: [&[u8]; 91] = [
         b"(",
         b"((((",
         b"))))",
@@ -76,6 +76,22 @@ fn work_is_linear_for_adversarial_repetition() {
         b"javascript:",
         b"j\t",
         b"O:1:\"",
+        b"//",
+        b"//localhost:1/",
+        b"http://a@127.0.0.1@",
+        b"http://#@",
+        b"[#",
+        b"![]+[]",
+        b"call`${",
+        b"<?import ",
+        b"+adw-a",
+        b"x)!(a<=",
+        b"\\r\\na-b: c",
+        b"nikto",
+        b"/.a/b.c",
+        b"/.git/",
+        b"data:;base64,",
+        b"<a b='",
         b"\\'",
         b"\\\"",
         b"'a'::int <@ ",
@@ -199,13 +215,14 @@ proptest! {
                 Just("{\"a\":".to_owned()), Just("\"' OR 1=1--\"".to_owned()), Just("}".to_owned()), Just(",".to_owned()), Just("[".to_owned()),
                 Just("\"<script>alert(1)</script>\"".to_owned()), Just("\"\\u003csvg onload=alert(1)\\u003e\"".to_owned()), Just("&x=".to_owned()), Just("%27+or+1%3d1--".to_owned()),
                 Just("\r\n--b\r\n".to_owned()), Just("Content-Disposition: form-data; name=\"f\"; filename=\"x.php\"\r\n\r\n".to_owned()), Just("Content-Disposition: form-data; name=\"g\"\r\n\r\n".to_owned()),
+                Just("<a b='/etc/passwd' c=\"".to_owned()), Just("><![CDATA[".to_owned()), Just("]]>".to_owned()),
                 Just("; cat /etc/passwd".to_owned()), "[ -~]{0,12}", Just("\"__proto__\":{".to_owned()), Just("x".repeat(WINDOW_BYTES - 9)),
             ], 1..14),
         cuts in proptest::collection::vec(1usize..5000, 1..12),
-        kind in 0usize..5,
+        kind in 0usize..6,
     ) {
         let body = parts.concat();
-        let content_type = [Some("application/json"), Some("application/x-www-form-urlencoded"), Some("multipart/form-data; boundary=b"), Some("text/plain"), None][kind];
+        let content_type = [Some("application/json"), Some("application/x-www-form-urlencoded"), Some("multipart/form-data; boundary=b"), Some("text/plain"), Some("text/xml"), None][kind];
         let mut whole = Vec::new();
         let mut one = DETECTOR.body(content_type);
         one.feed(body.as_bytes(), &mut whole);

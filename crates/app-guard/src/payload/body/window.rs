@@ -34,6 +34,11 @@ impl Window {
         }
     }
 
+    /// How many bytes there is room for before it is handed on.
+    pub(super) fn room(&self) -> usize {
+        WINDOW_BYTES - self.held.len()
+    }
+
     /// Hands on what is left; the next value may follow.
     pub(super) fn finish(&mut self, scan: &mut dyn FnMut(&[u8])) {
         if self.fresh > 0 {

@@ -50,7 +50,6 @@ enum State {
 
 impl XmlWalk {
     pub(super) fn feed(&mut self, chunk: &[u8], found: &mut Found<'_>) {
-        self.whole.extend(chunk, &mut |text| found.value(Place::Body, text));
         let mut rest = chunk;
         while let Some((&byte, after)) = rest.split_first() {
             // The long stretches.
@@ -60,8 +59,11 @@ impl XmlWalk {
                 State::Value(quote) if quote != 0 => memchr::memchr(quote, rest),
                 _ => Some(0),
             };
-            let (plain, from_mark) = rest.split_at(end.unwrap_or(rest.len()));
+            // Never beyond the end of a window, so that they are handed on in the same order however it is cut.
+            let end = end.unwrap_or(rest.len()).min(self.whole.room()).min(self.value.room());
+            let (plain, from_mark) = rest.split_at(end);
             if !plain.is_empty() {
+                self.whole.extend(plain, &mut |text| found.value(Place::Body, text));
                 if self.state != State::Declaration {
                     self.extend(plain, found);
                 }
@@ -69,6 +71,7 @@ impl XmlWalk {
                 continue;
             }
             rest = after;
+            self.whole.extend(&[byte], &mut |text| found.value(Place::Body, text));
             self.byte(byte, found);
         }
     }

@@ -69,7 +69,11 @@ pub(super) fn script_strings(scan: &mut Scan<'_>, view: &View<'_>) {
 /// `alert(1)` and nothing else: what is written where a value goes into a script without quotes. Who only names the
 /// function gives it nothing to show.
 fn is_bare_call(bare: &[u8]) -> bool {
-    let arguments = [&b"alert("[..], b"confirm(", b"prompt(", b"eval("]
+    let bare = [&b"window."[..], b"self.", b"top.", b"parent.", b"this.", b"frames."]
+        .iter()
+        .find_map(|object| bare.strip_prefix(*object))
+        .unwrap_or(bare);
+    let arguments = [&b"alert("[..], b"confirm(", b"prompt(", b"eval(", b"(alert)(", b"(confirm)("]
         .iter()
         .find_map(|call| bare.strip_prefix(*call));
     let Some(arguments) = arguments else { return false };
@@ -79,6 +83,21 @@ fn is_bare_call(bare: &[u8]) -> bool {
             .iter()
             .any(|start| arguments.starts_with(start));
     ends && shows
+}
+
+/// `window.location='//evil.example'`, `document.write('<…')`, and nothing before it.
+fn is_bare_assignment(bare: &[u8]) -> bool {
+    let rest = [&b"window."[..], b"document.", b"self.", b"top.", b"parent."]
+        .iter()
+        .find_map(|object| bare.strip_prefix(*object))
+        .unwrap_or(bare);
+    if let Some(written) = rest.strip_prefix(b"write(").or_else(|| rest.strip_prefix(b"writeln(")) {
+        return matches!(at(written, 0), b'\'' | b'"' | b'`') && at(written, 1) == b'<';
+    }
+    let Some(rest) = rest.strip_prefix(b"location") else { return false };
+    let rest = rest.strip_prefix(b".href").unwrap_or(rest);
+    let Some(value) = rest.strip_prefix(b"=") else { return false };
+    matches!(at(value, 0), b'\'' | b'"' | b'`') && !bare.contains(&b' ')
 }
 
 /// `(![]+[])[+!+[]]`: numbers and letters are made of empty lists and their truth.
@@ -130,12 +149,15 @@ fn cookie_thief(scan: &mut Scan<'_>, view: &View<'_>) {
     if is_symbols_only(bare) {
         hit(scan, view, 0, "xss_symbols", "script that is written without letters");
     }
-    if is_bare_call(bare) {
+    if is_bare_call(bare) || is_bare_assignment(bare) {
         hit(scan, view, 0, "xss_script_string", "a call that shows that script runs");
     }
-    let tagged = [&b"call`"[..], b"call `", b"apply`"].iter().find_map(|call| find(text, call));
+    let tagged = [&b"call`"[..], b"call `", b"apply`", b"constructor`"]
+        .iter()
+        .find_map(|call| find(text, call));
     if let Some(start) = tagged
-        && contains(slice(text, start, start + 32), b"${")
+        && (contains(slice(text, start, start + 32), b"${")
+            || slice(text, start, start + 12) == b"constructor`")
     {
         hit(scan, view, start, "xss_script_string", "a call by a template string");
     }

@@ -36,7 +36,7 @@ pub(super) const WORDS: &[(Seen, &[&str])] = &[
     (PROBE, paths::PROBED),
     (SCANNER, crate::payload::scanners::NAMES),
     // A whole request line needs no line break before it.
-    (LINE_BREAK, &[" http/1.", " http/2", " http/3"]),
+    (LINE_BREAK, &[" http/1.", " http/2", " http/3", "\\r\\n"]),
     (LOOKUP, &["${"]),
     (COMMENT, &["/*"]),
     (VARIABLE, &["$"]),

@@ -26,6 +26,7 @@ pub(super) fn streams(scan: &mut Scan<'_>, view: &View<'_>) {
         b"file://",
         b"jar:",
         b"netdoc://",
+        b"classpath:",
         b"url:file:",
         b"php:filter",
         b"data:text/plain",
@@ -165,6 +166,11 @@ pub(super) fn remote_file(scan: &mut Scan<'_>, view: &View<'_>) {
             "_conf[",
             "path[",
         ]);
+    // No language and no template of the application's own lies on another server.
+    let names_own = matches!(scan.place, Place::QueryParameter(_))
+        && scan.place.is_named(&[
+            "lang", "language", "inc", "include", "tpl", "template", "module", "layout",
+        ]);
     let host = host_of(rest);
     let is_address = at(host, 0) == b'['
         || host.contains(&b'.') && host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
@@ -176,7 +182,7 @@ pub(super) fn remote_file(scan: &mut Scan<'_>, view: &View<'_>) {
     if share
         || program && ends_open
         || script && (named || known || is_address)
-        || is_web && (root || named && ends_open)
+        || is_web && (root || names_own || named && ends_open)
     {
         scan.hit(
             view,

@@ -22,4 +22,7 @@ pub(super) const WORDS: &[&str] = &[
     "https:",
     "\\\\",
     "ldap:",
+    "classpath:",
+    "127.",
+    "localhost",
 ];
