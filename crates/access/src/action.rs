@@ -191,6 +191,11 @@ pub enum Change {
         /// The project's name.
         project: String,
     },
+    /// Change what is demanded of a project's guards.
+    ChangeGuardProject {
+        /// The project's name.
+        project: String,
+    },
     /// Give a project's guards another key and other secrets.
     RotateGuardProject {
         /// The project's name.
@@ -262,6 +267,7 @@ impl Action for Change {
             Self::TestWebhook { .. } => "test_webhook",
             Self::RemoveWebhook { .. } => "remove_webhook",
             Self::AddGuardProject { .. } => "add_guard_project",
+            Self::ChangeGuardProject { .. } => "change_guard_project",
             Self::RotateGuardProject { .. } => "rotate_guard_project",
             Self::RemoveGuardProject { .. } => "remove_guard_project",
             Self::LiftBan { .. } => "unban_address",
@@ -300,6 +306,7 @@ impl Action for Change {
             | Self::TestWebhook { .. }
             | Self::RemoveWebhook { .. } => Permission::ChangeWebhooks,
             Self::AddGuardProject { .. }
+            | Self::ChangeGuardProject { .. }
             | Self::RotateGuardProject { .. }
             | Self::RemoveGuardProject { .. } => Permission::ChangeGuard,
             Self::LiftBan { .. } => Permission::BanAddresses,
@@ -359,6 +366,7 @@ impl Action for Change {
             | Self::RemoveWebhook { webhook }
             | Self::ReplayDeadLetters { webhook } => format!("webhook {webhook}"),
             Self::AddGuardProject { project }
+            | Self::ChangeGuardProject { project }
             | Self::RotateGuardProject { project }
             | Self::RemoveGuardProject { project } => format!("guard project {project}"),
             Self::LiftBan { ban } => ban.clone(),

@@ -67,6 +67,15 @@ pub struct GuardProjectRequest {
     pub require_signature: bool,
 }
 
+/// What of a project shall be other than it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuardProjectChange {
+    /// Whether to refuse batches without a signature from now on; needs a project that signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_signature: Option<bool>,
+}
+
 /// What a project's guards are to be configured with. Told this once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GuardProjectKeys {

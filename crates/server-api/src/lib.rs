@@ -74,8 +74,8 @@ pub use guard_bans::{
     GuardBanState, GuardLiftRequest,
 };
 pub use guard_projects::{
-    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectKeys, GuardProjectRequest,
-    GuardProjectRow, GuardRotateRequest,
+    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectChange, GuardProjectKeys,
+    GuardProjectRequest, GuardProjectRow, GuardRotateRequest,
 };
 pub use guard_rules::{
     GuardHistoryQuery, GuardPreview, GuardPreviewRequest, GuardPreviewRule, GuardPreviewSample,

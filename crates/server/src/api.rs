@@ -143,6 +143,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         (paths::GUARD_PROJECTS, Who::May(May::ReadGuard), get(guard_projects::list)),
         (paths::GUARD_PROJECTS, changes, post(guard_projects::create)),
         (paths::GUARD_PROJECT, Who::May(May::ReadGuard), get(guard_projects::show)),
+        (paths::GUARD_PROJECT, changes, patch(guard_projects::change)),
         (paths::GUARD_PROJECT, changes, delete(guard_projects::remove)),
         (paths::GUARD_PROJECT_ROTATE, changes, post(guard_projects::rotate)),
         (paths::GUARD_RULES, Who::May(May::ReadGuard), get(guard_rules::show)),

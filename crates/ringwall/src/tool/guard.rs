@@ -29,6 +29,7 @@ Examples:
   ringwall guard project add shop
   (umask 077; ringwall guard project add shop --json > shop.json)
   ringwall guard project rotate shop --grace-seconds 3600
+  ringwall guard project set shop --require-signature on
   ringwall guard rules set shop 'blocked_user_agents=[\"sqlmap\"]'
   ringwall guard bans add 203.0.113.7 --for 2h --reason probes
   ringwall guard events shop --type penetration_attempt --since 1h

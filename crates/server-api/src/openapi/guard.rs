@@ -1,11 +1,11 @@
 //! The operations on guarded applications.
 
-use super::operation::{Described, delete, get, post};
+use super::operation::{Described, delete, get, patch, post};
 use super::operations::page;
 use crate::{
     GuardAgentRow, GuardEventQuery, GuardEventRow, GuardMetricQuery, GuardMetrics,
-    GuardProjectKeys, GuardProjectRequest, GuardProjectRow, GuardRotateRequest, Page, ProblemKind,
-    examples, paths,
+    GuardProjectChange, GuardProjectKeys, GuardProjectRequest, GuardProjectRow, GuardRotateRequest,
+    Page, ProblemKind, examples, paths,
 };
 use serde_json::json;
 
@@ -72,6 +72,17 @@ fn projects() -> Vec<Described> {
             .tag("guard")
             .answers::<GuardProjectRow>(200, "The project", examples::guard_project())
             .done(),
+        patch(
+            paths::GUARD_PROJECT,
+            "change_guard_project",
+            "Change what is demanded of a project's guards",
+        )
+        .tag("guard")
+        .about("It holds from the next batch on, for guards that have the keys already.")
+        .takes::<GuardProjectChange>(true, json!({ "require_signature": true }))
+        .answers::<GuardProjectRow>(200, "As it is now", examples::guard_project())
+        .refuses(&[ProblemKind::CsrfMissing])
+        .done(),
         post(
             paths::GUARD_PROJECT_ROTATE,
             "rotate_guard_project",

@@ -1,11 +1,13 @@
 //! What is asked about guarded applications.
 
 use super::Client;
-use crate::http_client::with_query;
+use crate::http_client::{to_body, with_query};
 use crate::{ClientError, Rows};
+use http::Method;
 use ringwall_server_api::{
     GuardAgentRow, GuardEventQuery, GuardEventRow, GuardMetricQuery, GuardMetrics,
-    GuardProjectKeys, GuardProjectRequest, GuardProjectRow, GuardRotateRequest, paths,
+    GuardProjectChange, GuardProjectKeys, GuardProjectRequest, GuardProjectRow, GuardRotateRequest,
+    paths,
 };
 
 impl Client {
@@ -34,6 +36,19 @@ impl Client {
         request: &GuardProjectRequest,
     ) -> Result<GuardProjectKeys, ClientError> {
         self.post(paths::GUARD_PROJECTS, request).await
+    }
+
+    /// Changes what is demanded of a project's guards.
+    ///
+    /// # Errors
+    /// Where there is no answer, no such project, or it cannot be so.
+    pub async fn change_guard_project(
+        &self,
+        name: &str,
+        change: &GuardProjectChange,
+    ) -> Result<GuardProjectRow, ClientError> {
+        let path = paths::fill(paths::GUARD_PROJECT, name);
+        self.send(Method::PATCH, &path, to_body(change)?).await?.json()
     }
 
     /// Gives a project's guards another key and other secrets, told this once.

@@ -14,8 +14,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ringwall_access::Change;
 use ringwall_server_api::{
-    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectKeys, GuardProjectRequest,
-    GuardProjectRow, GuardRotateRequest, Page, Problem, ProblemKind, SecretText,
+    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectChange, GuardProjectKeys,
+    GuardProjectRequest, GuardProjectRow, GuardRotateRequest, Page, Problem, ProblemKind,
+    SecretText,
 };
 use ringwall_signing::Secret;
 use ringwall_store::StoreError;
@@ -91,6 +92,41 @@ pub(super) async fn create(
         })
         .await??;
     Ok(json(StatusCode::CREATED, &answer))
+}
+
+pub(super) async fn change(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    InPath(name): InPath<String>,
+    Json(request): Json<GuardProjectChange>,
+) -> Result<Json<GuardProjectRow>, ApiError> {
+    let action = Change::ChangeGuardProject { project: name.clone() };
+    let reason = match request.require_signature {
+        Some(true) => "what is not signed is refused from now on",
+        Some(false) => "what is not signed is taken from now on",
+        None => "nothing is changed",
+    };
+    let permit = permit(&server, &caller, &action, reason).await?;
+    let (changing, project) = (Arc::clone(&server), name.clone());
+    server
+        .engine
+        .write(move |writing| {
+            let Some(mut stored) = writing.stored_guard_project(&project)? else {
+                return Ok(Err(missing(&project)));
+            };
+            if let Some(require) = request.require_signature {
+                if require && !stored.signs() {
+                    let detail = "the project has no signing secret: nothing of it can be signed";
+                    return Ok(Err(Problem::invalid_field("require_signature", detail).into()));
+                }
+                stored.require_signature = require;
+            }
+            writing.audit(permit.audit_entry())?;
+            writing.put_guard_project(Project::open(&changing.secrets, &project, stored))?;
+            Ok::<_, StoreError>(Ok::<_, ApiError>(()))
+        })
+        .await??;
+    show(State(server), InPath(name)).await
 }
 
 pub(super) async fn rotate(

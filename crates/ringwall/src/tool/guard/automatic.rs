@@ -117,7 +117,7 @@ fn table(rules: &[GuardAutomaticRule]) -> Table {
     })
 }
 
-fn on_or_off(text: &str) -> Result<bool, String> {
+pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),

@@ -1,11 +1,12 @@
+use super::automatic::on_or_off;
 use crate::output::{Cell, Column, Fields, Paint, Style, Table, ago, count, now, say, visible};
 use crate::tool::Asking;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use ringwall_event::Timestamp;
 use ringwall_server_api::{
-    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectKeys, GuardProjectRequest,
-    GuardProjectRow, GuardRotateRequest,
+    GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, GuardProjectChange, GuardProjectKeys,
+    GuardProjectRequest, GuardProjectRow, GuardRotateRequest,
 };
 
 /// The applications whose guards report
@@ -38,6 +39,14 @@ enum Action {
     },
     /// Everything about one project
     Show(Project),
+    /// Change what is demanded of a project's guards, from their next batch on
+    Set {
+        #[command(flatten)]
+        project: Project,
+        /// Whether to refuse what is not signed: on or off; guards before 2.5 cannot sign
+        #[arg(long, value_name = "ON|OFF", value_parser = on_or_off, required = true)]
+        require_signature: Option<bool>,
+    },
     /// Make another key and other secrets, shown this once
     Rotate {
         #[command(flatten)]
@@ -80,6 +89,11 @@ pub(super) async fn run(asking: &Asking, arguments: Arguments) -> Result<()> {
         }
         Some(Action::Show(project)) => {
             let row = asking.client.guard_project(&project.name).await?;
+            asking.out.one(&row, |row| described(row, now(), asking.out.paint))?;
+        }
+        Some(Action::Set { project, require_signature }) => {
+            let change = GuardProjectChange { require_signature };
+            let row = asking.client.change_guard_project(&project.name, &change).await?;
             asking.out.one(&row, |row| described(row, now(), asking.out.paint))?;
         }
         Some(Action::Rotate { project, grace_seconds }) => {

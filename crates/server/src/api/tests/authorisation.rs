@@ -121,6 +121,7 @@ fn operations() -> Vec<(Method, String, Value, Least)> {
         get(paths::GUARD_PROJECTS.into(), Least::ReadOnly),
         post(paths::GUARD_PROJECTS.into(), json!({"name": "new"}), Least::Admin),
         get(at(paths::GUARD_PROJECT), Least::ReadOnly),
+        (Method::PATCH, at(paths::GUARD_PROJECT), json!({}), Least::Admin),
         delete(at(paths::GUARD_PROJECT), Least::Admin),
         post(at(paths::GUARD_PROJECT_ROTATE), json!({}), Least::Admin),
         get(at(paths::GUARD_PROJECT_AGENTS), Least::ReadOnly),

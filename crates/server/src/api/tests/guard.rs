@@ -152,3 +152,60 @@ async fn what_was_blocked_is_counted_by_the_minute() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{metric}");
     }
 }
+
+#[tokio::test]
+async fn what_is_not_signed_can_be_refused_later() {
+    let fixture = Fixture::new().await;
+    let added = fixture.post("/api/v1/guard/projects", json!({ "name": "shop" })).await.json();
+    let unsigned = json!({ "name": "blog", "signing": false });
+    fixture.post("/api/v1/guard/projects", unsigned).await;
+    let change = async |project: &str, body: serde_json::Value, token: &str| {
+        let path = format!("/api/v1/guard/projects/{project}");
+        fixture.ask(Method::PATCH, &path).token(token).json(&body).send().await
+    };
+    let guard = dialects::guard::router(Arc::clone(&fixture.server));
+    let report = async |key: &serde_json::Value| {
+        let request = Request::post("/api/v1/status").header("x-api-key", key.as_str().unwrap());
+        guard.clone().oneshot(request.body(Body::from("{}")).unwrap()).await.unwrap().status()
+    };
+    assert_eq!(report(&added["key"]).await, StatusCode::OK);
+    let admin = fixture.admin.clone();
+    let on = json!({ "require_signature": true });
+    let changed = change("shop", on.clone(), &admin).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert_eq!(changed.json()["require_signature"], json!(true));
+    assert_eq!(report(&added["key"]).await, StatusCode::FORBIDDEN);
+    // What is not named stays as it is, also over a rotation, and the key of before stays good.
+    assert_eq!(change("shop", json!({}), &admin).await.json()["require_signature"], json!(true));
+    fixture.post("/api/v1/guard/projects/shop/rotate", json!({})).await;
+    assert_eq!(report(&added["key"]).await, StatusCode::FORBIDDEN);
+    let off = change("shop", json!({ "require_signature": false }), &admin).await;
+    assert_eq!(off.json()["require_signature"], json!(false));
+    assert_eq!(report(&added["key"]).await, StatusCode::OK);
+
+    let without_secret = change("blog", on.clone(), &admin).await;
+    assert_eq!(without_secret.status, StatusCode::BAD_REQUEST, "{}", without_secret.text);
+    assert_eq!(change("nobody", on.clone(), &admin).await.status, StatusCode::NOT_FOUND);
+    let unknown = change("shop", json!({ "signed": false }), &admin).await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "{}", unknown.text);
+    let responder = fixture.token(Role::Responder).await;
+    assert_eq!(change("shop", on, &responder).await.status, StatusCode::FORBIDDEN);
+    let audit = fixture.get("/api/v1/audit").await;
+    let entries: Vec<(&str, &str)> = audit["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["action"] == "change_guard_project")
+        .map(|row| (row["outcome"].as_str().unwrap(), row["reason"].as_str().unwrap()))
+        .collect();
+    let (refused, permitted) = entries.split_first().unwrap();
+    assert_eq!(refused.0, "refused", "{entries:?}");
+    assert_eq!(
+        permitted,
+        [
+            ("permitted", "what is not signed is taken from now on"),
+            ("permitted", "nothing is changed"),
+            ("permitted", "what is not signed is refused from now on"),
+        ]
+    );
+}
