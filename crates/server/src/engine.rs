@@ -548,6 +548,7 @@ fn intake(
         let seq = writing.session.append_batch(&source, base, received, &encoded)?;
         let proposals = writing.derived.absorb(seq, &source, received, &events, writing.rules);
         conclude::act(writing, &source, &events, proposals)?;
+        writing.note_own_bans(&source, &events)?;
         writing.ban_after_events(&source, &events)?;
     }
     if let Some(mark) = &batch.mark {

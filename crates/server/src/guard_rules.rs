@@ -3,7 +3,7 @@
 //! [`composition`] makes one object of both for each project; [`publishing`] gives it a version and
 //! keeps it in the transaction of what changed it; [`board`] holds what was published in memory, for
 //! everybody who asks or listens. [`bans`] begins and ends bans, [`automatic`] decides when one begins
-//! without anybody asking, and [`preview`] tries rules on what was stored.
+//! without anybody asking, [`own_bans`] knows what applications ban by themselves, and [`preview`] tries rules on what was stored.
 
 pub(crate) mod answering;
 pub(crate) mod automatic;
@@ -11,6 +11,7 @@ pub(crate) mod bans;
 pub(crate) mod board;
 pub(crate) mod composition;
 pub(crate) mod observed;
+mod own_bans;
 pub(crate) mod preview;
 pub(crate) mod publishing;
 pub(crate) mod summary;

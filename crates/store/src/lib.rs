@@ -74,6 +74,7 @@ pub use state::guard_bans::{BanFilter, BanOrigin, GuardBan, GuardBanStore};
 pub use state::guard_metrics::{
     GuardMetricBucket, GuardMetricEndpoint, GuardMetricPoint, GuardMetricStore,
 };
+pub use state::guard_own_bans::{OwnBan, OwnBanStore};
 pub use state::guard_rules::{GuardRulesStore, PublishedRules, RULES_EDITS_MAX, RulesEdit};
 pub use state::item_keys::ItemKeyStore;
 pub use state::outbox::{

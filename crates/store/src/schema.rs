@@ -100,6 +100,7 @@ CREATE TABLE meta (
     OUTBOX,
     GUARD_RULES,
     GUARD_TELEMETRY,
+    GUARD_BAN_CAUSES,
 ];
 
 /// The archive: which Parquet files hold what, what must be kept, and the counts by minute.
@@ -295,6 +296,31 @@ CREATE TABLE guard_metric (
     PRIMARY KEY (level, minute, project, metric, endpoint)
 ) WITHOUT ROWID;
 CREATE INDEX guard_metric_by_metric ON guard_metric (project, metric, level, minute);
+";
+
+/// What came of the events of applications, and what they did themselves.
+const GUARD_BAN_CAUSES: &str = r"
+-- Each time that a source's events led to a ban, or to a longer one.
+CREATE TABLE guard_ban_cause (
+    source TEXT NOT NULL,
+    moment INTEGER NOT NULL,
+    ban TEXT NOT NULL,
+    PRIMARY KEY (source, moment, ban)
+) WITHOUT ROWID;
+CREATE INDEX guard_ban_cause_by_moment ON guard_ban_cause (moment);
+INSERT INTO guard_ban_cause (source, moment, ban)
+    SELECT caused_by, created, id FROM guard_ban WHERE caused_by IS NOT NULL;
+DROP INDEX guard_ban_by_cause;
+-- What the applications of a project banned by themselves.
+CREATE TABLE guard_own_ban (
+    project TEXT NOT NULL,
+    address TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (project, address)
+) WITHOUT ROWID;
+CREATE INDEX guard_own_ban_by_project ON guard_own_ban (project, until, address);
+CREATE INDEX guard_own_ban_by_end ON guard_own_ban (until);
 ";
 
 /// The version that this program writes.

@@ -4,6 +4,7 @@ mod alerts;
 mod commands;
 pub(crate) mod guard_bans;
 pub(crate) mod guard_metrics;
+pub(crate) mod guard_own_bans;
 pub(crate) mod guard_rules;
 pub(crate) mod item_keys;
 pub(crate) mod outbox;

@@ -6,6 +6,7 @@ mod changes;
 mod commands;
 mod fixture;
 mod guard;
+mod guard_own_bans;
 mod guard_rules;
 mod holds;
 mod identities;

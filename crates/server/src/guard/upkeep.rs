@@ -1,10 +1,13 @@
 //! Keeps what guards sent within its bounds.
 
 use crate::engine::TakeError;
+use crate::guard_rules::automatic::HOUR;
 use crate::listen::asked_to_stop;
 use crate::server::Server;
 use ringwall_event::Timestamp;
-use ringwall_store::{GuardMetricStore, ItemKeyStore, Session, StoreError};
+use ringwall_store::{
+    GuardBanStore, GuardMetricStore, ItemKeyStore, OwnBanStore, Session, StoreError,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,6 +39,11 @@ async fn tidy(server: &Server) -> Result<(), TakeError> {
     let items_max = config.guard.repeated_items_max;
     repeat(server, move |session| session.forget_item_keys(items_since, items_max, AT_ONCE))
         .await?;
+    let causes_since = now.plus_seconds(-HOUR);
+    repeat(server, move |session| session.forget_ban_causes(causes_since, AT_ONCE)).await?;
+    // For a day more it is known that an own ban is over: as long as what we told may still hold.
+    let own_since = days_ago(now, 1);
+    repeat(server, move |session| session.forget_own_bans(own_since, AT_ONCE)).await?;
     let minutes_since = days_ago(now, config.guard.minutes_days);
     repeat(server, move |session| session.merge_guard_metrics(minutes_since, AT_ONCE)).await?;
     if config.archive.retention_days > 0 {

@@ -2,7 +2,7 @@
 
 use super::bans::{BanError, NewBan};
 use super::observed::{Observed, observed};
-use super::windows::{BanWindows, Caused, Threshold};
+use super::windows::{BanWindows, Threshold};
 use crate::engine::Writing;
 use crate::rules::Rules;
 use ringwall_access::{AuditEntry, Outcome, Rules as AccessRules, Subject};
@@ -21,6 +21,8 @@ const SHARED: &str = "shared";
 /// How many bans one sender's events lead to, or make longer, within an hour: whoever has an application's key must not
 /// be able to ban the world.
 pub(crate) const BANS_PER_HOUR_MAX: u64 = 100;
+/// In seconds.
+pub(crate) const HOUR: i64 = 3600;
 /// How many entries of the audit log they lead to within an hour that say who is never banned.
 const REFUSALS_PER_HOUR_MAX: u64 = 100;
 /// How many stored events are looked at to count on after a start.
@@ -28,7 +30,7 @@ const RECOUNTED_MAX: usize = 100_000;
 /// How long a ban of an application's own making lasts elsewhere, in seconds.
 const SHARED_SECONDS: (u32, u32) = (60, 86_400);
 /// The same where the application does not say.
-const SHARED_SECONDS_DEFAULT: u32 = 3600;
+pub(super) const SHARED_SECONDS_DEFAULT: u32 = 3600;
 
 /// The automatic rules in force.
 #[derive(Debug, Default)]
@@ -258,8 +260,8 @@ impl Writing<'_> {
             };
             match self.ban_address(&subject, new)? {
                 Ok(ban) => {
-                    let windows = &mut self.derived.ban_windows;
-                    windows.note_caused(Caused::Ban, cause.source, self.now);
+                    let source = cause.source.to_string();
+                    self.session.put_ban_cause(&source, &ban.id, self.now)?;
                     tracing::info!(address = %ban.address, by = ban.created_by, "an address was banned");
                 }
                 Err(error @ BanError::Refused(_)) => {
@@ -277,12 +279,12 @@ impl Writing<'_> {
     /// ever new ones.
     fn may_tell_of_refusal(&mut self, cause: &Cause<'_>) -> bool {
         let windows = &mut self.derived.ban_windows;
-        if windows.caused(Caused::Refusal, cause.source, self.now) >= REFUSALS_PER_HOUR_MAX
+        if windows.refusals(cause.source, self.now) >= REFUSALS_PER_HOUR_MAX
             || !windows.may_tell_of_refusal(&cause.address.to_string(), self.now)
         {
             return false;
         }
-        windows.note_caused(Caused::Refusal, cause.source, self.now);
+        windows.note_refusal(cause.source, self.now);
         true
     }
 
@@ -294,10 +296,7 @@ impl Writing<'_> {
         cause: &Cause<'_>,
     ) -> Result<bool, StoreError> {
         let source = cause.source.to_string();
-        // The database knows the bans also after a restart, the memory also those that got longer.
-        let stored = self.session.bans_caused_since(&source, self.now.plus_seconds(-3600))?;
-        let windows = &mut self.derived.ban_windows;
-        let caused = stored.max(windows.caused(Caused::Ban, cause.source, self.now));
+        let caused = self.session.bans_caused_since(&source, self.now.plus_seconds(-HOUR))?;
         if caused < BANS_PER_HOUR_MAX {
             return Ok(true);
         }

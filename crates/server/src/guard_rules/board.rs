@@ -3,14 +3,14 @@
 use super::automatic::Automatic;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use ringwall_dialects::guard::sign;
-use ringwall_event::Timestamp;
+use ringwall_dialects::guard::{DynamicRules, sign};
+use ringwall_event::{Network, Timestamp};
 use ringwall_signing::Secret;
 use ringwall_store::PublishedRules;
 use serde::Serialize;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// What is published for each project, and the automatic rules in force. Clones share them.
@@ -73,6 +73,8 @@ pub(crate) struct Published {
     /// The same as it is sent, by the name of the secret that signs it. There are as many as a project
     /// has secrets: two, or none.
     signed: Mutex<Vec<(String, Arc<Signed>)>>,
+    /// Whom it has applications unban, found out when it is asked for the first time.
+    unbanned: OnceLock<BTreeSet<Box<str>>>,
 }
 
 /// What is published, in the forms in which it is sent, signed with one secret or none.
@@ -96,7 +98,23 @@ const SIGNED_KEPT: usize = 4;
 
 impl Published {
     pub(super) fn new(rules: PublishedRules, due: Option<Timestamp>) -> Self {
-        Self { version: rules.version, text: rules.text.into(), due, signed: Mutex::default() }
+        Self {
+            version: rules.version,
+            text: rules.text.into(),
+            due,
+            signed: Mutex::default(),
+            unbanned: OnceLock::new(),
+        }
+    }
+
+    /// Whether applications are told to unban this address.
+    pub(super) fn unbans(&self, address: Network) -> bool {
+        let unbanned = self.unbanned.get_or_init(|| {
+            // It was written by ourselves.
+            let rules = DynamicRules::read(&self.text).unwrap_or_default();
+            rules.ip_whitelist.into_iter().collect()
+        });
+        !unbanned.is_empty() && unbanned.contains(&*address.to_string())
     }
 
     /// It, signed. Made once, however many ask.
@@ -192,7 +210,7 @@ impl GuardRules {
     }
 
     /// The projects whose rules must be composed anew by now.
-    pub(super) fn due(&self, now: Timestamp) -> Vec<String> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<String> {
         let is_due = |published: &Published| published.due.is_some_and(|due| due <= now);
         let projects = self.0.projects.read();
         let due = projects.iter().filter(|(_, told)| is_due(&told.published.borrow()));

@@ -133,19 +133,34 @@ pub(super) fn next_version(last: Option<i64>, began: Timestamp, now: Timestamp) 
     last.unwrap_or(0).saturating_add(1).max(seconds.saturating_add(1))
 }
 
-/// What `earlier` rules banned and `current` ones do not, each once.
-pub(super) fn withdrawn<'a>(
-    earlier: impl Iterator<Item = &'a DynamicRules>,
+/// An address that an edit banned and a later one does not.
+#[derive(Debug, PartialEq)]
+pub(super) struct Withdrawn {
+    pub(super) address: Box<str>,
+    /// When somebody took it off the list; the beginning of time where the edit ended by its clock, and so
+    /// nobody decided anything about the address.
+    pub(super) since: Timestamp,
+}
+
+/// What `edits` banned, the newest first, and `current` ones do not, each once.
+pub(super) fn withdrawn(
+    edits: &[(Timestamp, DynamicRules)],
     current: Option<&DynamicRules>,
-) -> Vec<Box<str>> {
+) -> Vec<Withdrawn> {
     let still: BTreeSet<&str> =
         current.into_iter().flat_map(|rules| &rules.ip_blacklist).map(|entry| &**entry).collect();
     let mut seen = BTreeSet::new();
-    earlier
-        .flat_map(|rules| &rules.ip_blacklist)
-        .filter(|entry| !still.contains(&***entry) && seen.insert((*entry).clone()))
-        .cloned()
-        .collect()
+    let mut since = Timestamp::from_micros(i64::MIN);
+    let mut all = Vec::new();
+    for (updated, rules) in edits {
+        for entry in &rules.ip_blacklist {
+            if !still.contains(&**entry) && seen.insert(&**entry) {
+                all.push(Withdrawn { address: entry.clone(), since });
+            }
+        }
+        since = *updated;
+    }
+    all
 }
 
 /// The entries of a list of addresses in the one spelling that bans have, so that one address is never

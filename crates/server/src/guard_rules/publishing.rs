@@ -3,18 +3,18 @@
 
 use super::board::Published;
 use super::composition::{
-    BAN_SECONDS_MAX, BLACKLIST_MAX, Composed, Parts, UNBAN_SECONDS, UNBANS_MAX, next_version,
-    one_spelling, withdrawn,
+    BAN_SECONDS_MAX, BLACKLIST_MAX, Composed, Parts, UNBAN_SECONDS, UNBANS_MAX, Withdrawn,
+    next_version, one_spelling, withdrawn,
 };
 use super::told::Told;
 use super::{GuardRules, automatic};
 use crate::engine::Writing;
 use crate::secrets::random_bytes;
 use ringwall_dialects::guard::DynamicRules;
-use ringwall_event::Timestamp;
+use ringwall_event::{Network, Timestamp};
 use ringwall_store::{
-    Database, GuardBanStore, GuardRulesStore, PublishedRules, RulesEdit, Session, StateStore,
-    StoreError,
+    Database, GuardBanStore, GuardRulesStore, OwnBan, OwnBanStore, PublishedRules, RulesEdit,
+    Session, StateStore, StoreError,
 };
 use std::collections::BTreeSet;
 
@@ -64,7 +64,8 @@ impl ChangedRules {
 /// What a project's rules come to now.
 struct Present {
     composed: Composed,
-    /// When the edited rules end by themselves.
+    /// When the edited rules end by themselves, or the first own ban of an application that keeps an
+    /// address from being unbanned.
     ends: Option<Timestamp>,
 }
 
@@ -159,6 +160,7 @@ impl Writing<'_> {
     pub(crate) fn forget_guard_rules(&mut self, project: &str) -> Result<(), StoreError> {
         self.session.forget_rules(project)?;
         self.session.delete_document(TOLD, project)?;
+        self.session.remove_own_bans(project)?;
         self.end_bans_of(project)?;
         let board = self.rules.guard_rules.clone();
         let project = project.to_owned();
@@ -243,25 +245,60 @@ fn compose(
     let since = now.plus_seconds(-UNBAN_SECONDS);
     let mut edits = Vec::new();
     for edit in session.rules_edits(project, None, EDITS_LOOKED_AT)? {
-        edits.push(read_edit(&edit)?);
+        edits.push((edit.updated, read_edit(&edit)?));
         // This one held when the time began that still matters.
         if edit.updated < since {
             break;
         }
     }
-    let mut ended = session.bans_ended_in(project, since, UNBANS_MAX)?;
-    ended.retain(|ban| told.must_unban(project, ban, now));
-    let edited = edits.first().filter(|rules| !rules.has_expired(now));
+    let mut own = OwnBans { session, project, now, first_end: None };
+    let mut ended = Vec::new();
+    for ban in session.bans_ended_in(project, since, UNBANS_MAX)? {
+        let its_own = own.of(ban.address)?;
+        if told.must_unban(project, &ban, its_own.as_ref(), now) {
+            ended.push(ban);
+        }
+    }
+    let edited = edits.first().map(|(_, rules)| rules).filter(|rules| !rules.has_expired(now));
+    let mut to_unban = Vec::new();
+    for Withdrawn { address, since } in withdrawn(&edits, edited) {
+        let its_own = match address.parse() {
+            Ok(network) => own.of(network)?,
+            Err(_) => None,
+        };
+        if !its_own.is_some_and(|own| own.stands_against(since, now)) {
+            to_unban.push(address);
+        }
+    }
     let composed = Parts {
         edited,
-        withdrawn: &withdrawn(edits.iter(), edited),
+        withdrawn: &to_unban,
         // One more than there is room for would not say how many are left out.
         bans: &session.bans_holding_in(project, 2 * BLACKLIST_MAX)?,
         ended: &ended,
         now,
     }
     .compose();
-    Ok(Present { composed, ends: edited.and_then(|rules| rules.expires_at) })
+    let ends = edited.and_then(|rules| rules.expires_at).into_iter().chain(own.first_end).min();
+    Ok(Present { composed, ends })
+}
+
+/// What the applications of a project ban by themselves.
+struct OwnBans<'a> {
+    session: &'a Session<'a>,
+    project: &'a str,
+    now: Timestamp,
+    /// When the first of those that were asked for and still run is over.
+    first_end: Option<Timestamp>,
+}
+
+impl OwnBans<'_> {
+    fn of(&mut self, address: Network) -> Result<Option<OwnBan>, StoreError> {
+        let own = self.session.own_ban(self.project, address)?;
+        let end = own.map(|own| own.until).filter(|end| *end > self.now);
+        self.first_end = self.first_end.into_iter().chain(end).min();
+        Ok(own)
+    }
 }
 
 /// The rules of an edit. One that would not be taken any more stays in force as it is: what an earlier

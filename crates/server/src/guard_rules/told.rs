@@ -6,7 +6,7 @@
 
 use ringwall_dialects::guard::DynamicRules;
 use ringwall_event::{Source, Timestamp};
-use ringwall_store::{BanOrigin, GuardBan};
+use ringwall_store::{BanOrigin, GuardBan, OwnBan};
 use serde::{Deserialize, Serialize};
 
 /// Versions that follow each other within this are kept as one, in seconds.
@@ -50,15 +50,30 @@ impl Told {
     }
 
     /// Whether this project's applications must be told to unban whose ban ended: somebody lifted it, or
-    /// they may still hold it.
-    pub(super) fn must_unban(&self, project: &str, ban: &GuardBan, now: Timestamp) -> bool {
+    /// they may still hold it. Not as long as one of them may still ban the address by itself: whoever is
+    /// unbanned is let in, whatever the ban was for.
+    pub(super) fn must_unban(
+        &self,
+        project: &str,
+        ban: &GuardBan,
+        own: Option<&OwnBan>,
+        now: Timestamp,
+    ) -> bool {
         let Some(ended) = ban.ended else { return false };
-        if ban.ended_by.as_deref() != Some(BY_ITSELF) {
+        let is_lifted = ban.ended_by.as_deref() != Some(BY_ITSELF);
+        // Whoever lifted the ban wanted the address let in, but knew nothing of what came later.
+        let since = if is_lifted { ended } else { Timestamp::from_micros(i64::MIN) };
+        if own.is_some_and(|own| own.stands_against(since, now)) {
+            return false;
+        }
+        if is_lifted {
             return true;
         }
-        // Its own ban, which others shared, may be for longer.
-        let own = Source::new(Source::GUARD, project).to_string();
-        if ban.origin == BanOrigin::App && ban.caused_by.as_deref() == Some(own.as_str()) {
+        // Its own ban, which others shared, may be for longer than is known.
+        let source = Source::new(Source::GUARD, project).to_string();
+        let is_its_own =
+            ban.origin == BanOrigin::App && ban.caused_by.as_deref() == Some(source.as_str());
+        if own.is_none() && is_its_own {
             return false;
         }
         self.0.iter().any(|span| {
@@ -127,15 +142,34 @@ mod tests {
 
     #[track_caller]
     fn check(told: &Told, ban: GuardBan, now: i64, expected: bool) {
-        assert_eq!(told.must_unban("shop", &ban, at(now)), expected, "{ban:?} at {now}");
+        assert_eq!(told.must_unban("shop", &ban, None, at(now)), expected, "{ban:?} at {now}");
     }
 
     #[test]
-    fn an_application_keeps_its_own_ban_when_the_shared_one_ends() {
+    fn an_application_keeps_its_own_ban_when_another_one_ends() {
         let told = Told::unknown(at(0), 86_400);
+        let own = |began: i64, until: i64| OwnBan {
+            address: "192.0.2.1".parse().unwrap(),
+            began: at(began),
+            until: at(until),
+        };
+        let must = |ban: &GuardBan, own: Option<OwnBan>, now: i64| {
+            told.must_unban("shop", ban, own.as_ref(), at(now))
+        };
+        // Whoever reported it: what counts is that it may still run.
         let shared = GuardBan { origin: BanOrigin::App, ..ended(-90, -50) };
-        assert!(!told.must_unban("shop", &shared, at(1)));
-        assert!(told.must_unban("blog", &shared, at(1)));
+        let of_blog = GuardBan { caused_by: Some("guard:blog".into()), ..shared.clone() };
+        for ban in [&shared, &of_blog, &ended(-90, -50)] {
+            assert!(!must(ban, Some(own(-90, 100)), 99), "{ban:?}");
+            assert!(must(ban, Some(own(-90, 100)), 100), "{ban:?}");
+        }
+        // What is not known of its own ban may be anything.
+        assert!(!must(&shared, None, 1));
+        assert!(must(&of_blog, None, 1));
+        // Somebody wanted it let in; the application banned it again since, or did not.
+        let lifted = GuardBan { ended_by: Some("user:ada".into()), ..ended(-90, -50) };
+        assert!(must(&lifted, Some(own(-90, 100)), 1));
+        assert!(!must(&lifted, Some(own(-49, 100)), 1));
     }
 
     #[test]

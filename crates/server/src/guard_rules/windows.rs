@@ -10,10 +10,8 @@ const SIGHTINGS_MAX: usize = 500_000;
 const KEYS_MAX: usize = 50_000;
 /// How many addresses are remembered that must not be banned.
 const REFUSED_MAX: usize = 10_000;
-/// Of how many sources what they caused is remembered, before those of an hour ago are forgotten.
+/// Of how many sources the refusals are remembered, before those of an hour ago are forgotten.
 const SOURCES_MAX: usize = 1000;
-/// What a source caused counts for this long, in seconds.
-const CAUSED_SECONDS: i64 = 3600;
 /// This part of all is forgotten where there is no room.
 const FREED_SHARE: usize = 16;
 /// A refusal is written down once in this time for an address, in seconds.
@@ -25,8 +23,8 @@ pub(crate) struct BanWindows {
     seen: HashMap<(Box<str>, Network), Seen>,
     sightings: usize,
     refused: BTreeMap<String, Timestamp>,
-    /// What each source caused of late, see [`Caused`].
-    caused: HashMap<(Caused, Source), VecDeque<Timestamp>>,
+    /// When the events of each source led to a refusal that was written down.
+    refusals: HashMap<Source, VecDeque<Timestamp>>,
 }
 
 /// When an address was seen of late.
@@ -35,15 +33,6 @@ struct Seen {
     moments: VecDeque<Timestamp>,
     /// Whose events were the first.
     source: Source,
-}
-
-/// What the events of one source lead to, and may lead to so many times within an hour only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Caused {
-    /// A ban, or a ban that lasts longer.
-    Ban,
-    /// An entry in the audit log that an address was not banned.
-    Refusal,
 }
 
 /// What a rule waits for.
@@ -117,23 +106,23 @@ impl BanWindows {
         true
     }
 
-    /// How many times this source caused this within the hour before now.
-    pub(crate) fn caused(&mut self, what: Caused, source: &Source, now: Timestamp) -> u64 {
-        let Some(moments) = self.caused.get_mut(&(what, source.clone())) else { return 0 };
-        let oldest = now.plus_seconds(-CAUSED_SECONDS);
+    /// How many refusals this source's events led to within the hour before now.
+    pub(crate) fn refusals(&mut self, source: &Source, now: Timestamp) -> u64 {
+        let Some(moments) = self.refusals.get_mut(source) else { return 0 };
+        let oldest = now.plus_seconds(-REFUSAL_SECONDS);
         while moments.front().is_some_and(|moment| *moment <= oldest) {
             moments.pop_front();
         }
         u64::try_from(moments.len()).unwrap_or(u64::MAX)
     }
 
-    /// Notes that this source caused this. Whoever calls it looked at the bound before.
-    pub(crate) fn note_caused(&mut self, what: Caused, source: &Source, now: Timestamp) {
-        if self.caused.len() >= SOURCES_MAX {
-            let oldest = now.plus_seconds(-CAUSED_SECONDS);
-            self.caused.retain(|_, moments| moments.back().is_some_and(|last| *last > oldest));
+    /// Notes that this source's events led to a refusal. Whoever calls it looked at the bound before.
+    pub(crate) fn note_refusal(&mut self, source: &Source, now: Timestamp) {
+        if self.refusals.len() >= SOURCES_MAX {
+            let oldest = now.plus_seconds(-REFUSAL_SECONDS);
+            self.refusals.retain(|_, moments| moments.back().is_some_and(|last| *last > oldest));
         }
-        self.caused.entry((what, source.clone())).or_default().push_back(now);
+        self.refusals.entry(source.clone()).or_default().push_back(now);
     }
 
     fn forget_one(&mut self, rule: &str, address: Network) {
@@ -306,15 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_source_caused_counts_for_an_hour() {
+    fn refusals_of_a_source_count_for_an_hour() {
         let mut windows = BanWindows::default();
-        let blog = Source::new(Source::GUARD, "blog");
-        windows.note_caused(Caused::Ban, &shop(), at(0));
-        windows.note_caused(Caused::Ban, &shop(), at(10));
-        assert_eq!(windows.caused(Caused::Ban, &shop(), at(3599)), 2);
-        assert_eq!(windows.caused(Caused::Ban, &shop(), at(3600)), 1);
-        assert_eq!(windows.caused(Caused::Ban, &blog, at(11)), 0);
-        assert_eq!(windows.caused(Caused::Refusal, &shop(), at(11)), 0);
+        windows.note_refusal(&shop(), at(0));
+        windows.note_refusal(&shop(), at(10));
+        assert_eq!(windows.refusals(&shop(), at(3599)), 2);
+        assert_eq!(windows.refusals(&shop(), at(3600)), 1);
+        assert_eq!(windows.refusals(&Source::new(Source::GUARD, "blog"), at(11)), 0);
     }
 
     #[test]

@@ -63,8 +63,14 @@ pub trait GuardBanStore {
     /// When the next active ban ends.
     fn next_ban_end(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// How many bans this source caused at or after `since`.
-    fn bans_caused_since(&self, caused_by: &str, since: Timestamp) -> Result<u64, StoreError>;
+    /// Notes that this source caused a ban, or a longer one.
+    fn put_ban_cause(&self, source: &str, ban: &str, moment: Timestamp) -> Result<(), StoreError>;
+
+    /// How many bans this source caused or made longer at or after `since`.
+    fn bans_caused_since(&self, source: &str, since: Timestamp) -> Result<u64, StoreError>;
+
+    /// Forgets up to `limit` causes from before `before`; returns how many.
+    fn forget_ban_causes(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// The latest moment at which a ban of this address began or ended by itself or by somebody.
     fn last_ban_change(&self, address: Network) -> Result<Option<Timestamp>, StoreError>;
@@ -275,12 +281,33 @@ impl GuardBanStore for Session<'_> {
         Ok(end.map(Timestamp::from_micros))
     }
 
-    fn bans_caused_since(&self, caused_by: &str, since: Timestamp) -> Result<u64, StoreError> {
+    fn put_ban_cause(&self, source: &str, ban: &str, moment: Timestamp) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO guard_ban_cause (source, moment, ban) VALUES (?, ?, ?)",
+            )?
+            .execute(params![source, moment.as_micros(), ban])?;
+        Ok(())
+    }
+
+    fn bans_caused_since(&self, source: &str, since: Timestamp) -> Result<u64, StoreError> {
         let count: i64 = self
             .connection
-            .prepare_cached("SELECT count(*) FROM guard_ban WHERE caused_by = ? AND created >= ?")?
-            .query_row(params![caused_by, since.as_micros()], |row| row.get(0))?;
+            .prepare_cached(
+                "SELECT count(*) FROM guard_ban_cause WHERE source = ? AND moment >= ?",
+            )?
+            .query_row(params![source, since.as_micros()], |row| row.get(0))?;
         Ok(count.unsigned_abs())
+    }
+
+    fn forget_ban_causes(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "DELETE FROM guard_ban_cause WHERE (source, moment, ban) IN
+                     (SELECT source, moment, ban FROM guard_ban_cause WHERE moment < ? LIMIT ?)",
+            )?
+            .execute(params![before.as_micros(), sql_limit(limit)])?)
     }
 
     fn last_ban_change(&self, address: Network) -> Result<Option<Timestamp>, StoreError> {

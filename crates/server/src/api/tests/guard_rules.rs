@@ -19,18 +19,18 @@ use tower::ServiceExt;
 const RULES: &str = "/api/v1/guard/projects/shop/rules";
 
 /// A guard of the project `shop`.
-struct Guard {
+pub(super) struct Guard {
     router: Router,
     key: String,
     secret: Secret,
 }
 
 impl Guard {
-    async fn new(fixture: &Fixture) -> Self {
+    pub(super) async fn new(fixture: &Fixture) -> Self {
         Self::of(fixture, "shop").await
     }
 
-    async fn of(fixture: &Fixture, project: &str) -> Self {
+    pub(super) async fn of(fixture: &Fixture, project: &str) -> Self {
         let added = fixture.post("/api/v1/guard/projects", json!({ "name": project })).await.json();
         let router = dialects::guard_rules::routes().with_state(Arc::clone(&fixture.server));
         Self {
@@ -49,7 +49,7 @@ impl Guard {
     }
 
     /// What a poll answers; its signature must be right.
-    async fn poll(&self) -> DynamicRules {
+    pub(super) async fn poll(&self) -> DynamicRules {
         let response = self.ask("/api/v1/rules", &[("x-api-key", &self.key)]).await;
         assert_eq!(response.status(), StatusCode::OK);
         let signature = response.headers()["x-payload-signature"].to_str().unwrap().to_owned();
@@ -104,7 +104,7 @@ async fn put(fixture: &Fixture, base: &Value, rules: Value) -> super::fixture::A
     fixture.ask(Method::PUT, RULES).token(&fixture.admin).json(&body).send().await
 }
 
-fn texts(list: &[Box<str>]) -> Vec<&str> {
+pub(super) fn texts(list: &[Box<str>]) -> Vec<&str> {
     list.iter().map(|entry| &**entry).collect()
 }
 
@@ -396,7 +396,7 @@ fn event(project: &str, original: Value) -> Event {
     }
 }
 
-async fn take(fixture: &Fixture, project: &str, originals: Vec<Value>) {
+pub(super) async fn take(fixture: &Fixture, project: &str, originals: Vec<Value>) {
     let batch = IntakeBatch {
         source: Some(Source::new(Source::GUARD, project)),
         events: originals.into_iter().map(|original| event(project, original)).collect(),

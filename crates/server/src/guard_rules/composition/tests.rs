@@ -81,12 +81,20 @@ fn flaw_30_whoever_is_not_banned_any_more_is_unbanned_everywhere() {
 
     let before = edited(r#"{"ip_blacklist":["192.0.2.7","192.0.2.8"]}"#);
     let after = edited(r#"{"ip_blacklist":["192.0.2.8"]}"#);
-    let off = withdrawn([&after, &before].into_iter(), Some(&after));
+    let at = |seconds: i64| NOW.plus_seconds(seconds);
+    let edits = [(at(-10), after.clone()), (at(-20), before)];
+    let withdrawn = |current| -> Vec<(Box<str>, Timestamp)> {
+        withdrawn(&edits, current).into_iter().map(|it| (it.address, it.since)).collect()
+    };
+    let off = withdrawn(Some(&after));
+    assert_eq!(off, [("192.0.2.7".into(), at(-10))]);
+    let off = [off[0].0.clone()];
     let composed =
         Parts { edited: Some(&after), withdrawn: &off, bans: &[], ended: &[], now: NOW }.compose();
     assert_eq!(texts(&composed.rules.ip_whitelist), ["192.0.2.7"]);
-    let off = withdrawn([&after, &before].into_iter(), None);
-    assert_eq!(texts(&off), ["192.0.2.8", "192.0.2.7"], "edited rules that ended ban nobody");
+    // Edited rules that ended ban nobody, and nobody decided that.
+    let never = Timestamp::from_micros(i64::MIN);
+    assert_eq!(withdrawn(None), [("192.0.2.8".into(), never), ("192.0.2.7".into(), at(-10))]);
 }
 
 #[test]

@@ -142,8 +142,14 @@ fn what_ends_when_and_who_caused_it_is_known() {
     assert_eq!(fixture.with(|s| s.next_ban_end()), Some(at(101)));
     assert!(fixture.with(|s| s.overdue_bans(at(100), 10)).is_empty());
     assert_eq!(ids(fixture.with(|s| s.overdue_bans(at(102), 10))), ["ban_0001", "ban_0002"]);
-    assert_eq!(fixture.with(|s| s.bans_caused_since("guard:shop", at(2))), 2);
+    // A ban that was made longer twice is three times.
+    for (ban, moment) in [("ban_0001", 1), ("ban_0001", 2), ("ban_0001", 3), ("ban_0002", 3)] {
+        fixture.with(|s| s.put_ban_cause("guard:shop", ban, at(moment)));
+    }
+    assert_eq!(fixture.with(|s| s.bans_caused_since("guard:shop", at(2))), 3);
     assert_eq!(fixture.with(|s| s.bans_caused_since("guard:blog", at(0))), 0);
+    assert_eq!(fixture.with(|s| s.forget_ban_causes(at(3), 10)), 2);
+    assert_eq!(fixture.with(|s| s.bans_caused_since("guard:shop", at(0))), 2);
     let address = "192.0.2.2".parse().unwrap();
     assert_eq!(fixture.with(|s| s.last_ban_change(address)), Some(at(2)));
     fixture.put(&GuardBan { ended: Some(at(60)), ..ban(2, "192.0.2.2", None) });
