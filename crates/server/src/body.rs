@@ -31,18 +31,33 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads a whole body of at most `bytes_max` bytes within 30 seconds.
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, BodyError> {
+    read_within(body, bytes_max, |_| Some(())).await
+}
+
+/// The same, for a sender that has a share of its own: `room` takes so many bytes more of it, and what it
+/// gives is held until the body is whole.
+pub(crate) async fn read_within<R>(
+    body: Body,
+    bytes_max: usize,
+    room: impl Fn(usize) -> Option<R>,
+) -> Result<Bytes, BodyError> {
     // An announced length is believed: what is refused need not be sent.
     if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge(bytes_max));
     }
-    let whole = collect(Limited::new(body, bytes_max), bytes_max);
+    let whole = collect(Limited::new(body, bytes_max), bytes_max, room);
     tokio::time::timeout(READ_TIMEOUT, whole).await.unwrap_or(Err(BodyError::TooSlow))
 }
 
 /// Takes room for each frame as it comes, and gives it back when the body is whole: from then on the
 /// bound of the write queue holds.
-async fn collect(mut body: Limited<Body>, bytes_max: usize) -> Result<Bytes, BodyError> {
+async fn collect<R>(
+    mut body: Limited<Body>,
+    bytes_max: usize,
+    room: impl Fn(usize) -> Option<R>,
+) -> Result<Bytes, BodyError> {
     let mut held: Option<SemaphorePermit<'_>> = None;
+    let mut of_share: Vec<R> = Vec::new();
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
     let mut total = 0usize;
@@ -59,6 +74,8 @@ async fn collect(mut body: Limited<Body>, bytes_max: usize) -> Result<Bytes, Bod
         total = total.saturating_add(data.len());
         let have = held.as_ref().map_or(0, SemaphorePermit::num_permits);
         if let Ok(more @ 1..) = u32::try_from(total.div_ceil(1024).saturating_sub(have)) {
+            let bytes = usize::try_from(more).unwrap_or(usize::MAX).saturating_mul(1024);
+            of_share.push(room(bytes).ok_or(BodyError::NoRoom)?);
             let more = ROOM.try_acquire_many(more).map_err(|_| BodyError::NoRoom)?;
             match &mut held {
                 Some(held) => held.merge(more),

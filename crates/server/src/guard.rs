@@ -5,6 +5,7 @@ mod figures;
 mod item_key;
 mod measurements;
 mod project;
+mod project_share;
 mod projects;
 mod report;
 mod trouble;

@@ -92,9 +92,7 @@ pub(super) async fn add(
         Err(error @ BanError::Refused(_)) => {
             Err(ApiError::new(ProblemKind::ActionRefused, error.to_string()))
         }
-        Err(error @ BanError::TooMany) => {
-            Err(ApiError::new(ProblemKind::Conflict, error.to_string()))
-        }
+        Err(error) => Err(ApiError::new(ProblemKind::Conflict, error.to_string())),
     }
 }
 

@@ -6,7 +6,7 @@
 //! client: several versions throw away what is answered 400, 404 or 422.
 
 mod batch_body;
-mod caller;
+pub(super) mod caller;
 mod intake;
 mod refusal;
 mod status;

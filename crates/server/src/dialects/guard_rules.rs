@@ -1,12 +1,12 @@
 //! `GET /api/v1/rules` and its stream: what guards of an application are told.
 
+use super::guard::caller::project_of;
 use crate::guard_rules::answering::{self, Asking};
 use crate::server::Server;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
@@ -22,35 +22,23 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
     router
 }
 
-async fn poll(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    match authenticate(&server, &headers) {
-        Ok(asking) => answering::poll(&server, &asking).await,
-        Err(status) => status.into_response(),
-    }
+async fn poll(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    Ok(answering::poll(&server, &asking(&server, &headers)?).await)
 }
 
-async fn stream(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    match authenticate(&server, &headers) {
-        Ok(asking) => answering::stream(&server, asking).await,
-        Err(status) => status.into_response(),
-    }
+async fn stream(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    Ok(answering::stream(&server, asking(&server, &headers)?).await)
 }
 
-/// Whose key it is. A project named beside it must be the key's own.
-fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Asking, StatusCode> {
-    let key = key(headers).ok_or(StatusCode::UNAUTHORIZED)?;
-    let project =
-        server.guard_projects().of_key(key, server.now()).ok_or(StatusCode::UNAUTHORIZED)?;
-    match headers.get("x-project-id") {
-        Some(named) if named.as_bytes() != project.name.as_bytes() => Err(StatusCode::FORBIDDEN),
-        _ => Ok(Asking { project, key: key.to_vec().into() }),
-    }
-}
-
-fn key(headers: &HeaderMap) -> Option<&[u8]> {
-    if let Some(key) = headers.get("x-api-key") {
-        return Some(key.as_bytes());
-    }
-    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().as_bytes())
+/// Whose key it is. Who has none is answered without a body: agents take objects for rules.
+fn asking(server: &Server, headers: &HeaderMap) -> Result<Asking, StatusCode> {
+    let found = project_of(server, headers);
+    let (project, key) = found.map_err(|refusal| refusal.into_response().status())?;
+    Ok(Asking { project, key: key.to_vec().into() })
 }

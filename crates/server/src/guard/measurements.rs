@@ -13,8 +13,13 @@ pub(super) const BLOCKED: &str = "@blocked";
 const COUNTED: [(&str, &str); 2] = [("events", EVENTS), ("blocked", BLOCKED)];
 /// So many minutes of one batch are told apart; of more than that, hours.
 const COUNTED_MINUTES_MAX: usize = 240;
+/// So many sums of one batch are told apart; of more than that, those of whole hours, whatever the path.
+/// Guards send a hundred metrics at once.
+const SUMS_MAX: usize = 2000;
 /// What metrics of unknown types are counted under: their names are the sender's, and without end.
 const OTHER_METRIC: &str = "other";
+/// What further paths of a minute are counted under.
+pub(super) const OTHER_ENDPOINTS: &str = "(other)";
 /// Longer paths are cut; they are measured, not looked up.
 const ENDPOINT_BYTES_MAX: usize = 256;
 /// How far from the time of receipt a sender's time is believed: a spool may be days old, a clock a little
@@ -24,32 +29,58 @@ const FUTURE_SECONDS_MAX: i64 = 120;
 
 /// The sums of these metrics, by metric, minute and path.
 pub(crate) fn buckets(metrics: &[Metric], now: Timestamp) -> Vec<GuardMetricBucket> {
-    let mut sums: BTreeMap<(&str, i64, &str), GuardMetricBucket> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, i64, &str), Sum> = BTreeMap::new();
     for metric in metrics.iter().filter(|metric| metric.value.is_finite()) {
         let known = KNOWN_METRIC_TYPES.iter().find(|known| **known == &*metric.metric_type);
         let name = known.copied().unwrap_or(OTHER_METRIC);
         let path = metric.path().unwrap_or_default();
         let path = path.get(..path.floor_char_boundary(ENDPOINT_BYTES_MAX)).unwrap_or_default();
         let minute = minute_of(metric.timestamp, now);
-        let value = metric.value;
-        sums.entry((name, minute, path))
-            .and_modify(|sum| {
-                sum.count += 1;
-                sum.sum = (sum.sum + value).clamp(f64::MIN, f64::MAX);
-                sum.min = sum.min.min(value);
-                sum.max = sum.max.max(value);
-            })
-            .or_insert_with(|| GuardMetricBucket {
-                metric: name.into(),
-                minute,
-                endpoint: path.into(),
-                count: 1,
-                sum: value,
-                min: value,
-                max: value,
-            });
+        add(&mut sums, (name, minute, path), &one(metric.value));
     }
-    sums.into_values().collect()
+    // Each is written for itself, by the one writer that all wait for.
+    if sums.len() > SUMS_MAX {
+        let all = std::mem::take(&mut sums);
+        for ((name, minute, _), sum) in &all {
+            add(&mut sums, (name, hour_of(*minute), OTHER_ENDPOINTS), sum);
+        }
+    }
+    let bucket = |((metric, minute, endpoint), sum): ((&str, i64, &str), Sum)| GuardMetricBucket {
+        metric: metric.into(),
+        minute,
+        endpoint: endpoint.into(),
+        count: sum.count,
+        sum: sum.sum,
+        min: sum.min,
+        max: sum.max,
+    };
+    sums.into_iter().map(bucket).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Sum {
+    count: u64,
+    sum: f64,
+    min: f64,
+    max: f64,
+}
+
+const fn one(value: f64) -> Sum {
+    Sum { count: 1, sum: value, min: value, max: value }
+}
+
+fn add<K: Ord>(sums: &mut BTreeMap<K, Sum>, key: K, more: &Sum) {
+    let add = |sum: &mut Sum| {
+        sum.count += more.count;
+        sum.sum = (sum.sum + more.sum).clamp(f64::MIN, f64::MAX);
+        sum.min = sum.min.min(more.min);
+        sum.max = sum.max.max(more.max);
+    };
+    sums.entry(key).and_modify(add).or_insert(*more);
+}
+
+const fn hour_of(minute: i64) -> i64 {
+    minute.div_euclid(60) * 60
 }
 
 /// All that can be asked for.
@@ -79,7 +110,7 @@ pub(super) fn counted(events: &[Event], now: Timestamp) -> Vec<GuardMetricBucket
     if counts.len() > COUNTED_MINUTES_MAX {
         let minutes = std::mem::take(&mut counts);
         for ((metric, minute), count) in minutes {
-            *counts.entry((metric, minute.div_euclid(60) * 60)).or_default() += count;
+            *counts.entry((metric, hour_of(minute))).or_default() += count;
         }
     }
     let bucket = |((metric, minute), count): ((&str, i64), u32)| GuardMetricBucket {
@@ -147,6 +178,23 @@ mod tests {
                 ("response_time", minute, "/a", 2, 2.0, 0.5, 1.5),
             ]
         );
+    }
+
+    /// Whoever makes up a path and a time for each value keeps the one writer busy with its own rows.
+    #[test]
+    fn a_batch_writes_few_rows() {
+        let paths: Vec<String> = (0..20_000).map(|number| format!("/{number}")).collect();
+        let metrics: Vec<Metric> = (0_i64..)
+            .zip(&paths)
+            .map(|(number, path)| metric("threat_level", -number * 20, 2.0, Some(path)))
+            .collect();
+        let sums = buckets(&metrics, now());
+        assert!(sums.len() <= 20_000 * 20 / 3600 + 2, "{}", sums.len());
+        assert!(sums.iter().all(|sum| &*sum.endpoint == "(other)" && sum.minute % 60 == 0));
+        let count: u64 = sums.iter().map(|sum| sum.count).sum();
+        let total: f64 = sums.iter().map(|sum| sum.sum).sum();
+        assert_eq!((count, total), (20_000, 40_000.0));
+        assert_eq!(buckets(&metrics[..2000], now()).len(), 2000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The projects in force, in memory: what the dialect, the API and the writer share.
 
 use super::project::{OpenedKeys, PROJECTS, StoredProject, key_digest};
+use super::project_share::ProjectShare;
 use crate::engine::Writing;
 use crate::secrets::Secrets;
 use parking_lot::RwLock;
@@ -18,6 +19,7 @@ pub(crate) struct Project {
     pub(crate) stored: StoredProject,
     /// None where its secrets cannot be opened: it is known, and nothing can be taken for it.
     keys: Option<(OpenedKeys, Option<OpenedKeys>)>,
+    share: ProjectShare,
 }
 
 impl Project {
@@ -30,7 +32,13 @@ impl Project {
             tracing::warn!(project = name, %error, "a guard project's secrets of before its rotation cannot be opened; guards that still have them are not understood");
             None
         });
-        Self { name: name.into(), stored, keys: keys.ok().map(|keys| (keys, previous)) }
+        let keys = keys.ok().map(|keys| (keys, previous));
+        Self { name: name.into(), stored, keys, share: ProjectShare::default() }
+    }
+
+    /// What this project's guards may take of what all share.
+    pub(crate) const fn share(&self) -> &ProjectShare {
+        &self.share
     }
 
     /// Whether its secrets could be opened.

@@ -1,7 +1,7 @@
 //! What a request of a guard carries beside its events, in their transaction.
 
 use super::agents::{AGENTS_MAX, AgentRecord, Sighting, agents_of, is_installation};
-use super::measurements::counted;
+use super::measurements::{OTHER_ENDPOINTS, counted};
 use super::trouble::shared_key;
 use crate::engine::Writing;
 use ringwall_event::{Event, EventId, Source};
@@ -9,8 +9,6 @@ use ringwall_store::{GuardMetricBucket, GuardMetricStore, ItemKeyStore, StateSto
 
 /// How many paths of one metric are told apart in a minute.
 const ENDPOINTS_MAX: usize = 50;
-/// What further paths are counted under.
-const OTHER_ENDPOINTS: &str = "(other)";
 /// Installations that were seen within this are counted against the bound of a key.
 const INSTALLS_SECONDS: i64 = 86_400;
 

@@ -267,7 +267,7 @@ impl Writing<'_> {
                 Err(error @ BanError::Refused(_)) => {
                     tracing::warn!(address = %cause.address, rule = cause.rule, %error, "an address was not banned");
                 }
-                Err(error @ BanError::TooMany) => {
+                Err(error) => {
                     tracing::error!(address = %cause.address, rule = cause.rule, %error, "an address was not banned");
                 }
             }

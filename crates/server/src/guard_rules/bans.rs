@@ -15,6 +15,10 @@ use std::collections::HashMap;
 
 /// How many bans may be active at once: more than applications are told of.
 const ACTIVE_BANS_MAX: u64 = 20_000;
+/// How many of them rules may make; the rest is for people.
+const RULE_BANS_MAX: u64 = 15_000;
+/// How many of them the events of one source may lead to: others must find room.
+const SOURCE_BANS_MAX: u64 = 5_000;
 /// How many bans are ended in one transaction.
 const ENDED_AT_ONCE: usize = 500;
 /// A ban that ended is remembered for this long, in seconds: ninety days.
@@ -56,6 +60,12 @@ pub(crate) enum BanError {
     /// There are as many as there may be.
     #[error("{ACTIVE_BANS_MAX} bans are active already; lift some")]
     TooMany,
+    /// There are as many as rules may make.
+    #[error("{RULE_BANS_MAX} bans are active already, the rest is for people; lift some")]
+    TooManyOfRules,
+    /// There are as many as events of one source may lead to.
+    #[error("{SOURCE_BANS_MAX} bans are active that follow from events of {0}")]
+    TooManyOfSource(Source),
 }
 
 impl Writing<'_> {
@@ -81,8 +91,10 @@ impl Writing<'_> {
             }
         };
         let active = self.session.active_ban(new.address, new.project.as_deref())?;
-        if active.is_none() && self.session.count_active_bans()? >= ACTIVE_BANS_MAX {
-            return Ok(Err(BanError::TooMany));
+        if active.is_none()
+            && let Some(error) = self.no_room_for(&new)?
+        {
+            return Ok(Err(error));
         }
         let mut ban = match active {
             Some(active) => active,
@@ -178,6 +190,22 @@ impl Writing<'_> {
             reason: why.to_owned(),
         })?;
         Ok(())
+    }
+
+    /// Why there is no room for one more ban, where there is none.
+    fn no_room_for(&self, new: &NewBan) -> Result<Option<BanError>, StoreError> {
+        let active = self.session.count_active_bans()?;
+        if active >= ACTIVE_BANS_MAX {
+            return Ok(Some(BanError::TooMany));
+        }
+        let Some(source) = &new.caused_by else { return Ok(None) };
+        if active >= RULE_BANS_MAX {
+            return Ok(Some(BanError::TooManyOfRules));
+        }
+        // As long as there are few, they need not be counted by source.
+        let is_crowded = active >= SOURCE_BANS_MAX
+            && self.session.count_active_bans_by(&source.to_string())? >= SOURCE_BANS_MAX;
+        Ok(is_crowded.then(|| BanError::TooManyOfSource(source.clone())))
     }
 
     fn new_ban(

@@ -49,6 +49,9 @@ pub trait GuardBanStore {
     /// How many bans are active.
     fn count_active_bans(&self) -> Result<u64, StoreError>;
 
+    /// How many active bans this source caused.
+    fn count_active_bans_by(&self, caused_by: &str) -> Result<u64, StoreError>;
+
     /// The bans that held in this project and ended at or after `since`, those that ended last first.
     fn bans_ended_in(
         &self,
@@ -251,6 +254,14 @@ impl GuardBanStore for Session<'_> {
             .connection
             .prepare_cached("SELECT count(*) FROM guard_ban WHERE ended IS NULL")?
             .query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    fn count_active_bans_by(&self, caused_by: &str) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM guard_ban WHERE ended IS NULL AND caused_by = ?")?
+            .query_row([caused_by], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 

@@ -202,12 +202,22 @@ async fn flaw_15_only_the_right_key_is_answered_with_an_object() {
     let guard = Guard::new(&fixture).await;
     let other = Guard::of(&fixture, "blog").await;
     let bearer = format!("Bearer {}", guard.key);
-    for path in ["/api/v1/rules", "/api/v1/api/v1/rules", "/api/v1/rules/stream"] {
+    for path in [
+        "/api/v1/rules",
+        "/api/v1/api/v1/rules",
+        "/api/v1/rules/stream",
+        "/api/v1/api/v1/rules/stream",
+    ] {
         for (headers, expected) in [
             (vec![("x-api-key", guard.key.as_str())], 200),
             (vec![("authorization", bearer.as_str()), ("x-project-id", "shop")], 200),
             (vec![("x-api-key", guard.key.as_str()), ("x-project-id", "blog")], 403),
+            // The same as for what is reported: either header is enough, and one without a name says nothing.
+            (vec![("x-api-key", "rwg_wrong"), ("authorization", bearer.as_str())], 200),
+            (vec![("x-api-key", guard.key.as_str()), ("x-project-id", "")], 200),
             (vec![("x-api-key", "rwg_wrong")], 401),
+            (vec![("x-api-key", "")], 401),
+            (vec![("authorization", guard.key.as_str())], 401),
             (vec![], 401),
         ] {
             let response = guard.ask(path, &headers).await;

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName};
 use ringwall_dialects::guard::verify;
 use ringwall_event::Timestamp;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-payload-signature");
 /// From here on unpacking and parsing would keep other requests waiting.
@@ -31,7 +31,13 @@ pub(super) struct Looked<T> {
     /// What the job found.
     pub(super) found: T,
     /// To be held as long as what was found is.
-    pub(super) room: SemaphorePermit<'static>,
+    pub(super) room: Room,
+}
+
+/// Room among the batches of all projects, and within the share of its own.
+pub(super) struct Room {
+    _of_all: SemaphorePermit<'static>,
+    _of_project: OwnedSemaphorePermit,
 }
 
 /// Reads what a guard sent, believed as far as its project asks for, and does `job` with the JSON text.
@@ -47,9 +53,10 @@ pub(super) async fn read<T: Send + 'static>(
     job: impl FnOnce(&[u8]) -> T + Send + 'static,
 ) -> Result<Looked<T>, Refusal> {
     let bytes_max = server.config.limits.body_bytes_max;
-    let wire = body::read(body, bytes_max).await?;
+    let share = caller.project.share();
+    let wire = body::read_within(body, bytes_max, |bytes| share.room(bytes)).await?;
     let unpacked_max = unpacked_bytes_max(&headers, wire.len(), bytes_max)?;
-    let room = take_room(unpacked_max)?;
+    let room = take_room(&caller.project, unpacked_max)?;
     let (project, now) = (Arc::clone(&caller.project), server.now());
     let look = move || -> Result<Result<Looked<T>, Trouble>, Refusal> {
         let text = unpack(&headers, wire.clone(), bytes_max)?;
@@ -70,11 +77,13 @@ pub(super) async fn read<T: Send + 'static>(
     }
 }
 
-fn take_room(bytes: usize) -> Result<SemaphorePermit<'static>, Refusal> {
+fn take_room(project: &Project, bytes: usize) -> Result<Room, Refusal> {
+    let of_project = project.share().room(bytes).ok_or(Refusal::Later { seconds: 1 })?;
     // One that is larger than all there is has it for itself.
     let kibibytes = bytes.div_ceil(1024).clamp(1, UNPACKED_KIBIBYTES_MAX);
     let kibibytes = u32::try_from(kibibytes).unwrap_or(u32::MAX);
-    ROOM.try_acquire_many(kibibytes).map_err(|_| Refusal::Later { seconds: 1 })
+    let of_all = ROOM.try_acquire_many(kibibytes).map_err(|_| Refusal::Later { seconds: 1 })?;
+    Ok(Room { _of_all: of_all, _of_project: of_project })
 }
 
 /// Does something off the threads that answer others.

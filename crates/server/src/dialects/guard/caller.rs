@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
@@ -26,6 +27,8 @@ pub(in crate::dialects) struct Caller {
     pub(in crate::dialects) address: Box<str>,
     /// The version that its `User-Agent` tells.
     version: Option<Box<str>>,
+    /// Its place among the requests of its project, until it is answered.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Caller {
@@ -33,20 +36,14 @@ impl Caller {
     ///
     /// # Errors
     /// Where there is no such key, it is another project's than the header says, or nothing can be taken
-    /// for the project.
+    /// for the project, or not now.
     pub(in crate::dialects) fn of(server: &Server, parts: &Parts) -> Result<Self, Refusal> {
         let headers = &parts.headers;
-        let now = server.now();
-        let projects = server.guard_projects();
-        let project =
-            keys(headers).find_map(|key| projects.of_key(key, now)).ok_or(Refusal::WrongKey)?;
-        let claimed = headers.get(PROJECT_ID).map(HeaderValue::as_bytes).unwrap_or_default();
-        if !claimed.is_empty() && claimed != project.name.as_bytes() {
-            return Err(Refusal::OtherProject);
-        }
+        let (project, _) = project_of(server, headers)?;
         if !project.is_ready() {
             return Err(Refusal::NotReady("the project's secrets cannot be opened"));
         }
+        let place = project.share().place().ok_or(Refusal::Later { seconds: 1 })?;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let address = peer.map(|peer| peer.0.ip().to_canonical().to_string()).unwrap_or_default();
         Ok(Self {
@@ -54,6 +51,7 @@ impl Caller {
             install_id: install_id(headers),
             address: address.into(),
             version: version(headers),
+            _place: place,
         })
     }
 
@@ -68,11 +66,29 @@ impl Caller {
     }
 }
 
+/// The project of the key in either header, and the key.
+///
+/// # Errors
+/// Where there is no such key, or it is another project's than the header says.
+pub(in crate::dialects) fn project_of<'h>(
+    server: &Server,
+    headers: &'h HeaderMap,
+) -> Result<(Arc<Project>, &'h [u8]), Refusal> {
+    let (projects, now) = (server.guard_projects(), server.now());
+    let mut known = keys(headers).filter_map(|key| Some((projects.of_key(key, now)?, key)));
+    let (project, key) = known.next().ok_or(Refusal::WrongKey)?;
+    let claimed = headers.get(PROJECT_ID).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !claimed.is_empty() && claimed != project.name.as_bytes() {
+        return Err(Refusal::OtherProject);
+    }
+    Ok((project, key))
+}
+
 /// The keys that a request shows: newer agents one way, older ones the other.
 fn keys(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.as_bytes().split_at_checked("Bearer ".len())?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(key.trim_ascii())
     });
     headers.get(API_KEY).map(HeaderValue::as_bytes).into_iter().chain(bearer)
 }

@@ -1,6 +1,6 @@
 //! `POST /api/v1/events`, `/api/v1/metrics` and `/api/v1/events/encrypted`: three doors to one room.
 
-use super::batch_body;
+use super::batch_body::{self, Room};
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::dialects::description::json;
@@ -17,7 +17,6 @@ use ringwall_event::Timestamp;
 use ringwall_signing::Secret;
 use serde_json::json as value;
 use std::sync::Arc;
-use tokio::sync::SemaphorePermit;
 
 /// Takes a batch of events. Metrics in it are taken, too.
 pub(super) async fn events(
@@ -100,11 +99,7 @@ struct Ready {
     set_aside: u64,
 }
 
-async fn take(
-    server: &Server,
-    ready: Ready,
-    room: SemaphorePermit<'static>,
-) -> Result<Response, Refusal> {
+async fn take(server: &Server, ready: Ready, room: Room) -> Result<Response, Refusal> {
     let Ready { batch, sent, metrics, set_aside } = ready;
     let taken = server.engine.take(batch).await?;
     drop(room);

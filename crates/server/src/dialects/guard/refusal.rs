@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 
 /// Why a request was not carried out.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(in crate::dialects) enum Refusal {
     /// No key, or one of no project. Clients keep what they have.
     WrongKey,
     /// The key is of another project than the header says. They keep it, too.

@@ -104,3 +104,31 @@ async fn what_has_no_room_to_be_unpacked_comes_later() {
     assert_eq!(garbage.status, StatusCode::BAD_REQUEST);
     assert_eq!(ROOM.available_permits(), UNPACKED_KIBIBYTES_MAX, "all room is given back");
 }
+
+/// Whoever has one project's key must leave room for the others.
+#[tokio::test]
+async fn one_project_takes_no_more_than_its_share() {
+    let fixture = Fixture::new().await;
+    let other = fixture.add_plain("blog").await;
+    let other = String::from_utf8(other.key.expose().to_vec()).unwrap();
+    let shop = fixture.server.guard_projects().project("shop").unwrap();
+    let status = async |key: &str| {
+        let answer = fixture.post("/api/v1/status", "{}").header("x-api-key", key).send().await;
+        let wait =
+            answer.headers.get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        (answer.status, wait)
+    };
+    let busy = (StatusCode::SERVICE_UNAVAILABLE, Some("1".to_owned()));
+    let places: Vec<_> = std::iter::from_fn(|| shop.share().place()).collect();
+    assert_eq!(status(&fixture.key()).await, busy);
+    assert_eq!(status(&other).await, (StatusCode::OK, None));
+    // A wrong key learns nothing of it.
+    assert_eq!(status("rwg_nobody").await.0, StatusCode::UNAUTHORIZED);
+    drop(places);
+    let room = shop.share().room(usize::MAX).unwrap();
+    assert_eq!(status(&fixture.key()).await, busy);
+    assert_eq!(status(&other).await, (StatusCode::OK, None));
+    drop(room);
+    assert_eq!(status(&fixture.key()).await, (StatusCode::OK, None));
+    assert!(shop.share().room(usize::MAX).is_some(), "all room is given back");
+}
