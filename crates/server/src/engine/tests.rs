@@ -10,7 +10,7 @@ use ringwall_detection::{Indicator, IndicatorKind, IndicatorOrigin, IndicatorSet
 use ringwall_event::{
     Activity, AlertState, CommandState, Inventory, Process, ProcessRef, Severity,
 };
-use ringwall_store::{AlertFilter, CommandFilter, EventFilter};
+use ringwall_store::{AlertFilter, CommandFilter, EventFilter, EventStore, StateStore};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
