@@ -1,9 +1,15 @@
 //! One believable value of every body, for the document and for tests.
 
+mod guard;
+mod webhooks;
+
+pub(crate) use guard::*;
+pub(crate) use webhooks::*;
+
 use crate::*;
 use ringwall_event::{
     Activity, AgentHealth, AlertState, CommandState, Connection, Container, EventId, Finding,
-    Network, Order, Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
+    Order, Process, ProcessRef, ProcessTarget, Severity, Source, SystemInfo, Timestamp,
 };
 use serde_json::json;
 
@@ -133,182 +139,6 @@ pub(crate) fn host() -> HostRow {
             },
             reported: seconds_ago(20),
         }),
-    }
-}
-
-pub(crate) fn guard_project() -> GuardProjectRow {
-    GuardProjectRow {
-        name: "shop".into(),
-        created: seconds_ago(86_400),
-        created_by: "user:admin".into(),
-        encrypted: true,
-        signed: true,
-        require_signature: false,
-        previous_until: None,
-        agents: 2,
-        last_seen: Some(seconds_ago(12)),
-        events_24h: 417,
-        blocked_24h: 96,
-        rules_version: 3,
-        warning: None,
-    }
-}
-
-pub(crate) fn guard_agent() -> GuardAgentRow {
-    GuardAgentRow {
-        install_id: Some("1c7b4d52-3f0e-4b8a-9d51-0a6f0f6d2b11".into()),
-        address: "192.0.2.20".into(),
-        agent_version: Some("3.2.4".into()),
-        guard_version: Some("8.1.2".into()),
-        guard_core_version: Some("4.4.0".into()),
-        status: Some("healthy".into()),
-        uptime_seconds: Some(86_400.5),
-        events_sent: Some(417),
-        events_failed: Some(0),
-        buffer_size: Some(3),
-        dropped: None,
-        errors: Vec::new(),
-        first_seen: seconds_ago(86_400),
-        last_seen: seconds_ago(12),
-        warning: None,
-    }
-}
-
-pub(crate) fn guard_event() -> GuardEventRow {
-    GuardEventRow {
-        id: id(7),
-        time: seconds_ago(12),
-        project: "shop".into(),
-        install_id: Some("1c7b4d52-3f0e-4b8a-9d51-0a6f0f6d2b11".into()),
-        event_type: "penetration_attempt".into(),
-        action: Some("request_blocked".into()),
-        reason: Some("Suspicious activity detected".into()),
-        address: Some("203.0.113.9".into()),
-        country: Some("NZ".into()),
-        user_agent: Some("curl/8.5.0".into()),
-        method: Some("GET".into()),
-        endpoint: Some("/item".into()),
-        status_code: Some(400),
-        response_time_ms: Some(3.5),
-        category: Some("sqli".into()),
-        pattern: None,
-        metadata: json!({ "request_count": 1 }),
-    }
-}
-
-pub(crate) fn guard_metrics() -> GuardMetrics {
-    GuardMetrics {
-        project: "shop".into(),
-        metric: "response_time".into(),
-        step_seconds: 60,
-        points: vec![GuardMetricPoint {
-            time: seconds_ago(60),
-            count: 120,
-            sum: 1.5,
-            min: 0.004,
-            max: 0.25,
-        }],
-        endpoints: vec![GuardMetricEndpoint { endpoint: "/item".into(), count: 120, sum: 1.5 }],
-    }
-}
-
-pub(crate) fn guard_project_keys() -> GuardProjectKeys {
-    GuardProjectKeys {
-        project: "shop".into(),
-        key: "rwg_q7Zc…".into(),
-        signing_secret: Some("v1w2Xy…".into()),
-        encryption_key: Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
-    }
-}
-
-pub(crate) fn guard_rules() -> GuardRules {
-    GuardRules {
-        project: "shop".into(),
-        version: 86_401,
-        rules: json!({ "blocked_user_agents": ["sqlmap"], "ttl": 15 }),
-        expired: false,
-        updated: Some(seconds_ago(60)),
-        updated_by: Some("user:admin".into()),
-        note: Some("scanners".into()),
-        etag: "\"86401\"".into(),
-        published: GuardPublished {
-            version: 86_420,
-            since: Some(seconds_ago(41)),
-            bans: 1,
-            bans_left_out: 0,
-        },
-    }
-}
-
-pub(crate) fn guard_rules_edit() -> GuardRulesEditRow {
-    GuardRulesEditRow {
-        version: 86_401,
-        updated: seconds_ago(60),
-        updated_by: "user:admin".into(),
-        note: Some("scanners".into()),
-        summary: "blocked_user_agents: 1 added".into(),
-    }
-}
-
-pub(crate) fn guard_preview() -> GuardPreview {
-    GuardPreview {
-        hours: 24,
-        requests_seen: 417,
-        would_block: 12,
-        partial: false,
-        by_rule: vec![GuardPreviewRule {
-            field: "blocked_user_agents".into(),
-            entry: "sqlmap".into(),
-            count: 12,
-            addresses: 2,
-            samples: vec![GuardPreviewSample {
-                time: seconds_ago(300),
-                address: "203.0.113.7".into(),
-                method: Some("GET".into()),
-                endpoint: Some("/login".into()),
-                user_agent: Some("sqlmap/1.7".into()),
-            }],
-        }],
-        not_tried: vec![],
-    }
-}
-
-pub(crate) fn guard_ban() -> GuardBanRow {
-    GuardBanRow {
-        id: "ban_0192f3b4c5d67e8f8a1b2c3d4e".into(),
-        address: Network::single(std::net::Ipv4Addr::new(203, 0, 113, 7).into()),
-        project: None,
-        reason: "probes".into(),
-        origin: GuardBanOrigin::Person,
-        hosts: false,
-        created: seconds_ago(120),
-        created_by: "user:admin".into(),
-        expires: seconds_ago(-3480),
-        ended: None,
-        ended_by: None,
-        alert: None,
-        country: Some("NL".into()),
-    }
-}
-
-pub(crate) fn guard_automatic() -> GuardAutomatic {
-    GuardAutomatic {
-        rules: vec![GuardAutomaticRule {
-            name: "probes".into(),
-            enabled: true,
-            when: GuardAutomaticWhen {
-                findings: vec![],
-                event_types: vec!["penetration_attempt".into()],
-                min_severity: None,
-                threshold: 5,
-                window_seconds: 300,
-            },
-            ban_seconds: 3600,
-            projects: None,
-            hosts: false,
-        }],
-        share_app_bans: true,
-        never_ban: vec![Network::single(std::net::Ipv4Addr::new(198, 51, 100, 4).into())],
     }
 }
 
@@ -492,69 +322,6 @@ pub(crate) fn hold() -> HoldRow {
         reason: "court order 12/26".into(),
         created_by: "user:admin".into(),
         created: seconds_ago(3600),
-    }
-}
-
-pub(crate) fn webhook() -> WebhookRow {
-    WebhookRow {
-        id: "whk_5f2c9d1e0b7a4c36".into(),
-        name: "on call".into(),
-        url: "https://example.com/ringwall?***".into(),
-        format: WebhookFormat::Standard,
-        min_severity: Some(Severity::High),
-        findings: Vec::new(),
-        sources: Vec::new(),
-        enabled: true,
-        paused_because: None,
-        agent: None,
-        threshold: None,
-        shared_secret: false,
-        previous_secret_until: None,
-        created: seconds_ago(86_400),
-        created_by: "user:admin".into(),
-        deliveries: DeliveryCounts { pending: 0, failed: 1, success: 17, dead_letter: 0 },
-    }
-}
-
-pub(crate) fn delivery() -> DeliveryRow {
-    DeliveryRow {
-        id: "dlv_0192f3b4c5d67e8f8a1b2c3d4e5f6071".into(),
-        webhook: webhook().id,
-        event_type: "alert.raised".into(),
-        subject: alert().id.to_string(),
-        state: DeliveryState::Failed,
-        attempts: 1,
-        next_attempt: Some(seconds_ago(-8)),
-        created: seconds_ago(2),
-        finished: None,
-        last_error: Some("answered 500".into()),
-    }
-}
-
-pub(crate) fn delivery_detail() -> DeliveryDetail {
-    let row = delivery();
-    DeliveryDetail {
-        id: row.id,
-        webhook: row.webhook,
-        event_type: row.event_type,
-        subject: row.subject.clone(),
-        state: row.state,
-        attempts: vec![AttemptRow {
-            at: seconds_ago(2),
-            status: Some(500),
-            error: row.last_error.clone(),
-            duration_ms: 12,
-            answer: "try later".into(),
-        }],
-        next_attempt: row.next_attempt,
-        created: row.created,
-        finished: row.finished,
-        last_error: row.last_error,
-        payload: serde_json::json!({
-            "type": "alert.raised",
-            "timestamp": seconds_ago(2),
-            "data": { "id": row.subject, "severity": "high" },
-        }),
     }
 }
 
