@@ -107,7 +107,7 @@ fn version(headers: &HeaderMap) -> Option<Box<str>> {
     let is_guard = name.eq_ignore_ascii_case("guard-agent")
         || name.eq_ignore_ascii_case("FastAPI-Guard-Agent")
         || name.eq_ignore_ascii_case("ringwall-app-guard");
-    (is_guard && version.len() <= VERSION_BYTES_MAX).then(|| version.into())
+    (is_guard && (1..=VERSION_BYTES_MAX).contains(&version.len())).then(|| version.into())
 }
 
 #[cfg(test)]

@@ -3,4 +3,5 @@
 mod batches;
 mod doors;
 mod fixture;
+mod keys;
 mod troubles;

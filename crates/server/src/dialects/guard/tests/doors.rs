@@ -3,12 +3,17 @@
 use super::super::batch_body::{ROOM, UNPACKED_KIBIBYTES_MAX};
 use super::fixture::{Fixture, batch, event};
 use http::{Method, StatusCode};
+use ringwall_dialects::guard::EncryptionKey;
 use serde_json::json;
 
 #[tokio::test]
 async fn both_headers_and_both_prefixes_lead_in() {
     let fixture = Fixture::new().await;
     let bearer = format!("Bearer {}", fixture.key());
+    let key = fixture.keys.encryption_key.clone().unwrap();
+    let key = EncryptionKey::parse(std::str::from_utf8(key.expose()).unwrap()).unwrap();
+    let payload = key.seal([7; 12], br#"{"events":[],"metrics":[]}"#).unwrap();
+    let sealed = json!({ "encrypted_payload": payload, "batch_id": "s" }).to_string();
     for (number, prefix) in ["/api/v1", "/api/v1/api/v1"].into_iter().enumerate() {
         for (header, value) in [("x-api-key", fixture.key()), ("authorization", bearer.clone())] {
             let key = format!("{number}-{header}");
@@ -27,10 +32,52 @@ async fn both_headers_and_both_prefixes_lead_in() {
             assert_eq!(answer.body["errors"], json!([]));
             assert_eq!(answer.body["accepted"], json!(1));
         }
-        let answer = fixture.post(&format!("{prefix}/status"), "{}").send().await;
-        assert_eq!(answer.status, StatusCode::OK, "{prefix}");
+        for (path, body) in [
+            ("status", "{}".to_owned()),
+            ("metrics", batch("m", &[]).to_string()),
+            ("events/encrypted", sealed.clone()),
+        ] {
+            let answer = fixture.post(&format!("{prefix}/{path}"), body).send().await;
+            assert_eq!(answer.status, StatusCode::OK, "{prefix}/{path}: {}", answer.body);
+            assert_eq!(answer.body["success"], json!(true), "{prefix}/{path}");
+            assert_eq!(answer.body["errors"], json!([]), "{prefix}/{path}");
+        }
+        let rules = fixture.get(&format!("{prefix}/rules"), &fixture.key()).await;
+        assert_eq!(rules.status, StatusCode::OK, "{prefix}");
+        assert!(rules.body["rule_id"].is_string() && rules.body["version"].is_u64());
     }
     assert_eq!(fixture.events().await.len(), 4);
+}
+
+/// What a request says beside its key is believed where it can be, and never a reason to lose a batch.
+#[tokio::test]
+async fn odd_headers_cost_nothing() {
+    let fixture = Fixture::new().await;
+    let bearer = format!("bearer {}", fixture.key());
+    let long = "x".repeat(5000);
+    for (number, headers) in [
+        vec![("x-api-key", "rwg_old"), ("authorization", bearer.as_str())],
+        vec![("x-project-id", "")],
+        vec![("x-agent-install-id", long.as_str()), ("user-agent", long.as_str())],
+        vec![("x-agent-install-id", "\u{e9} ; '"), ("user-agent", "guard-agent/")],
+        vec![("content-type", "text/plain"), ("content-encoding", "identity")],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("odd-{number}");
+        let one = batch("b", &[event(Some(&key), "ip_blocked", "203.0.113.9")]);
+        let mut sender = fixture.post("/api/v1/events", one.to_string());
+        for (name, value) in headers {
+            sender = sender.header(name, value);
+        }
+        let answer = sender.send().await;
+        assert_eq!(answer.status, StatusCode::OK, "{number}: {}", answer.body);
+    }
+    assert_eq!(fixture.events().await.len(), 5);
+    let guards = fixture.server.engine.read(|session| crate::guard::guards_of(session, "shop"));
+    let guards = guards.await.unwrap();
+    assert!(guards.iter().all(|guard| guard.install_id.is_none()), "{guards:?}");
 }
 
 #[tokio::test]

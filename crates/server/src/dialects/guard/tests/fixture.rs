@@ -112,6 +112,12 @@ impl Fixture {
         self.server.engine.read(move |s| s.alerts(&filter, None, 1000)).await.unwrap()
     }
 
+    /// A GET with this key.
+    pub(super) async fn get(&self, path: &str, key: &str) -> Answer {
+        let request = Request::get(path).header("x-api-key", key).body(Body::empty()).unwrap();
+        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
     /// Any request without credentials.
     pub(super) async fn ask(&self, method: Method, path: &str) -> StatusCode {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
@@ -198,10 +204,15 @@ impl Sender<'_> {
         let mut request = request.body(Body::from(self.body)).unwrap();
         let peer = SocketAddr::from(([192, 0, 2, 20], 4711));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.fixture.router.clone().oneshot(request).await.unwrap();
+        Answer::of(self.fixture.router.clone().oneshot(request).await.unwrap()).await
+    }
+}
+
+impl Answer {
+    async fn of(response: axum::response::Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+        Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
     }
 }
 
