@@ -1,5 +1,5 @@
 use super::body::Json;
-use super::page::Wanted;
+use super::page::{PAGE_BUDGET, Wanted};
 use super::problem::ApiError;
 use super::query::{InPath, InQuery, event_id, not_found};
 use crate::server::Server;
@@ -11,14 +11,11 @@ use ringwall_event::{
 use ringwall_server_api::{EventQuery, EventRow, Page, Problem};
 use ringwall_store::{EventFilter, EventStore, PagePosition};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A line for people is at most this long.
 const SUMMARY_CHARS_MAX: usize = 300;
 /// What is looked for is at most this long.
 const CONTAINS_BYTES_MAX: usize = 256;
-/// A page for which there is much to look through ends early, and says where to go on.
-const PAGE_BUDGET: Duration = Duration::from_millis(25);
 
 pub(super) async fn list(
     State(server): State<Arc<Server>>,

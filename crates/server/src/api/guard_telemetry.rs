@@ -2,7 +2,7 @@
 
 use super::body::Json;
 use super::guard_projects::missing;
-use super::page::Wanted;
+use super::page::{PAGE_BUDGET, Wanted};
 use super::problem::ApiError;
 use super::query::{InPath, InQuery};
 use crate::guard::{AgentRecord, guards_of, kept_as, metric_names};
@@ -16,10 +16,7 @@ use ringwall_server_api::{
 use ringwall_store::{EventFilter, EventStore, GuardMetricStore, PagePosition};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// A page for which there is much to look through ends early, and says where to go on.
-const PAGE_BUDGET: Duration = Duration::from_millis(25);
 const TEXT_BYTES_MAX: usize = 255;
 const DAY_SECONDS: i64 = 86_400;
 const STEPS_DEFAULT: i64 = 100;

@@ -6,6 +6,12 @@ use ringwall_access::{open_cursor, seal_cursor};
 use ringwall_server_api::{LIMIT_DEFAULT, LIMIT_MAX, Page, Problem, ProblemKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// A page for which there is much to look through ends early, and says where to go on. Tests want whole pages,
+/// however slow the machine is.
+pub(super) const PAGE_BUDGET: Duration =
+    if cfg!(test) { Duration::from_secs(600) } else { Duration::from_millis(25) };
 
 /// Which part of which list is wanted. `P` is the place of a row in the list's order.
 pub(super) struct Wanted<'a, P> {

@@ -69,7 +69,7 @@ async fn listen(tls: &Tls) -> String {
     let (stop, shutdown) = tokio::sync::watch::channel(false);
     let limits = crate::listen::ListenLimits {
         connections_max: 10,
-        header_timeout: Duration::from_secs(5),
+        header_timeout: Duration::from_secs(60),
         drain_timeout: Duration::from_secs(1),
     };
     let acceptor = Some(tls.acceptor());
@@ -82,7 +82,7 @@ async fn listen(tls: &Tls) -> String {
 
 async fn get(url: &str, trust: &Trust) -> Result<String, String> {
     let http =
-        HttpClient::trusting(url, Duration::from_secs(10), trust).map_err(|e| e.to_string())?;
+        HttpClient::trusting(url, Duration::from_secs(60), trust).map_err(|e| e.to_string())?;
     let sent = http.send(http::Method::GET, "/", http::HeaderMap::new(), bytes::Bytes::new()).await;
     match sent {
         Ok(answer) => Ok(String::from_utf8(answer.body.to_vec()).unwrap()),

@@ -93,7 +93,7 @@ impl Fixture {
     }
 
     async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        for _ in 0..600 {
+        for _ in 0..2400 {
             if is_so(self) {
                 return;
             }
@@ -116,7 +116,7 @@ impl Fixture {
 
     async fn stop(self) -> PathBuf {
         self.stop.send(true).unwrap();
-        tokio::time::timeout(Duration::from_secs(10), self.upkeep).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(60), self.upkeep).await.unwrap().unwrap();
         self.folder
     }
 }

@@ -80,7 +80,7 @@ impl Receiver {
 
     /// Waits until so many messages came in.
     pub(super) async fn wait_for(&self, count: usize) -> Vec<Received> {
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             let received = self.received();
             if received.len() >= count {
                 return received;

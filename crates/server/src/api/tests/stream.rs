@@ -53,7 +53,7 @@ impl Open {
                 let data = data.strip_prefix("data: ").unwrap();
                 return Some(StreamEvent::read(name, data).unwrap().unwrap());
             }
-            let frame = tokio::time::timeout(Duration::from_secs(10), self.body.frame());
+            let frame = tokio::time::timeout(Duration::from_secs(60), self.body.frame());
             let frame = frame.await.expect("a message within ten seconds")?;
             self.text.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
         }
