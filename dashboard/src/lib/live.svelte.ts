@@ -45,6 +45,33 @@ export function together(...stops: (() => void)[]): () => void {
   };
 }
 
+/** What is read and can be read again: a thing, or a list. */
+interface Readable {
+  readonly loading: boolean;
+  cancel(): void;
+}
+
+/**
+ * Reads at once, when something was missed, and every `everyMs` while the page is seen; until the returned
+ * function is called. `mayRead` can hold back what the clock asks for.
+ */
+export function keepFresh(
+  what: Readable,
+  everyMs: number,
+  read: () => Promise<void>,
+  mayRead: () => boolean = () => true,
+): () => void {
+  void read();
+  const timer = setInterval(() => {
+    if (document.visibilityState === "visible" && !what.loading && mayRead()) void read();
+  }, everyMs);
+  return together(
+    onReload(() => void read()),
+    () => clearInterval(timer),
+    () => what.cancel(),
+  );
+}
+
 /** Hosts report often: what they say is told twice a second, the latest of each. */
 const GATHER_MS = 500;
 const gathered = new Map<string, Host>();
