@@ -1,0 +1,43 @@
+/** The row of a list that the address names, and the whole of it as it is read. */
+
+import { ApiError } from "./api";
+
+export class Chosen<T extends { id: string }> {
+  /** What is known of it; null while nothing is. */
+  value = $state.raw<T | null>(null);
+  /** Why it cannot be read. */
+  missing = $state.raw<ApiError | null>(null);
+  #id: string | null = null;
+
+  constructor(
+    private readonly read: (id: string) => Promise<T>,
+    /** What a live row leaves of what was read. */
+    private readonly merge: (live: T, before: T | null) => T = (live) => live,
+  ) {}
+
+  /** Another one, or none. `known`, its row in the list, is shown until the whole of it is there. */
+  choose(id: string | null, known: T | null): void {
+    this.#id = id;
+    this.value = known;
+    this.missing = null;
+    void this.again();
+  }
+
+  /** Reads it again. */
+  async again(): Promise<void> {
+    const id = this.#id;
+    if (id === null) return;
+    this.missing = null;
+    try {
+      const found = await this.read(id);
+      if (found.id === this.#id) this.value = found;
+    } catch (cause) {
+      if (id === this.#id) this.missing = cause instanceof ApiError ? cause : new ApiError(0, "", String(cause));
+    }
+  }
+
+  /** Takes what the live line tells, where it is of this one. */
+  take(row: T): void {
+    if (row.id === this.#id) this.value = this.merge(row, this.value);
+  }
+}
