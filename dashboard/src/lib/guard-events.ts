@@ -98,7 +98,6 @@ const REFUSALS = new Set([
   "https_redirect",
   "denied",
   "rate_limited",
-  "emergency_lockdown",
 ]);
 
 /** What the guard did, by what it says that it did. */

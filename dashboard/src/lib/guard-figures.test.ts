@@ -9,6 +9,7 @@ import {
   shareText,
   stepsOf,
   sumOf,
+  trafficOf,
   valuesOf,
 } from "./guard-figures";
 
@@ -95,4 +96,28 @@ describe("how a project is doing", () => {
   check("2026-11-21T17:55:00Z", null, "reports");
   check("2026-11-21T17:00:00Z", null, "quiet");
   check("2026-11-21T17:55:00Z", "one key on many", "warned");
+});
+
+describe("requests and what came of them", () => {
+  const steps = { since: Date.parse("2026-11-21T18:00:00Z"), step: 60_000, count: 2 };
+  const at = (count: number, sum: number) => [point("2026-11-21T18:00:10Z", count, sum)];
+  const check = (name: string, requests: number, rate: [number, number] | null, counted: number, expected: unknown) =>
+    it(name, () => {
+      const told = trafficOf(
+        requests === 0 ? [] : at(1, requests),
+        rate === null ? [] : at(...rate),
+        counted === 0 ? [] : at(counted, counted),
+        steps,
+      );
+      expect([told.passed[0], told.blocked[0], told.shares[0]]).toEqual(expected);
+      // The minute after it has nothing.
+      expect([told.passed[1], told.blocked[1], told.shares[1]]).toEqual([0, 0, null]);
+    });
+  check("of Python guards: blocked ones come on top", 30, null, 10, [30, 10, 0.25]);
+  check("of Python guards that let nothing through", 0, null, 4, [0, 4, 1]);
+  check("of ours: blocked ones are among them", 40, [40, 10], 10, [30, 10, 0.25]);
+  check("of ours, an event from before the step's end", 40, [40, 10], 12, [30, 10, 0.25]);
+  check("of ours that send no events", 40, [40, 10], 0, [30, 10, 0.25]);
+  check("of both in one project", 60, [40, 10], 15, [50, 15, 15 / 65]);
+  check("of nobody", 0, null, 0, [0, 0, null]);
 });

@@ -69,6 +69,44 @@ export function sumOf(points: readonly MetricPoint[]): { count: number; sum: num
   });
 }
 
+/** Requests over time, one value a step: let through, blocked, and the share that is; null where none came. */
+export interface Traffic {
+  passed: number[];
+  blocked: number[];
+  shares: (number | null)[];
+}
+
+/**
+ * What came of requests. Guards of ours measure all requests, and which part of them they blocked; Python guards
+ * measure those that they let through, and what they block is told by events alone, which the server counts.
+ */
+export function trafficOf(
+  requests: readonly MetricPoint[],
+  rates: readonly MetricPoint[],
+  counted: readonly MetricPoint[],
+  steps: Steps,
+): Traffic {
+  const of = (points: readonly MetricPoint[]) => gathered(points, steps);
+  const [seen, rated, events] = [of(requests), of(rates), of(counted)];
+  const out: Traffic = { passed: [], blocked: [], shares: [] };
+  for (let at = 0; at < steps.count; at += 1) {
+    const all = seen[at]?.sum ?? 0;
+    const rate = rated[at] ?? null;
+    const told = events[at]?.sum ?? 0;
+    const ours = Math.min(rate?.count ?? 0, all);
+    const oursBlocked = Math.min(rate?.sum ?? 0, ours);
+    const others = all - ours;
+    // Events and measurements of one request may stand on both sides of a step's end: that makes no other guard.
+    const othersBlocked = rate !== null && others <= 0 ? 0 : Math.max(0, told - oursBlocked);
+    const passed = all - oursBlocked;
+    const blocked = oursBlocked + othersBlocked;
+    out.passed.push(passed);
+    out.blocked.push(blocked);
+    out.shares.push(blockedShare(passed, blocked));
+  }
+  return out;
+}
+
 /** The share of requests that were blocked, of all that came; null where none came. */
 export function blockedShare(requests: number, blocked: number): number | null {
   const all = requests + blocked;
