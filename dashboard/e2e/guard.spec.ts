@@ -152,6 +152,19 @@ test("a project is added, what it reports is seen, and its sender is banned", as
   await page.getByRole("combobox", { name: "State" }).selectOption("ended");
   await expect(ban).toContainText("lifted");
 
+  // Among all events it says as much, and its sender can be banned there, too.
+  await visit(page, `/events?kind=app_guard&host=${encodeURIComponent(`guard:${name}`)}`);
+  await page.locator("main [data-list-item]").filter({ hasText: address }).click();
+  const whole = page.locator("main dl.facts");
+  for (const fact of ["GET", "/search", "400", "union\\s+select", "sqli", "query_param:q", "5b0a5f5e"]) {
+    await expect(whole).toContainText(fact);
+  }
+  await expect(page.getByRole("region", { name: "What the guard said besides, as JSON" })).toContainText("content_preview");
+  await page.getByRole("button", { name: "Ban this address" }).click();
+  await expect(dialog.getByLabel("Address or network")).toHaveValue(address);
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+
   // The figures, and who reports.
   const metric = (metric_type: string, value: number) => ({
     timestamp: moment(Date.now() - 60_000),
@@ -174,6 +187,9 @@ test("a project is added, what it reports is seen, and its sender is banned", as
   });
   await visit(page, `/guard/${name}`);
   await expect(page.getByRole("region", { name: "Endpoints" }).getByRole("row").filter({ hasText: "/search" })).toContainText("250 ms");
+  // What was blocked is counted by the server, for guards that measure it not.
+  const requests = page.getByRole("region", { name: "Requests", exact: true });
+  await expect(requests.getByRole("listitem").filter({ hasText: "blocked" })).toContainText("1");
   await page.getByRole("tab", { name: "Agents" }).click();
   const agent = page.getByRole("row").filter({ hasText: "5b0a5f5e" });
   await expect(agent).toContainText("degraded");
