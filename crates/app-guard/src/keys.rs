@@ -63,9 +63,9 @@ pub fn security_headers(part: &str) -> String {
 ///
 /// Rates: `rate_limit:rate:<ip>` and `rate_limit:rate:<ip>:<sha256 of path>`. Behaviour:
 /// `behavior_usage:behavior:usage:<sha256 of endpoint>:<sha256 of ip>` and
-/// `behavior_returns:behavior:return:<…>:<…>:<sha256 of pattern>`. Where rules of one endpoint have several
-/// windows, the longest has the key of the original, and the others one that ends in their seconds. The original keeps attacks, refusals and
-/// throttles in each worker; ours are shared under names of their own.
+/// `behavior_returns:behavior:return:<…>:<…>:<sha256 of pattern>`. Where rules of one endpoint count the same
+/// in several windows, the longest has the key of the original, and the others one that ends in their seconds.
+/// The original keeps attacks, refusals and throttles in each worker; ours are shared under names of their own.
 #[must_use]
 pub fn counter(key: &CounterKey) -> String {
     let client = key.client;
@@ -93,23 +93,24 @@ pub fn counter(key: &CounterKey) -> String {
         CounterKind::RateRefusal => format!("detection:refused:{client}"),
         CounterKind::BehaviourUsage => {
             let (place, client) = hashed(endpoint, client);
-            match detail {
-                None => format!("behavior_usage:behavior:usage:{place}:{client}"),
-                Some(seconds) => {
-                    format!("behavior_usage:behavior:usage:{place}:{client}:{seconds}")
-                }
-            }
+            format!("behavior_usage:behavior:usage:{place}:{client}{}", of_window(key))
         }
         CounterKind::BehaviourReturn => {
             let (place, client) = hashed(endpoint, client);
             let pattern = sha256(detail.unwrap_or_default());
-            format!("behavior_returns:behavior:return:{place}:{client}:{pattern}")
+            let window = of_window(key);
+            format!("behavior_returns:behavior:return:{place}:{client}:{pattern}{window}")
         }
         CounterKind::Throttle => {
             let (place, client) = hashed(endpoint, client);
             format!("behavior_throttle:{place}:{client}")
         }
     }
+}
+
+/// What a counter of a window that is not the longest ends in.
+fn of_window(key: &CounterKey) -> String {
+    key.window_seconds.map(|seconds| format!(":{seconds}")).unwrap_or_default()
 }
 
 fn hashed(endpoint: Option<&str>, client: Network) -> (String, String) {

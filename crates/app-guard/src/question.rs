@@ -91,6 +91,9 @@ pub struct CounterKey {
     pub endpoint: Option<Arc<str>>,
     /// What: the pattern of a behaviour rule, a category of attacks.
     pub detail: Option<Arc<str>>,
+    /// The seconds of the window, where behaviour rules count the same in several windows and this one is
+    /// not the longest. Two windows in one counter would count everything twice.
+    pub window_seconds: Option<u32>,
 }
 
 /// The kinds of counters.
@@ -105,7 +108,7 @@ pub enum CounterKind {
     Detection,
     /// Requests refused by a rate limit.
     RateRefusal,
-    /// Calls that behaviour rules count; `detail` is the window, or nothing for the longest of the endpoint.
+    /// Calls that behaviour rules count.
     BehaviourUsage,
     /// Answers that a behaviour rule counts; `detail` is the pattern.
     BehaviourReturn,

@@ -238,7 +238,8 @@ impl RedisState {
         }
         let offence = |kind, detail: Option<&str>| {
             let detail = detail.map(Arc::from);
-            let key = CounterKey { kind, client: network, endpoint: None, detail };
+            let key =
+                CounterKey { kind, client: network, endpoint: None, detail, window_seconds: None };
             self.prefixed(&keys::counter(&key))
         };
         keys.push(offence(CounterKind::RateRefusal, None));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 fn hit(kind: CounterKind, client: &str, limit: u32, seconds: u64) -> Hit {
     let client: Network = client.parse().unwrap();
-    let key = CounterKey { kind, client, endpoint: None, detail: None };
+    let key = CounterKey { kind, client, endpoint: None, detail: None, window_seconds: None };
     Hit { key, limit, window: Duration::from_secs(seconds) }
 }
 
@@ -40,8 +40,7 @@ async fn workers_share_a_window_that_refusals_do_not_extend() {
 async fn a_window_slides() {
     let Some(redis) = Redis::start() else { return };
     let state = redis.state();
-    let hit =
-        Hit { window: Duration::from_millis(300), ..hit(CounterKind::Rate, "192.0.2.1", 2, 1) };
+    let hit = Hit { window: Duration::from_secs(4), ..hit(CounterKind::Rate, "192.0.2.1", 2, 1) };
     assert!(state.hit(&hit).await.unwrap().within);
     assert!(state.hit(&hit).await.unwrap().within);
     let refused = state.hit(&hit).await.unwrap();

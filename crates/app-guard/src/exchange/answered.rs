@@ -8,6 +8,7 @@ use crate::metrics::{ExchangeFigures, OTHER_ENDPOINTS};
 use crate::question::{Answer, CounterKey, CounterKind, Hit, Question};
 use ringwall_inspection::{Moment, ResponseHead};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is known of the application's answer.
 #[derive(Debug, Default)]
@@ -21,6 +22,16 @@ pub(super) struct Response {
     attacker: Option<bool>,
     /// How far the rule is that is looked at.
     judging: Judging,
+    /// What was counted for rules before it.
+    counts: Vec<AnswerCount>,
+}
+
+/// How often the client got such an answer within a window, this one among them.
+#[derive(Debug)]
+struct AnswerCount {
+    pattern: Box<str>,
+    window: Duration,
+    answers: u32,
 }
 
 /// What was asked about a rule last.
@@ -30,8 +41,8 @@ enum Judging {
     Fresh,
     /// Whether the client attacked lately.
     Correlating,
-    /// How often it got such answers; the threshold.
-    Counting(u32),
+    /// How often it got such answers.
+    Counting,
     /// That its action be carried out.
     Acting,
 }
@@ -102,7 +113,8 @@ impl Exchange {
         Finished { events: std::mem::take(&mut self.events), figures }
     }
 
-    /// Judges the answer by the rule of this number.
+    /// Judges the answer by the rule of this number. An answer counts once for each pattern and window,
+    /// however many rules have them.
     pub(super) fn returned(&mut self, number: usize, answer: Option<Answer>, now: Moment) -> Flow {
         if self.excluded || self.trusts_client() {
             return Flow::Next;
@@ -119,17 +131,18 @@ impl Exchange {
                 let attacks = matches!(answer, Some(Answer::Hit(hit)) if hit.count > 0);
                 self.response.attacker = Some(attacks);
             }
-            Judging::Counting(threshold) => {
-                return match answer {
-                    Some(Answer::Hit(hit)) if hit.within && threshold > 0 => next,
-                    Some(Answer::Hit(_)) => self.return_exceeded(&rule, threshold, next, now),
+            Judging::Counting => {
+                let Some(Answer::Hit(hit)) = answer else {
                     // The answer is under way; there is nothing left to refuse.
-                    _ => {
-                        let event = self.failure_event(true, "behaviour", true, now);
-                        self.tell(event);
-                        next
-                    }
+                    let event = self.failure_event(true, "behaviour", true, now);
+                    self.tell(event);
+                    return next;
                 };
+                self.response.counts.push(AnswerCount {
+                    pattern: rule.pattern().into(),
+                    window: rule.window(),
+                    answers: hit.count.saturating_add(u32::from(!hit.within)),
+                });
             }
             Judging::Acting => return next,
         }
@@ -137,20 +150,35 @@ impl Exchange {
             self.response.judging = Judging::Correlating;
             let window = self.offence_window();
             let (kind, client) = (CounterKind::Detection, self.group);
-            let key = CounterKey { kind, client, endpoint: None, detail: None };
+            let key =
+                CounterKey { kind, client, endpoint: None, detail: None, window_seconds: None };
             return Flow::Ask(Question::Count { key, window });
         }
-        let halved = self.response.attacker == Some(true);
-        let threshold = if halved { rule.rule.threshold / 2 } else { rule.rule.threshold };
-        self.response.judging = Judging::Counting(threshold);
+        let threshold = self.return_threshold(&rule);
+        let is_counted = |count: &&AnswerCount| {
+            *count.pattern == *rule.pattern() && count.window == rule.window()
+        };
+        if let Some(count) = self.response.counts.iter().find(is_counted) {
+            return match count.answers <= threshold {
+                true => next,
+                false => self.return_exceeded(&rule, threshold, next, now),
+            };
+        }
+        let same = || self.return_rules().filter(|other| other.pattern() == rule.pattern());
+        let longest = same().map(CompiledRule::window).max();
+        let of_window = same().filter(|other| other.window() == rule.window());
+        let limit = of_window.map(|other| self.return_threshold(other)).max().unwrap_or(1);
+        let is_longest = longest == Some(rule.window());
+        self.response.judging = Judging::Counting;
         Flow::Ask(Question::Hit(Hit {
             key: CounterKey {
                 kind: CounterKind::BehaviourReturn,
                 client: self.group,
                 endpoint: Some(Arc::clone(&self.endpoint)),
                 detail: Some(Arc::from(rule.pattern())),
+                window_seconds: (!is_longest).then_some(rule.rule.window),
             },
-            limit: threshold.max(1),
+            limit: limit.max(1),
             window: rule.window(),
         }))
     }
@@ -162,6 +190,12 @@ impl Exchange {
             Stage::Usage(number) => Flow::Go(Stage::Usage(number + 1)),
             _ => Flow::Next,
         }
+    }
+
+    /// How many such answers are fine: half as many for a client that attacked lately.
+    fn return_threshold(&self, rule: &CompiledRule) -> u32 {
+        let is_halved = self.response.attacker == Some(true);
+        if is_halved { rule.rule.threshold / 2 } else { rule.rule.threshold }
     }
 
     fn return_exceeded(

@@ -124,6 +124,7 @@ impl Exchange {
                         client: self.group,
                         endpoint: None,
                         detail: count.detail.clone(),
+                        window_seconds: None,
                     };
                     let question = Question::Hit(Hit { key, limit: count.threshold, window });
                     self.offence = Some(offence);

@@ -77,7 +77,8 @@ impl Exchange {
             None => {
                 let kind =
                     if self.is_websocket { CounterKind::RateWebSocket } else { CounterKind::Rate };
-                let key = CounterKey { kind, client: self.group, endpoint, detail };
+                let (client, window_seconds) = (self.group, None);
+                let key = CounterKey { kind, client, endpoint, detail, window_seconds };
                 Flow::Ask(Question::Hit(Hit { key, limit: requests, window }))
             }
             Some(Answer::Hit(hit)) if hit.within => Flow::Next,
@@ -206,15 +207,14 @@ impl Exchange {
             let longest = counting().map(CompiledRule::window).max();
             let of_window = counting().filter(|rule| rule.window() == window);
             let limit = of_window.map(|rule| rule.rule.threshold).max().unwrap_or(1);
-            // Two windows in one counter would count each call twice.
             let is_longest = longest == Some(window);
-            let detail = (!is_longest).then(|| Arc::from(window.as_secs().to_string()));
             return Flow::Ask(Question::Hit(Hit {
                 key: CounterKey {
                     kind: CounterKind::BehaviourUsage,
                     client: self.group,
                     endpoint: Some(Arc::clone(&self.endpoint)),
-                    detail,
+                    detail: None,
+                    window_seconds: (!is_longest).then_some(rule.rule.window),
                 },
                 limit: limit.max(1),
                 window,
@@ -283,6 +283,7 @@ impl Exchange {
             client: self.group,
             endpoint: Some(Arc::clone(&self.endpoint)),
             detail: None,
+            window_seconds: None,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Behaviour rules: how often a client calls, and what answers it gets.
 
 use crate::application::{Application, Request, wide};
-use ringwall_app_guard::{BehaviourAction, BehaviourRule, Counted, GuardSettings, RouteRules};
+use ringwall_app_guard::{
+    BehaviourAction, BehaviourRule, Counted, CounterKind, GuardSettings, Question, RouteRules,
+};
 
 fn returns(pattern: &str, threshold: u32, action: BehaviourAction) -> BehaviourRule {
     let counted = Counted::ReturnPattern(pattern.to_owned());
@@ -108,6 +110,51 @@ fn answers_ban_and_throttle_from_the_next_request_on() {
     assert_eq!(application.status(&missing.clone().path("/other")), 200);
     application.wait(60.0);
     assert_eq!(application.status(&missing), 200);
+}
+
+/// One counter for both windows counted each answer twice, and so banned after half as many.
+#[test]
+fn rules_about_the_same_answers_count_each_of_them_once() {
+    let rule = |threshold, window| BehaviourRule {
+        window,
+        ..returns("status:404", threshold, BehaviourAction::Log)
+    };
+    // Three in a minute, five in an hour, seven in an hour.
+    let rules = vec![rule(3, 60), rule(5, 3600), rule(7, 3600)];
+    let mut application =
+        Application::new(GuardSettings { behaviour_rules: rules, ..watching(rule(1, 60)) });
+    let missing = Request::get().answered(404, b"");
+    let mut thresholds = Vec::new();
+    let mut keys = Vec::new();
+    for number in 0..8 {
+        let outcome = application.send(&missing);
+        let violations =
+            outcome.finished.events.iter().filter(|e| e.metadata.contains_key("threshold"));
+        thresholds.push(violations.map(|e| e.metadata["threshold"].clone()).collect::<Vec<_>>());
+        if number == 0 {
+            let asked = application.asked.iter().filter_map(|question| match question {
+                Question::Hit(hit) if hit.key.kind == CounterKind::BehaviourReturn => {
+                    Some((hit.key.window_seconds, hit.limit))
+                }
+                _ => None,
+            });
+            keys.extend(asked);
+        }
+        application.wait(1.0);
+    }
+    assert_eq!(keys, [(Some(60), 3), (None, 7)], "the longest window has the key of all workers");
+    let told: Vec<Vec<u64>> = thresholds
+        .iter()
+        .map(|told| told.iter().filter_map(serde_json::Value::as_u64).collect())
+        .collect();
+    assert_eq!(
+        told,
+        [vec![], vec![], vec![], vec![3], vec![3], vec![3, 5], vec![3, 5], vec![3, 5, 7]]
+    );
+    // A minute later the short window is empty again.
+    application.wait(60.0);
+    let outcome = application.send(&missing);
+    assert_eq!(outcome.told().len(), 2, "{:?}", outcome.told());
 }
 
 #[test]

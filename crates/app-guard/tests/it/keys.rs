@@ -10,8 +10,14 @@ fn counters() {
             client: client.parse().unwrap(),
             endpoint: endpoint.map(Into::into),
             detail: detail.map(Into::into),
+            window_seconds: None,
         };
         assert_eq!(keys::counter(&counter), key);
+        // A second window of the same has a key of its own; what has one window only has none.
+        let of_window = keys::counter(&CounterKey { window_seconds: Some(60), ..counter });
+        let has_windows =
+            matches!(kind, CounterKind::BehaviourUsage | CounterKind::BehaviourReturn);
+        assert_eq!(of_window, if has_windows { format!("{key}:60") } else { key.to_owned() });
     };
     let sha = keys::sha256;
     check(CounterKind::Rate, "192.0.2.1", None, None, "rate_limit:rate:192.0.2.1");

@@ -17,6 +17,7 @@ mod paths;
 mod payload_corpus;
 mod payload_laws;
 mod properties;
+mod quiet;
 mod rates;
 mod rules;
 mod settings;

@@ -41,6 +41,7 @@ fn requests_at_the_same_time_share_a_limit() {
                 client: "192.0.2.1".parse().unwrap(),
                 endpoint: Some("/x".into()),
                 detail: Some(limit.to_string().into()),
+                window_seconds: None,
             };
             let window = Duration::from_secs(60);
             let question = Question::Hit(Hit { key, limit, window });
@@ -109,6 +110,7 @@ proptest! {
                 client: Network::host(client),
                 endpoint: None,
                 detail: None,
+                window_seconds: None,
             };
             let question = Question::Hit(Hit { key, limit, window });
             match state.answer(&question, began.after(Duration::from_millis(at))) {
