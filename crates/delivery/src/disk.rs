@@ -38,6 +38,8 @@ pub struct DiskSettings {
     pub dead_bytes_max: u64,
     /// When it waits for the disk.
     pub durability: Durability,
+    /// What becomes of items that the disk has no room for.
+    pub when_disk_full: WhenDiskFull,
 }
 
 impl DiskSettings {
@@ -52,6 +54,7 @@ impl DiskSettings {
             bytes_max,
             dead_bytes_max: 8 << 20,
             durability: Durability::OnSync,
+            when_disk_full: WhenDiskFull::Drop,
         }
     }
 }
@@ -64,6 +67,16 @@ pub enum Durability {
     OnSync,
     /// Before each answer: a power cut loses and repeats nothing, and each call takes as long as the disk.
     Always,
+}
+
+/// What becomes of items that the disk has no room for, though the spool's own bounds have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDiskFull {
+    /// They are dropped, and counted.
+    #[default]
+    Drop,
+    /// [`crate::Spool::append`] fails, and whoever appends keeps them. Of many items, the first may be in.
+    Refuse,
 }
 
 /// Items on a disk. One process has it at a time.

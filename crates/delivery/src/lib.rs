@@ -41,7 +41,7 @@ mod spool;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisSettings, RedisSpool};
 pub use compression::{CompressionError, Encoding, compress};
-pub use disk::{DiskSettings, DiskSpool, Durability};
+pub use disk::{DiskSettings, DiskSpool, Durability, WhenDiskFull};
 pub use item::{Batch, BatchBounds, BatchId, Counters, Item, SpoolId};
 pub use local::LocalSpool;
 pub use memory::MemorySpool;

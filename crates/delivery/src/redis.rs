@@ -17,7 +17,7 @@ mod connection;
 
 use crate::item::{Batch, BatchBounds, BatchId, Counters, Item, SpoolId};
 use crate::spool::{Appended, LABEL_BYTES_MAX, Settlement, Spool, SpoolError, SpoolStatus, now_ms};
-use ::redis::{Cmd, IntoConnectionInfo, RedisError, Value};
+use ::redis::{Cmd, ConnectionInfo, IntoConnectionInfo, RedisError, Value};
 use bytes::Bytes;
 use connection::Connection;
 use parking_lot::Mutex;
@@ -54,6 +54,31 @@ impl RedisSettings {
             lease: Duration::from_secs(30),
             timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl RedisSettings {
+    /// Whether these can be right. Redis itself is not asked.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), SpoolError> {
+        self.connection_info().map(drop)
+    }
+
+    fn connection_info(&self) -> Result<ConnectionInfo, SpoolError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let name = &self.name;
+        if !(1..=100).contains(&name.len()) || !name.bytes().all(is_plain) {
+            return Err(SpoolError::Remote(format!("bad name `{}`", name.escape_debug())));
+        }
+        if self.lease <= self.timeout * 3 {
+            return Err(SpoolError::Remote("the lease is too short for the timeout".to_owned()));
+        }
+        // The address may hold a password, and so may an error that repeats it.
+        let bad_address =
+            |error: RedisError| SpoolError::Remote(format!("bad address: {}", error.category()));
+        self.url.as_str().into_connection_info().map_err(bad_address)
     }
 }
 
@@ -103,18 +128,7 @@ impl RedisSpool {
     /// # Errors
     /// Where Redis does not answer, another process has the spool, or keys of it are missing.
     pub async fn open(settings: RedisSettings) -> Result<Self, SpoolError> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let name = &settings.name;
-        if !(1..=100).contains(&name.len()) || !name.bytes().all(is_plain) {
-            return Err(SpoolError::Remote(format!("bad name `{}`", name.escape_debug())));
-        }
-        if settings.lease <= settings.timeout * 3 {
-            return Err(SpoolError::Remote("the lease is too short for the timeout".to_owned()));
-        }
-        // The address may hold a password, and so may an error that repeats it.
-        let bad_address =
-            |error: RedisError| SpoolError::Remote(format!("bad address: {}", error.category()));
-        let info = settings.url.as_str().into_connection_info().map_err(bad_address)?;
+        let info = settings.connection_info()?;
         let random =
             || SpoolId::random().map_err(|error| SpoolError::NoRandomness(error.to_string()));
         let connection = Connection::new(info, settings.timeout);

@@ -178,8 +178,8 @@ impl<S: Spool, K: Sink> Sender<S, K> {
         let spool = Arc::new(spool);
         let mut flush = Flush::new(settings.flush);
         if spool.status().counters.waiting > 0 {
-            // What an earlier process left waited long enough.
-            flush.add(settings.flush.count_max.max(1), settings.flush.bytes_max, Instant::now());
+            // What an earlier process left waited long enough, however many batches it makes.
+            flush.add(usize::MAX, usize::MAX, Instant::now());
         }
         let shared = Arc::new(Shared {
             filled: Notify::new(),
@@ -257,18 +257,23 @@ impl<S: Spool, K: Sink> Sender<S, K> {
                 }
             };
             let Next::Settle(settlement) = next else { return };
-            match settlement {
-                Settlement::Split => is_split = true,
-                Settlement::Delivered | Settlement::Dead { .. } => {
-                    let bytes = batch.items.iter().map(bytes::Bytes::len).sum();
-                    let mut gathered = self.shared.gathered.lock();
-                    gathered.flush.remove(batch.items.len(), bytes, Instant::now());
-                }
-            }
+            let splits = settlement == Settlement::Split;
             if let Err(error) = self.spool.settle(batch.id, settlement).await {
                 tracing::error!(%error, "the end of a batch cannot be written down: it may go out again");
+                if is_asked(&stop) && self.spool.status().is_durable {
+                    return;
+                }
+                // It still waits, and so it still counts as gathered.
                 self.pause(backoff.failed(chance(), None), &mut stop).await;
+                continue;
             }
+            if splits {
+                is_split = true;
+                continue;
+            }
+            let bytes = batch.items.iter().map(bytes::Bytes::len).sum();
+            let mut gathered = self.shared.gathered.lock();
+            gathered.flush.remove(batch.items.len(), bytes, Instant::now());
         }
     }
 

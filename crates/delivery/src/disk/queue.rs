@@ -3,7 +3,7 @@
 use super::record::{PAYLOAD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, encode};
 use super::segment::{Segment, write_whole};
 use super::state::{Pinned, STATE_BYTES, State};
-use super::{DiskSettings, Durability, dead_letters};
+use super::{DiskSettings, Durability, WhenDiskFull, dead_letters};
 use crate::item::{Batch, BatchBounds, BatchId, Counters, Item};
 use crate::spool::{Appended, LABEL_BYTES_MAX, Settlement, SpoolError, SpoolStatus, now_ms};
 use bytes::Bytes;
@@ -115,10 +115,14 @@ impl Queue {
             }
             Ok(false) => {}
             Err(error) => {
+                let refuses = self.settings.when_disk_full == WhenDiskFull::Refuse;
                 if !self.is_full {
-                    tracing::error!(%error, "the spool's disk takes no more: what comes is dropped, and counted");
+                    tracing::error!(%error, refuses, "the spool's disk takes no more");
                 }
                 self.is_full = true;
+                if refuses {
+                    return Err(error);
+                }
             }
         }
         // The numbers are used up all the same: that is how these items are counted.

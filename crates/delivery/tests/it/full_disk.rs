@@ -2,7 +2,9 @@
 
 use crate::folder::Folder;
 use crate::model::{Ledger, Step, run};
-use ringwall_delivery::{DiskSettings, DiskSpool, Spool};
+use ringwall_delivery::{
+    BatchBounds, DiskSettings, DiskSpool, Item, Settlement, Spool, WhenDiskFull,
+};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -83,5 +85,51 @@ fn a_full_disk_loses_what_it_must_and_counts_it_across_kills() {
         assert!(!spool.status().is_full);
         assert_eq!(spool.status().counters.dropped, dropped);
         ledger.drain(&spool).await;
+    });
+}
+
+/// Whoever has a better place than the floor for them keeps what the disk does not take.
+#[test]
+fn a_full_disk_refuses_and_counts_nothing_where_it_is_told_to() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else {
+        eprintln!("skipped: this process may not mount a file system");
+        return;
+    };
+    run(async {
+        let settings = DiskSettings {
+            when_disk_full: WhenDiskFull::Refuse,
+            ..DiskSettings::new(disk.0.join("spool"), 4 << 20)
+        };
+        let items = |from: u8| (from..from + 20).map(|number| Item::new(vec![number; 900]));
+        let spool = DiskSpool::open(settings).unwrap();
+        spool.append(items(0).collect()).await.unwrap();
+        let ballast = disk.fill();
+        let mut kept = 20;
+        // What is left of a block may still take some.
+        while spool.append(items(0).collect()).await.is_ok() {
+            kept += 20;
+            assert!(kept < 2_000, "the disk is never full");
+        }
+        assert!(spool.append(items(20).collect()).await.is_err());
+        let status = spool.status();
+        assert!(status.is_full);
+        assert_eq!((status.counters.accepted, status.counters.waiting), (kept, kept));
+        std::fs::remove_file(ballast).unwrap();
+        let appended = spool.append(items(20).collect()).await.unwrap();
+        assert_eq!((appended.kept, appended.dropped), (20, 0));
+        assert!(!spool.status().is_full);
+        let mut read = 0;
+        while let Some(batch) = spool.next_batch(&BatchBounds::default(), b"").await.unwrap() {
+            read += batch.items.len() as u64;
+            assert!(
+                batch
+                    .items
+                    .iter()
+                    .all(|item| item.len() == 900 && item.iter().all(|b| *b == item[0]))
+            );
+            spool.settle(batch.id, Settlement::Delivered).await.unwrap();
+        }
+        let counters = spool.status().counters;
+        assert_eq!((read, counters.delivered, counters.dropped), (kept + 20, kept + 20, 0));
     });
 }

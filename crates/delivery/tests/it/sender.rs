@@ -9,9 +9,10 @@ use ringwall_delivery::{
     Outbox, Outcome, Parcel, Sender, SenderSettings, Settlement, Sink, Spool, SpoolError,
     SpoolStatus,
 };
-use ringwall_resilience::{BackoffPolicy, FlushPolicy};
+use ringwall_resilience::{BackoffPolicy, BreakerSettings, FlushPolicy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -124,7 +125,7 @@ impl<S: Spool> Running<S> {
                 sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), empty).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), empty).await.unwrap();
     }
 
     async fn stop(self) -> u64 {
@@ -194,8 +195,9 @@ async fn what_waits_is_flushed_on_stop_and_the_deadline_holds() {
         flush: FlushPolicy {
             count_max: 1000,
             bytes_max: 1 << 20,
-            age_max: Duration::from_secs(60),
+            age_max: Duration::from_secs(3600),
         },
+        stop_patience: Duration::from_secs(60),
         ..settings()
     };
     let running = start(MemorySpool::new(1 << 20).unwrap(), &peer, patient);
@@ -211,20 +213,30 @@ async fn what_waits_is_flushed_on_stop_and_the_deadline_holds() {
     running.outbox.append(items(20, 40)).await.unwrap();
     let began = std::time::Instant::now();
     assert_eq!(running.stop().await, 20);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(60));
 }
 
-/// A spool far away: that nothing waits is heard of late.
+/// A spool far away: that nothing waits is heard of late, and the end of a batch does not always arrive.
 #[derive(Debug)]
-struct FarSpool(MemorySpool);
+struct FarSpool {
+    spool: MemorySpool,
+    settlements_lost: AtomicU32,
+}
+
+impl FarSpool {
+    fn new(settlements_lost: u32) -> Self {
+        let spool = MemorySpool::new(1 << 20).unwrap();
+        Self { spool, settlements_lost: settlements_lost.into() }
+    }
+}
 
 impl Spool for FarSpool {
     async fn append(&self, items: Vec<Item>) -> Result<Appended, SpoolError> {
-        self.0.append(items).await
+        self.spool.append(items).await
     }
 
     async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
-        self.0.count_lost(count).await
+        self.spool.count_lost(count).await
     }
 
     async fn next_batch(
@@ -232,7 +244,7 @@ impl Spool for FarSpool {
         bounds: &BatchBounds,
         label: &[u8],
     ) -> Result<Option<Batch>, SpoolError> {
-        let batch = self.0.next_batch(bounds, label).await?;
+        let batch = self.spool.next_batch(bounds, label).await?;
         if batch.is_none() {
             sleep(Duration::from_millis(100)).await;
         }
@@ -240,22 +252,27 @@ impl Spool for FarSpool {
     }
 
     async fn settle(&self, id: BatchId, settlement: Settlement) -> Result<(), SpoolError> {
-        self.0.settle(id, settlement).await
+        let lost = &self.settlements_lost;
+        let less = |lost: u32| lost.checked_sub(1);
+        if lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok() {
+            return Err(SpoolError::NotUnderWay(id.ordinal));
+        }
+        self.spool.settle(id, settlement).await
     }
 
     fn status(&self) -> SpoolStatus {
-        self.0.status()
+        self.spool.status()
     }
 
     async fn sync(&self) -> Result<(), SpoolError> {
-        self.0.sync().await
+        self.spool.sync().await
     }
 }
 
 #[tokio::test]
 async fn what_comes_while_the_spool_says_that_nothing_waits_is_not_forgotten() {
     let peer = Peer::default();
-    let running = start(FarSpool(MemorySpool::new(1 << 20).unwrap()), &peer, settings());
+    let running = start(FarSpool::new(0), &peer, settings());
     running.outbox.flush();
     // The sender has asked, and has not been told yet.
     sleep(Duration::from_millis(20)).await;
@@ -264,13 +281,46 @@ async fn what_comes_while_the_spool_says_that_nothing_waits_is_not_forgotten() {
     assert_eq!(peer.0.lock().items, [0, 1, 2]);
 }
 
+/// It was taken out of what is gathered all the same, and waited until something else came.
+#[tokio::test]
+async fn a_batch_whose_end_cannot_be_written_down_comes_again_by_itself() {
+    let peer = Peer::default();
+    let running = start(FarSpool::new(3), &peer, settings());
+    running.outbox.append(items(0, 3)).await.unwrap();
+    running.until_empty().await;
+    assert_eq!(peer.0.lock().items, [0, 1, 2]);
+    assert_eq!(peer.0.lock().attempts, 4);
+}
+
+/// One batch of them went, and the others waited until something else came.
+#[tokio::test]
+async fn all_that_an_earlier_process_left_goes_without_anything_new() {
+    let peer = Peer::default();
+    let spool = MemorySpool::new(1 << 20).unwrap();
+    spool.append(items(0, 100)).await.unwrap();
+    let flush =
+        FlushPolicy { count_max: 3, bytes_max: 1 << 20, age_max: Duration::from_secs(3600) };
+    let running = start(spool, &peer, SenderSettings { flush, ..settings() });
+    running.until_empty().await;
+    assert_eq!(peer.0.lock().items, (0..100).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn a_peer_that_is_gone_is_left_alone() {
     let peer = Peer::default();
     peer.0.lock().moods = vec![retry(None); 1000];
-    let running = start(MemorySpool::new(1 << 20).unwrap(), &peer, settings());
+    let breaker =
+        BreakerSettings { open_for: Duration::from_secs(3600), ..BreakerSettings::default() };
+    let settings = SenderSettings { breaker, ..settings() };
+    let running = start(MemorySpool::new(1 << 20).unwrap(), &peer, settings);
     running.outbox.append(items(0, 1)).await.unwrap();
-    sleep(Duration::from_millis(400)).await;
+    let opened = async {
+        while running.outbox.status().failures < 5 {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), opened).await.unwrap();
+    sleep(Duration::from_millis(200)).await;
     let status = running.outbox.status();
     assert_eq!(status.breaker, ringwall_resilience::BreakerState::Open);
     assert_eq!(status.failures, 5);
