@@ -125,16 +125,14 @@ struct Shared {
     enable_events: bool,
     enable_metrics: bool,
     started: Instant,
-    /// What earlier processes with the same spool sent and lost.
-    sent_before: u64,
-    lost_before: u64,
     next_key: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Life {
     stop: watch::Sender<bool>,
-    tasks: Mutex<Option<Tasks>>,
+    /// Held while it is waited for their end, so that everybody who stops waits for it.
+    tasks: tokio::sync::Mutex<Option<Tasks>>,
     stop_timeout: Duration,
 }
 
@@ -146,10 +144,11 @@ struct Tasks {
 
 impl Telemetry {
     /// Checks the options, opens the spools and starts the tasks on the present runtime. What an earlier
-    /// process left in the spools is sent first.
+    /// process left in the spools is sent first. A spool in Redis is opened when Redis answers and no other
+    /// process has it any more; until then events wait in memory.
     ///
     /// # Errors
-    /// Where an option is not right, or there is no spool. A server that cannot be reached is none.
+    /// Where an option is not right, or there is no spool. A server or a Redis that cannot be reached is none.
     pub async fn start(options: TelemetryOptions) -> Result<Self, StartError> {
         let checked = options.check()?;
         let install_id = match &checked.options.install_id {
@@ -164,8 +163,6 @@ impl Telemetry {
         let sink = |kind| BatchSink::new(kind, Arc::clone(&door), &checked);
         let (event_sender, events) = Sender::new(events, sink(Kind::Events), settings);
         let (metric_sender, metrics) = Sender::new(metrics, sink(Kind::Metrics), settings);
-        let counters = events.status().spool.counters;
-        let lost_before = counters.lost() + metrics.status().spool.counters.lost();
         let shared = Arc::new(Shared {
             entrance: Entrance::new(usize::try_from(bytes_max / 2).unwrap_or(usize::MAX)),
             unkept: AtomicU64::new(0),
@@ -179,8 +176,6 @@ impl Telemetry {
             enable_events: checked.options.enable_events,
             enable_metrics: checked.options.enable_metrics,
             started: Instant::now(),
-            sent_before: counters.delivered,
-            lost_before,
             next_key: AtomicU64::new(0),
         });
         let stop = watch::Sender::new(false);
@@ -192,7 +187,7 @@ impl Telemetry {
             redaction: Redaction::new(&options.sensitive_headers, options.max_payload_size),
             flush_interval: checked.flush_interval,
             senders,
-            told_lost: counters.lost(),
+            told_lost: 0,
             unkept: Unkept::default(),
         };
         let tasks = Tasks {
@@ -202,14 +197,23 @@ impl Telemetry {
                 tokio::spawn(metric_sender.run(senders_asked)),
             ],
         };
+        for outbox in [shared.events.clone(), shared.metrics.clone()] {
+            let (door, mut stop) = (Arc::clone(&door), stop.subscribe());
+            tokio::spawn(async move {
+                let tell = |error: &str| door.tell(Stage::FlushEvents, error);
+                if outbox.spool().open(&mut stop, tell).await {
+                    // What an earlier process left waited long enough.
+                    outbox.flush();
+                }
+            });
+        }
         tokio::spawn(status::run(Arc::clone(&shared), checked.status_interval, stop.subscribe()));
         if options.enable_dynamic_rules {
             let current = shared.rules.clone();
             let keeper = RulesKeeper { door, current, interval: checked.rule_interval };
             tokio::spawn(keeper.run(stop.subscribe()));
         }
-        let life =
-            Life { stop, tasks: Mutex::new(Some(tasks)), stop_timeout: checked.stop_timeout };
+        let life = Life { stop, tasks: Some(tasks).into(), stop_timeout: checked.stop_timeout };
         Ok(Self { shared, life: Arc::new(life) })
     }
 
@@ -224,15 +228,19 @@ impl Telemetry {
     /// Takes an event, and waits for room where the policy says so.
     ///
     /// # Errors
-    /// Where there is no room, and the policy is `raise`.
+    /// Where there is no room, and the policy is `raise`; where telemetry has ended.
     pub async fn send_event_or_wait(&self, event: &GuardEvent) -> Result<(), BufferFull> {
         loop {
             let emptied = self.shared.entrance.emptied.notified();
             match self.shared.send_event(event) {
-                Err(BufferFull) if self.shared.policy == OverflowPolicy::Block => emptied.await,
+                Err(BufferFull) if self.waits_for_room() => emptied.await,
                 sent => return sent,
             }
         }
+    }
+
+    fn waits_for_room(&self) -> bool {
+        self.shared.policy == OverflowPolicy::Block && !self.shared.entrance.is_closed()
     }
 
     /// Sends what waits as soon as may be.
@@ -256,10 +264,10 @@ impl Telemetry {
     }
 
     /// Sends what waits, tells the server a last status, and ends: all within `stop_timeout`. What comes
-    /// later is dropped.
+    /// later is dropped, and counted.
     pub async fn stop(&self) -> Stopped {
-        let tasks = self.life.tasks.lock().take();
-        if let Some(tasks) = tasks {
+        let mut tasks = self.life.tasks.lock().await;
+        if let Some(tasks) = tasks.take() {
             self.life.stop.send_replace(true);
             let deadline = tokio::time::Instant::now() + self.life.stop_timeout;
             let whole = async {
@@ -294,7 +302,7 @@ impl Telemetry {
             waiting: events.counters.waiting
                 + metrics.counters.waiting
                 + self.shared.waiting_to_be_kept(),
-            are_kept: events.is_durable,
+            are_kept: events.is_durable && self.shared.waiting_to_be_kept() == 0,
         }
     }
 }
@@ -346,16 +354,20 @@ async fn open(checked: &Checked, kind: &str, bytes_max: u64) -> Result<AnySpool,
     #[cfg(feature = "redis")]
     if let Some(url) = &options.spool_redis {
         let name = format!("{}-{kind}", options.spool_name);
-        return Ok(AnySpool::redis(url, &name, bytes_max).await?);
+        return Ok(AnySpool::redis(url, &name, bytes_max)?);
     }
     #[cfg(not(feature = "redis"))]
     if options.spool_redis.is_some() {
         return Err(StartError::NoRedis);
     }
-    match &options.spool_folder {
-        Some(folder) => Ok(AnySpool::disk(folder, kind, bytes_max)?),
-        None => Ok(AnySpool::memory(bytes_max)?),
-    }
+    let Some(folder) = options.spool_folder.clone() else {
+        return Ok(AnySpool::memory(bytes_max)?);
+    };
+    // All of it is read once: nothing for a thread that serves requests.
+    let kind = kind.to_owned();
+    let opened =
+        tokio::task::spawn_blocking(move || AnySpool::disk(&folder, &kind, bytes_max)).await;
+    Ok(opened.unwrap_or_else(|error| Err(SpoolError::Remote(error.to_string())))?)
 }
 
 /// So much of the time for stopping is kept for giving up the spools and for a last status.

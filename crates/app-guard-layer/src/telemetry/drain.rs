@@ -31,7 +31,7 @@ pub(super) struct Drain {
     pub(super) flush_interval: Duration,
     /// Asked to stop when all is in the spools.
     pub(super) senders: watch::Sender<bool>,
-    /// How many losses were told.
+    /// How many losses of this process were told.
     pub(super) told_lost: u64,
     /// What the spools have not taken yet, as they fail or are full; it goes in before anything else.
     pub(super) unkept: Unkept,
@@ -80,6 +80,7 @@ impl Drain {
                 }
             }
         }
+        self.shared.entrance.close();
         self.empty(true).await;
         self.measure().await;
         self.give_up().await;
@@ -114,8 +115,8 @@ impl Drain {
             if let Err(error) = kept {
                 if !std::mem::replace(&mut self.unkept.is_failing, true) {
                     tracing::error!(%error, "the spool fails: events wait in memory");
+                    shared.door.tell(Stage::FlushEvents, &error.to_string());
                 }
-                shared.door.tell(Stage::FlushEvents, &error.to_string());
                 break;
             }
             self.unkept.is_failing = false;
@@ -195,12 +196,13 @@ impl Drain {
             tracing::error!(%error, events = dropped, "dropped events cannot be counted yet");
             self.shared.entrance.count_lost(dropped);
         }
-        let lost = self.shared.events.status().spool.counters.lost();
+        let all = self.shared.events.status().spool.counters.lost();
+        let lost = all.saturating_sub(self.shared.events.spool().found().lost());
         if lost > self.told_lost {
             let events = lost - self.told_lost;
             tracing::warn!(
                 events,
-                total = lost,
+                total = all,
                 "events were lost for want of room, or refused for good"
             );
             self.shared.door.tell(Stage::FlushEvents, &format!("{events} events were lost"));

@@ -27,6 +27,8 @@ pub(super) struct Entrance {
 struct Inner {
     pieces: VecDeque<Piece>,
     bytes: usize,
+    /// Nobody takes out any more what comes in.
+    is_closed: bool,
 }
 
 /// Records one after the other, each with its length before it.
@@ -55,6 +57,13 @@ impl Entrance {
     /// Takes a record. Where there is no room, the oldest make way or it is refused.
     pub(super) fn push(&self, record: &[u8], makes_way: bool) -> Result<(), BufferFull> {
         let mut inner = self.inner.lock();
+        if inner.is_closed {
+            if makes_way {
+                self.count_lost(1);
+                return Ok(());
+            }
+            return Err(BufferFull);
+        }
         let was_empty = inner.pieces.is_empty();
         let needed = record.len() + LENGTH_BYTES;
         let has_room = |piece: &Piece| piece.bytes.capacity() - piece.bytes.len() >= needed;
@@ -94,6 +103,17 @@ impl Entrance {
         };
         self.emptied.notify_waiters();
         Some(piece)
+    }
+
+    /// What comes from now on is lost, and counted; whoever waits for room is told that there is none.
+    pub(super) fn close(&self) {
+        self.inner.lock().is_closed = true;
+        self.emptied.notify_waiters();
+    }
+
+    /// Whether nothing comes in any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.inner.lock().is_closed
     }
 
     /// Whether nothing waits here.

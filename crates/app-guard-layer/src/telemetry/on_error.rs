@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Where a failure happened that somebody should know of.
@@ -43,13 +44,35 @@ impl OnError {
         Self(Arc::new(call))
     }
 
+    /// One that panics must not take telemetry along.
     pub(super) fn tell(&self, stage: Stage, error: &str) {
-        (self.0)(stage, error);
+        if catch_unwind(AssertUnwindSafe(|| (self.0)(stage, error))).is_err() {
+            tracing::error!(stage = stage.name(), error, "`on_error` panicked");
+        }
     }
 }
 
 impl fmt::Debug for OnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OnError")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn a_call_that_panics_takes_nobody_along() {
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let on_error = OnError::new(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            panic!("of the application's own making");
+        });
+        on_error.tell(Stage::Rules, "one");
+        on_error.tell(Stage::Rules, "two");
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
     }
 }

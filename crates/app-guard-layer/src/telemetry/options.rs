@@ -86,7 +86,8 @@ pub struct TelemetryOptions {
     pub spool_folder: Option<PathBuf>,
     /// As `spool_folder`, but in Redis, as in `redis://127.0.0.1:6379`.
     pub spool_redis: Option<String>,
-    /// The name of the spool in Redis; of two processes with the same one the second is refused.
+    /// The name of the spool in Redis. Each process needs one of its own: of two with the same one the second
+    /// keeps its events in memory, and complains, until the first has ended.
     pub spool_name: String,
     /// So many bytes of events, and a quarter of it of metrics; beyond it the oldest go, and are counted.
     pub spool_bytes_max: u64,

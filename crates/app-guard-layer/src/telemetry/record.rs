@@ -31,55 +31,43 @@ struct Fields<'a> {
     metadata: &'a Map<String, Value>,
 }
 
+/// The fields of an event, here or as it goes over the wire: both call them the same. [`read`] takes the
+/// texts in this order.
+macro_rules! fields {
+    ($event:ident, $micros:expr, $response_time:expr) => {
+        Fields {
+            micros: $micros,
+            texts: [
+                Some(&$event.event_type),
+                Some(&$event.ip_address),
+                $event.country.as_deref(),
+                $event.user_agent.as_deref(),
+                Some(&$event.action_taken),
+                Some(&$event.reason),
+                $event.endpoint.as_deref(),
+                $event.method.as_deref(),
+                $event.decorator_type.as_deref(),
+                $event.rule_type.as_deref(),
+                $event.pattern_matched.as_deref(),
+                $event.handler_name.as_deref(),
+            ],
+            status_code: $event.status_code,
+            response_time: $response_time,
+            metadata: &$event.metadata,
+        }
+    };
+}
+
 /// Appends the event as it comes.
 pub(super) fn push_guard_event(out: &mut Vec<u8>, event: &GuardEvent) {
-    let fields = Fields {
-        micros: micros(event.time),
-        texts: [
-            Some(&event.event_type),
-            Some(&event.ip_address),
-            event.country.as_deref(),
-            event.user_agent.as_deref(),
-            Some(&event.action_taken),
-            Some(&event.reason),
-            event.endpoint.as_deref(),
-            event.method.as_deref(),
-            event.decorator_type.as_deref(),
-            event.rule_type.as_deref(),
-            event.pattern_matched.as_deref(),
-            event.handler_name.as_deref(),
-        ],
-        status_code: event.status_code,
-        response_time: event.response_time.map(|time| time.as_secs_f64()),
-        metadata: &event.metadata,
-    };
-    push(out, &fields);
+    let seconds = event.response_time.map(|time| time.as_secs_f64());
+    push(out, &fields!(event, micros(event.time), seconds));
 }
 
 /// Appends the event as it waits in a spool.
 pub(super) fn push_event(out: &mut Vec<u8>, key: [u8; 16], event: &Event) {
     out.extend_from_slice(&key);
-    let fields = Fields {
-        micros: event.timestamp.as_micros(),
-        texts: [
-            Some(&event.event_type),
-            Some(&event.ip_address),
-            event.country.as_deref(),
-            event.user_agent.as_deref(),
-            Some(&event.action_taken),
-            Some(&event.reason),
-            event.endpoint.as_deref(),
-            event.method.as_deref(),
-            event.decorator_type.as_deref(),
-            event.rule_type.as_deref(),
-            event.pattern_matched.as_deref(),
-            event.handler_name.as_deref(),
-        ],
-        status_code: event.status_code,
-        response_time: event.response_time,
-        metadata: &event.metadata,
-    };
-    push(out, &fields);
+    push(out, &fields!(event, event.timestamp.as_micros(), event.response_time));
 }
 
 /// Reads an item of a spool.

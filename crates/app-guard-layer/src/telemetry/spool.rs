@@ -1,35 +1,37 @@
 //! Where items wait, chosen when telemetry starts.
 
+#[cfg(feature = "redis")]
+mod late_redis;
+
+#[cfg(feature = "redis")]
+use late_redis::LateRedis;
+#[cfg(feature = "redis")]
+use ringwall_delivery::RedisSettings;
 use ringwall_delivery::{
-    Appended, Batch, BatchBounds, BatchId, DiskSettings, DiskSpool, Item, LocalSpool, MemorySpool,
-    Settlement, Spool, SpoolError, SpoolStatus,
+    Appended, Batch, BatchBounds, BatchId, Counters, DiskSettings, DiskSpool, Item, LocalSpool,
+    MemorySpool, Settlement, Spool, SpoolError, SpoolStatus, WhenDiskFull,
 };
-#[cfg(feature = "redis")]
-use ringwall_delivery::{RedisSettings, RedisSpool};
 use std::path::Path;
-#[cfg(feature = "redis")]
-use std::time::Duration;
-#[cfg(feature = "redis")]
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
 
 /// Processes that share a folder take a part each; more than so many find none.
 const PROCESSES_MAX: usize = 256;
 
-/// How often it is looked whether the lease of another process is over.
-#[cfg(feature = "redis")]
-const LEASE_POLL: Duration = Duration::from_millis(500);
-
 /// One of the three.
 #[derive(Debug)]
 pub(super) enum AnySpool {
-    Local(Box<LocalSpool>),
+    Local {
+        spool: Box<LocalSpool>,
+        /// As earlier processes left its books.
+        found: Counters,
+    },
     #[cfg(feature = "redis")]
-    Redis(Box<RedisSpool>),
+    Redis(Box<LateRedis>),
 }
 
 impl AnySpool {
     pub(super) fn memory(bytes_max: u64) -> Result<Self, SpoolError> {
-        MemorySpool::new(bytes_max).map(|spool| Self::Local(Box::new(LocalSpool::Memory(spool))))
+        MemorySpool::new(bytes_max).map(|spool| Self::local(LocalSpool::Memory(spool)))
     }
 
     /// Opens the first part of the folder that no other process has. Workers of one application thus
@@ -37,46 +39,73 @@ impl AnySpool {
     pub(super) fn disk(folder: &Path, kind: &str, bytes_max: u64) -> Result<Self, SpoolError> {
         let mut last = None;
         for part in 0..PROCESSES_MAX {
-            let settings = DiskSettings::new(folder.join(format!("{kind}-{part}")), bytes_max);
+            // What the disk has no room for waits in memory: the drain keeps it.
+            let settings = DiskSettings {
+                when_disk_full: WhenDiskFull::Refuse,
+                ..DiskSettings::new(folder.join(format!("{kind}-{part}")), bytes_max)
+            };
             match DiskSpool::open(settings) {
                 Err(error @ SpoolError::InUse(_)) => last = Some(error),
-                opened => return Ok(Self::Local(Box::new(LocalSpool::Disk(opened?)))),
+                opened => return Ok(Self::local(LocalSpool::Disk(opened?))),
             }
         }
         Err(last.unwrap_or_else(|| SpoolError::InUse(folder.to_owned())))
     }
 
+    /// In Redis, as soon as that can be used.
     #[cfg(feature = "redis")]
-    pub(super) async fn redis(url: &str, name: &str, bytes_max: u64) -> Result<Self, SpoolError> {
-        let settings = RedisSettings::new(url, name, bytes_max);
-        // A process that was killed has it until its lease is over.
-        let deadline = Instant::now() + settings.lease + LEASE_POLL * 2;
-        let mut is_told = false;
-        loop {
-            match RedisSpool::open(settings.clone()).await {
-                Err(SpoolError::InUse(_)) if Instant::now() < deadline => {
-                    if !std::mem::replace(&mut is_told, true) {
-                        tracing::warn!(
-                            name,
-                            "another process has the spool in Redis: waiting for its lease"
-                        );
-                    }
-                    sleep(LEASE_POLL).await;
-                }
-                opened => return Ok(Self::Redis(Box::new(opened?))),
-            }
+    pub(super) fn redis(url: &str, name: &str, bytes_max: u64) -> Result<Self, SpoolError> {
+        let spool = LateRedis::new(RedisSettings::new(url, name, bytes_max))?;
+        Ok(Self::Redis(Box::new(spool)))
+    }
+
+    fn local(spool: LocalSpool) -> Self {
+        let found = spool.status().counters;
+        Self::Local { spool: Box::new(spool), found }
+    }
+
+    /// Opens what could not be opened at once, until `stop` turns true; says whether something was opened.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::unused_async, unused_variables, reason = "only Redis is opened late")
+    )]
+    pub(super) async fn open(&self, stop: &mut watch::Receiver<bool>, tell: impl Fn(&str)) -> bool {
+        match self {
+            Self::Local { .. } => false,
+            #[cfg(feature = "redis")]
+            Self::Redis(spool) => spool.open(stop, tell).await,
         }
     }
-}
 
-impl AnySpool {
+    /// What keeps it from being opened.
+    pub(super) fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Local { .. } => None,
+            #[cfg(feature = "redis")]
+            Self::Redis(spool) => spool.trouble(),
+        }
+    }
+
+    /// The books as earlier processes left them. To be asked for after [`Spool::status`]: they may have been
+    /// opened between the two.
+    pub(super) fn found(&self) -> Counters {
+        match self {
+            Self::Local { found, .. } => *found,
+            #[cfg(feature = "redis")]
+            Self::Redis(spool) => spool.found(),
+        }
+    }
+
     /// Gives up what another process could not have before a lease is over.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::unused_async, reason = "only Redis has a lease")
+    )]
     pub(super) async fn release(&self) {
-        #[cfg(feature = "redis")]
-        if let Self::Redis(spool) = self
-            && let Err(error) = spool.release().await
-        {
-            tracing::warn!(%error, "the spool in Redis is free when its lease is over");
+        match self {
+            Self::Local { .. } => {}
+            #[cfg(feature = "redis")]
+            Self::Redis(spool) => spool.release().await,
         }
     }
 }
@@ -84,7 +113,7 @@ impl AnySpool {
 impl Spool for AnySpool {
     async fn append(&self, items: Vec<Item>) -> Result<Appended, SpoolError> {
         match self {
-            Self::Local(spool) => spool.append(items).await,
+            Self::Local { spool, .. } => spool.append(items).await,
             #[cfg(feature = "redis")]
             Self::Redis(spool) => spool.append(items).await,
         }
@@ -92,7 +121,7 @@ impl Spool for AnySpool {
 
     async fn count_lost(&self, count: u64) -> Result<(), SpoolError> {
         match self {
-            Self::Local(spool) => spool.count_lost(count).await,
+            Self::Local { spool, .. } => spool.count_lost(count).await,
             #[cfg(feature = "redis")]
             Self::Redis(spool) => spool.count_lost(count).await,
         }
@@ -104,7 +133,7 @@ impl Spool for AnySpool {
         label: &[u8],
     ) -> Result<Option<Batch>, SpoolError> {
         match self {
-            Self::Local(spool) => spool.next_batch(bounds, label).await,
+            Self::Local { spool, .. } => spool.next_batch(bounds, label).await,
             #[cfg(feature = "redis")]
             Self::Redis(spool) => spool.next_batch(bounds, label).await,
         }
@@ -112,7 +141,7 @@ impl Spool for AnySpool {
 
     async fn settle(&self, id: BatchId, settlement: Settlement) -> Result<(), SpoolError> {
         match self {
-            Self::Local(spool) => spool.settle(id, settlement).await,
+            Self::Local { spool, .. } => spool.settle(id, settlement).await,
             #[cfg(feature = "redis")]
             Self::Redis(spool) => spool.settle(id, settlement).await,
         }
@@ -120,7 +149,7 @@ impl Spool for AnySpool {
 
     fn status(&self) -> SpoolStatus {
         match self {
-            Self::Local(spool) => spool.status(),
+            Self::Local { spool, .. } => spool.status(),
             #[cfg(feature = "redis")]
             Self::Redis(spool) => spool.status(),
         }
@@ -128,7 +157,7 @@ impl Spool for AnySpool {
 
     async fn sync(&self) -> Result<(), SpoolError> {
         match self {
-            Self::Local(spool) => spool.sync().await,
+            Self::Local { spool, .. } => spool.sync().await,
             #[cfg(feature = "redis")]
             Self::Redis(spool) => spool.sync().await,
         }

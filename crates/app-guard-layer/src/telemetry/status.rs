@@ -43,9 +43,10 @@ pub(super) async fn send(shared: &Shared) {
 pub(super) fn status(shared: &Shared) -> Status {
     let (events, metrics) = (shared.events.status(), shared.metrics.status());
     let waiting = events.spool.counters.waiting + metrics.spool.counters.waiting;
-    let sent = events.spool.counters.delivered.saturating_sub(shared.sent_before);
+    let (found, found_metrics) = (shared.events.spool().found(), shared.metrics.spool().found());
+    let sent = events.spool.counters.delivered.saturating_sub(found.delivered);
     let lost = events.spool.counters.lost() + metrics.spool.counters.lost();
-    let failed = lost.saturating_sub(shared.lost_before);
+    let failed = lost.saturating_sub(found.lost() + found_metrics.lost());
     let mut errors: Vec<Box<str>> = Vec::new();
     for sender in [&events, &metrics] {
         if sender.breaker == BreakerState::Open {
@@ -56,6 +57,9 @@ pub(super) fn status(shared: &Shared) -> Status {
             errors.push("Buffer nearly full".into());
         }
         errors.extend(sender.trouble.as_deref().map(Box::from));
+    }
+    for outbox in [&shared.events, &shared.metrics] {
+        errors.extend(outbox.spool().trouble().map(Box::from));
     }
     #[expect(clippy::cast_precision_loss, reason = "a share in per cent")]
     let share = 100.0 * failed as f64 / (sent + failed).max(1) as f64;

@@ -22,7 +22,8 @@ fn options(server: &Server, policy: OverflowPolicy) -> TelemetryOptions {
 async fn flaw_5_what_is_dropped_is_counted_and_told_with_the_next_status() {
     let server = Server::start().await;
     server.say_always(Some(Say::new(503, "")));
-    let telemetry = Telemetry::start(options(&server, OverflowPolicy::Drop)).await.unwrap();
+    let options = TelemetryOptions { stop_timeout: 30.0, ..options(&server, OverflowPolicy::Drop) };
+    let telemetry = Telemetry::start(options).await.unwrap();
     for number in 0..10_000 {
         telemetry.send_event(&event(format!("{number:05}"))).unwrap();
         if number % 500 == 0 {
@@ -85,4 +86,38 @@ async fn block_waits_for_room_and_loses_nothing() {
     sending.await.unwrap();
     server.until_taken_once(15_000).await;
     assert_eq!(telemetry.status().dropped, Some(0));
+}
+
+/// Whoever waited for room waited for ever once telemetry had ended, and so did a request behind it.
+#[tokio::test]
+async fn nobody_waits_for_room_that_no_longer_comes() {
+    let server = Server::start().await;
+    server.say_always(Some(Say::new(503, "")));
+    let telemetry = Telemetry::start(options(&server, OverflowPolicy::Block)).await.unwrap();
+    let sender = telemetry.clone();
+    let sending = tokio::spawn(async move {
+        let mut sent = 0_u64;
+        while sender.send_event_or_wait(&event(format!("{sent}"))).await.is_ok() {
+            sent += 1;
+        }
+        sent
+    });
+    while telemetry.send_event(&event("x")).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    telemetry.stop().await;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), sending).await;
+    assert!(waited.expect("it waits for ever").unwrap() > 0);
+    assert_eq!(telemetry.send_event_or_wait(&event("late")).await, Err(BufferFull));
+}
+
+/// They counted as waiting, for nobody.
+#[tokio::test]
+async fn what_comes_after_the_end_is_counted_as_lost() {
+    let server = Server::start().await;
+    let telemetry = Telemetry::start(options(&server, OverflowPolicy::Drop)).await.unwrap();
+    telemetry.stop().await;
+    telemetry.send_event(&event("late")).unwrap();
+    let status = telemetry.status();
+    assert_eq!((status.dropped, status.buffer_size), (Some(1), 0));
 }

@@ -120,7 +120,7 @@ impl Server {
             refusal_wait: 0.05,
             breaker_wait: 0.1,
             requests_per_minute: 60_000,
-            stop_timeout: 5.0,
+            stop_timeout: 20.0,
             enable_dynamic_rules: false,
             ..TelemetryOptions::new(
                 format!("http://{}/dialects/guard/api/v1/", self.address),
@@ -203,7 +203,7 @@ impl Server {
                     changed.changed().await.unwrap();
                 }
             };
-            let waited = tokio::time::timeout(Duration::from_secs(20), wait).await;
+            let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
             assert!(waited.is_ok(), "{place}: {what}: {:#?}", self.asked());
         }
     }
