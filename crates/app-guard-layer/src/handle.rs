@@ -28,7 +28,7 @@ pub enum BanError {
     /// Loopback and trusted proxies are never banned: that would shut everybody out.
     #[error("`{0}` holds loopback or a trusted proxy, which is never banned")]
     Protected(Network),
-    /// It holds here; Redis did not take it, so that other workers do not know of it yet.
+    /// It is so here; Redis did not take it, so that other workers do not know of it yet.
     #[cfg(feature = "redis")]
     #[error("not shared with other workers")]
     NotShared(#[source] crate::state::redis::RedisStateError),
@@ -63,7 +63,7 @@ impl GuardHandle {
     /// whether there was one. An IPv6 address is banned with its network, and so is freed with it.
     ///
     /// # Errors
-    /// Where it is no network, or other workers could not be told.
+    /// Where it is no network, or other workers could not be told: they are when Redis is back.
     pub async fn unban(&self, network: &str) -> Result<bool, BanError> {
         let network: Network = network.parse()?;
         let now = now();

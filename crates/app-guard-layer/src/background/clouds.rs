@@ -42,6 +42,8 @@ impl std::fmt::Debug for CloudLists {
 
 /// The largest real list has about 5 MB.
 const LIST_BYTES_MAX: usize = 64 << 20;
+/// A client of the application's own may have no patience of its own, and the other lists wait for it.
+const FETCH_MAX: Duration = Duration::from_secs(300);
 const FILE_CHECK: Duration = Duration::from_secs(10);
 /// After a failure it is tried again sooner than in an hour.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
@@ -153,7 +155,9 @@ impl Followed {
             }
             Source::Url(url) => {
                 let fetch = fetch.ok_or(RefreshError::NoFetch)?;
-                (fetch.fetch(url, LIST_BYTES_MAX).await?, None)
+                let fetched =
+                    tokio::time::timeout(FETCH_MAX, fetch.fetch(url, LIST_BYTES_MAX)).await;
+                (fetched.unwrap_or(Err(FetchError::TooSlow(FETCH_MAX)))?, None)
             }
         };
         let parsed = tokio::task::spawn_blocking(move || parse(provider, &list)).await;

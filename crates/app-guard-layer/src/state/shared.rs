@@ -9,7 +9,7 @@ use ringwall_inspection::Moment;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// What a feature does while Redis is away.
@@ -38,6 +38,11 @@ pub struct WhenAwayPolicy {
 /// So many bans that were made while Redis was away are handed in when it is back: more than a worker has
 /// room for unless told otherwise, and ten times what rules may name.
 const PENDING_MAX: usize = 120_000;
+/// So many of them may be refused by Redis, for whatever is under their keys, before it is left alone for a
+/// while: one that is always refused must not keep the others.
+const REFUSED_MAX: usize = 16;
+/// Redis is told to be back when it has not failed for so long: one that is full answers every other question.
+const WELL_FOR: Duration = Duration::from_secs(2);
 /// How often it is looked whether it is back, while something waits for that.
 pub(crate) const HAND_IN_EVERY: Duration = Duration::from_secs(1);
 
@@ -46,6 +51,7 @@ pub struct SharedState {
     redis: RedisState,
     policy: WhenAwayPolicy,
     is_away: AtomicBool,
+    failed: Mutex<Option<Instant>>,
     pending: Mutex<Pending>,
 }
 
@@ -100,6 +106,13 @@ impl Pending {
         }
     }
 
+    /// Others are first from now on.
+    fn put_off(&mut self) {
+        if let Some(first) = self.order.pop_front() {
+            self.order.push_back(first);
+        }
+    }
+
     /// Whether it was still there, and not replaced by a later one.
     fn remove(&mut self, network: Network, number: u64) -> bool {
         let is_same = self.changes.get(&network).is_some_and(|change| change.number == number);
@@ -107,6 +120,14 @@ impl Pending {
             self.changes.remove(&network);
         }
         is_same
+    }
+
+    /// A ban that was made since counts more.
+    fn forget_lift(&mut self, network: Network) {
+        if self.changes.get(&network).is_some_and(|change| matches!(change.kind, ChangeKind::Lift))
+        {
+            self.changes.remove(&network);
+        }
     }
 
     fn has_ban(&self, network: Network) -> bool {
@@ -118,7 +139,8 @@ impl Pending {
 impl SharedState {
     /// State in this Redis.
     pub fn new(redis: RedisState, policy: WhenAwayPolicy) -> Self {
-        Self { redis, policy, is_away: AtomicBool::new(false), pending: Mutex::default() }
+        let (is_away, failed) = (AtomicBool::new(false), Mutex::new(None));
+        Self { redis, policy, is_away, failed, pending: Mutex::default() }
     }
 
     /// The state in Redis itself.
@@ -147,6 +169,7 @@ impl SharedState {
                 self.is_back(sink, now);
                 // What this worker banned it heeds when Redis goes away, too.
                 if let Question::Ban(order) = question {
+                    self.pending.lock().forget_lift(order.network);
                     local.ban(order, now);
                 }
                 answer
@@ -229,46 +252,75 @@ impl SharedState {
     /// Hands in the bans that were made while Redis was away. Each stays pending until Redis has taken it, so
     /// that it holds here meanwhile, and so that lifting it in the very moment is not lost.
     pub(crate) async fn hand_in(&self, now: Moment) -> Result<(), RedisStateError> {
+        let mut refused = 0;
         loop {
             let Some((number, network, kind)) = self.pending.lock().first() else { return Ok(()) };
-            match kind {
-                ChangeKind::Ban { mut order, ends_unix_ms } => {
-                    let left_ms = ends_unix_ms.saturating_sub(now.unix_ms);
-                    if left_ms > 0 {
-                        order.time = Duration::from_millis(left_ms);
-                        self.redis.ban(&order).await?;
-                    }
+            match self.hand_in_one(number, network, kind, now).await {
+                Ok(()) => {}
+                Err(error @ RedisStateError::Refused(_)) => {
                     let mut pending = self.pending.lock();
-                    let is_wanted = pending.remove(network, number);
-                    if !is_wanted && left_ms > 0 && !pending.changes.contains_key(&network) {
-                        // Lifted while it was under way, perhaps before it arrived.
-                        pending.put(network, ChangeKind::Lift);
+                    pending.put_off();
+                    refused += 1;
+                    if refused >= REFUSED_MAX.min(pending.changes.len()) {
+                        return Err(error);
                     }
                 }
-                ChangeKind::Lift => {
-                    self.redis.unban(network).await?;
-                    self.pending.lock().remove(network, number);
-                }
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    async fn hand_in_one(
+        &self,
+        number: u64,
+        network: Network,
+        kind: ChangeKind,
+        now: Moment,
+    ) -> Result<(), RedisStateError> {
+        match kind {
+            ChangeKind::Ban { mut order, ends_unix_ms } => {
+                let left_ms = ends_unix_ms.saturating_sub(now.unix_ms);
+                if left_ms > 0 {
+                    order.time = Duration::from_millis(left_ms);
+                    self.redis.ban(&order).await?;
+                }
+                let mut pending = self.pending.lock();
+                let is_wanted = pending.remove(network, number);
+                if !is_wanted && left_ms > 0 && !pending.changes.contains_key(&network) {
+                    // Lifted while it was under way, perhaps before it arrived.
+                    pending.put(network, ChangeKind::Lift);
+                }
+            }
+            ChangeKind::Lift => {
+                self.redis.unban(network).await?;
+                self.pending.lock().remove(network, number);
+            }
+        }
+        Ok(())
     }
 
     /// Bans everywhere; where Redis is away, here at once and everywhere when it is back.
     pub(crate) async fn ban(&self, order: &BanOrder, now: Moment) -> Result<(), RedisStateError> {
         let banned = self.redis.ban(order).await.map(drop);
-        if banned.is_err() {
-            self.keep_for_later(order, now);
+        match &banned {
+            Ok(()) => self.pending.lock().forget_lift(order.network),
+            Err(_) => self.keep_for_later(order, now),
         }
         banned
     }
 
-    /// Lifts a ban everywhere.
+    /// Lifts a ban everywhere; where Redis is away, everywhere when it is back.
     pub(crate) async fn unban(&self, network: Network) -> Result<bool, RedisStateError> {
         self.pending.lock().changes.remove(&network);
-        self.redis.unban(network).await
+        let lifted = self.redis.unban(network).await;
+        if lifted.is_err() {
+            self.pending.lock().put(network, ChangeKind::Lift);
+        }
+        lifted
     }
 
     fn is_gone(&self, error: &RedisStateError, sink: &dyn EventSink, now: Moment) {
+        *self.failed.lock() = Some(now.instant);
         if !self.is_away.swap(true, Ordering::Relaxed) {
             let policy = self.policy;
             warn!(%error, ?policy, "Redis does not answer; the policy for that is in force");
@@ -280,7 +332,14 @@ impl SharedState {
 
     fn is_back(&self, sink: &dyn EventSink, now: Moment) {
         // Read first: every request comes by here.
-        if self.is_away.load(Ordering::Relaxed) && self.is_away.swap(false, Ordering::Relaxed) {
+        let is_well = || {
+            let failed = *self.failed.lock();
+            failed.is_none_or(|failed| now.instant.saturating_duration_since(failed) >= WELL_FOR)
+        };
+        if self.is_away.load(Ordering::Relaxed)
+            && is_well()
+            && self.is_away.swap(false, Ordering::Relaxed)
+        {
             info!("Redis answers again");
             let reason = "shared state is back";
             let action = "connection_established";

@@ -44,7 +44,7 @@ impl Redis {
             .stdout(Stdio::null())
             .spawn()?;
         self.child = Some(child);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while std::os::unix::net::UnixStream::connect(self.folder.join("redis.sock")).is_err() {
             assert!(Instant::now() < deadline, "redis-server does not come up");
             std::thread::sleep(Duration::from_millis(10));
@@ -67,7 +67,7 @@ impl Redis {
     pub(crate) fn settings(&self) -> RedisSettings {
         let url = format!("unix://{}/redis.sock", self.folder.display());
         // The machine of the tests is busy.
-        RedisSettings { timeout: Duration::from_secs(2), ..RedisSettings::new(url) }
+        RedisSettings { timeout: Duration::from_secs(10), ..RedisSettings::new(url) }
     }
 
     /// A worker's state.
