@@ -43,7 +43,10 @@ pub(crate) struct Carrier {
     pub(crate) hold_time: Duration,
     /// The headers of every answer, ready made.
     pub(crate) headers: RwLock<AnswerHeaders>,
-    /// When it is looked next whether rules are over.
+    /// When the guard was built.
+    pub(crate) started: Instant,
+    /// When it is looked next whether rules are over, in milliseconds since then: the wall clock may jump
+    /// back, and then nobody would look until it has caught up.
     pub(crate) expiry_due_ms: AtomicU64,
 }
 
@@ -161,17 +164,12 @@ impl Carrier {
     /// Takes rules back whose time is over.
     pub(crate) fn expire_rules(self: &Arc<Self>, now: Moment) {
         let due = self.expiry_due_ms.load(Ordering::Relaxed);
-        if now.unix_ms < due
-            || self
-                .expiry_due_ms
-                .compare_exchange(
-                    due,
-                    now.unix_ms.saturating_add(EXPIRY_CHECK_MS),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_err()
-        {
+        let since = now.instant.saturating_duration_since(self.started).as_millis();
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        let next = since.saturating_add(EXPIRY_CHECK_MS);
+        let (order, else_order) = (Ordering::Relaxed, Ordering::Relaxed);
+        let is_due = since >= due;
+        if !is_due || self.expiry_due_ms.compare_exchange(due, next, order, else_order).is_err() {
             return;
         }
         let Some(applied) = self.guard.expire_rules(now) else { return };
@@ -196,7 +194,7 @@ impl Carrier {
             }
             for network in &applied.unbans {
                 if let Err(error) = shared.unban(*network).await {
-                    tracing::warn!(%network, %error, "ban is lifted here only");
+                    tracing::warn!(%network, %error, "ban is lifted here only yet; it is tried again");
                 }
             }
         }

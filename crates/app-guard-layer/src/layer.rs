@@ -305,7 +305,8 @@ impl GuardBuilder {
             background,
             hold_time: self.hold_time,
             headers: RwLock::new(headers_of(&guard)),
-            expiry_due_ms: AtomicU64::new(start.unix_ms),
+            started: start.instant,
+            expiry_due_ms: AtomicU64::new(0),
             guard,
         });
         #[cfg(feature = "redis")]
