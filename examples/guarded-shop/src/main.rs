@@ -19,8 +19,14 @@ use ringwall_app_guard_layer::telemetry::{Telemetry, TelemetryOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// When the shop ends, requests that are under way have so long to end, too.
+const REQUESTS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A small web shop with Ringwall's guard around it.
 #[derive(Parser)]
@@ -73,14 +79,33 @@ async fn main() -> Result<()> {
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     writeln!(io::stdout(), "http://{}", listener.local_addr()?)?;
     let service = pages::router().layer(guard);
-    axum::serve(listener, service.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(asked_to_end()?)
-        .await?;
+    let (ending, mut is_ending) = watch::channel(false);
+    let asked = asked_to_end()?;
+    let served = axum::serve(listener, service.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            asked.await;
+            ending.send_replace(true);
+        })
+        .into_future();
+    tokio::select! {
+        served = served => served?,
+        // Whoever holds a request open must not keep telemetry from being sent.
+        () = is_over(&mut is_ending) => tracing::warn!("some requests were cut off"),
+    }
     if let Some(telemetry) = telemetry {
         let stopped = telemetry.stop().await;
         tracing::info!(waiting = stopped.waiting, kept = stopped.are_kept, "telemetry ended");
     }
     Ok(())
+}
+
+/// Ends when the time is over that requests have for their own end.
+async fn is_over(is_ending: &mut watch::Receiver<bool>) {
+    if is_ending.wait_for(|is_ending| *is_ending).await.is_err() {
+        // Nobody asks any more: the server has ended by itself.
+        std::future::pending::<()>().await;
+    }
+    sleep(REQUESTS_PATIENCE).await;
 }
 
 /// None where there is no key.
