@@ -1,6 +1,7 @@
 //! The answer: the guard's own, or the application's with the headers that every answer carries.
 
 use crate::exchanging::Exchanging;
+use crate::grpc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -8,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use ringwall_app_guard::Exchange;
 use ringwall_inspection::Reply;
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -119,22 +121,35 @@ impl<B> fmt::Debug for AnswerBody<B> {
     }
 }
 
-/// The guard's own answer.
-pub(crate) fn reply<B>(reply: Reply, exchanging: &mut Exchanging) -> Response<AnswerBody<B>> {
-    let text = match reply.body {
-        std::borrow::Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
-        std::borrow::Cow::Owned(text) => Bytes::from(text),
+/// The guard's own answer: to a call of gRPC, which has a media type here, as its clients understand it.
+pub(crate) fn reply<B>(
+    reply: Reply,
+    grpc: Option<&HeaderValue>,
+    exchanging: &mut Exchanging,
+) -> Response<AnswerBody<B>> {
+    let mut response = match grpc {
+        Some(media_type) => grpc::answer(&reply, media_type, AnswerBody::text(Bytes::new())),
+        None => plain(&reply),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in &reply.headers {
+        insert(headers, name, value);
+    }
+    dress(headers, exchanging);
+    response
+}
+
+fn plain<B>(reply: &Reply) -> Response<AnswerBody<B>> {
+    let text = match &reply.body {
+        Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+        Cow::Owned(text) => Bytes::copy_from_slice(text.as_bytes()),
     };
     let mut response = Response::new(AnswerBody::text(text));
     // The engine's statuses are valid; those of the application's checks are what they are.
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    for (name, value) in &reply.headers {
-        insert(headers, name, value);
-    }
-    dress(headers, exchanging);
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
     response
 }
 

@@ -29,6 +29,7 @@ pub mod cloud;
 pub mod country;
 mod exchanging;
 pub mod fetch;
+mod grpc;
 mod handle;
 mod held;
 mod layer;

@@ -4,12 +4,12 @@ use crate::answer::{self, AnswerBody, Answered};
 use crate::body::GuardBody;
 use crate::carrier::{Carrier, now};
 use crate::exchanging::Exchanging;
+use crate::grpc;
 use crate::held::Held;
 use crate::request_head::{body_size, with_head};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use ringwall_app_guard::{BodyFlow, Exchange, Reply, Route, Step};
@@ -68,7 +68,10 @@ where
         let size = body_size(body.is_end_stream(), &body.size_hint());
         let exchange = with_head(&head, size, |head| carrier.guard.exchange(head, route, now));
         let span = span(&head, &exchange);
-        let hold_time = hold_time(&head, carrier.hold_time);
+        let grpc = grpc::media_type(&head).cloned();
+        // A client of gRPC may wait for an answer to its first message before it sends the next, so its
+        // stream is searched as it passes.
+        let hold_time = if grpc.is_some() { Duration::ZERO } else { carrier.hold_time };
         // The service that was found ready is the one that is called.
         let next = self.inner.clone();
         let service = std::mem::replace(&mut self.inner, next);
@@ -83,21 +86,12 @@ where
                 trailers: None,
                 failed: None,
             }),
+            grpc,
             hold_time,
             deadline: None,
             answer: None,
         }
     }
-}
-
-/// How long this request's body is held back. A gRPC client may wait for an answer to its first message
-/// before it sends the next, so its stream is searched as it passes.
-fn hold_time(head: &Parts, usual: Duration) -> Duration {
-    let media_type = head.headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    let is_grpc = media_type.is_some_and(|value| {
-        value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
-    });
-    if is_grpc { Duration::ZERO } else { usual }
 }
 
 /// One span for each request, named as OpenTelemetry names things.
@@ -139,6 +133,8 @@ pin_project! {
         inner: Option<S::Future>,
         exchanging: Option<Box<Exchanging>>,
         request: Option<Waiting<S, B>>,
+        // The media type of a call of gRPC.
+        grpc: Option<HeaderValue>,
         hold_time: Duration,
         deadline: Option<Pin<Box<Sleep>>>,
         // The application's answer, while the questions it raised are answered.
@@ -167,7 +163,7 @@ where
                 }
                 Step::Reply(reply) => {
                     *this.request = None;
-                    return Poll::Ready(Ok(answer::reply(reply, exchanging)));
+                    return Poll::Ready(Ok(answer::reply(reply, this.grpc.as_ref(), exchanging)));
                 }
                 // Nothing can be done before the application was called but to call it.
                 Step::Continue | Step::Done | Step::Ask(_) => {
@@ -189,7 +185,7 @@ where
                 };
                 // Whatever the application made of half a body is not answered.
                 this.inner.set(None);
-                return Poll::Ready(Ok(answer::reply(reply, exchanging)));
+                return Poll::Ready(Ok(answer::reply(reply, this.grpc.as_ref(), exchanging)));
             }
             let response = ready!(polled)?;
             this.inner.set(None);

@@ -85,6 +85,8 @@ impl Application {
             .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "nothing here") })
             .layer(count)
             .layer(guard);
+        #[cfg(not(feature = "axum"))]
+        let router = router.layer(axum::middleware::map_request(tell_peer));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -135,6 +137,16 @@ impl Application {
     }
 }
 
+/// As any server does that the guard does not know.
+#[cfg(not(feature = "axum"))]
+async fn tell_peer(
+    axum::extract::ConnectInfo(peer): axum::extract::ConnectInfo<SocketAddr>,
+    mut request: axum::extract::Request,
+) -> axum::extract::Request {
+    request.extensions_mut().insert(ringwall_app_guard_layer::PeerAddress::from(peer));
+    request
+}
+
 impl Drop for Application {
     fn drop(&mut self) {
         self.server.abort();
@@ -173,7 +185,7 @@ pub(crate) async fn read(stream: &mut TcpStream) -> Answer {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     // A connection that is reset after its answer still gave one.
-    tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().ok();
+    tokio::time::timeout(Duration::from_secs(60), read).await.unwrap().ok();
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -53,7 +53,7 @@ async fn a_slow_body_is_handed_on() {
     let head = head("content-length: 8\r\nconnection: close\r\nhost: shop.example");
     stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
     stream.write_all(b"half").await.unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while application.served() == 0 {
         assert!(std::time::Instant::now() < deadline, "it is still held back");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -12,6 +12,7 @@ mod bodies;
 mod country_file;
 mod endings;
 mod files;
+mod grpc;
 mod handle;
 mod peers;
 mod statuses;

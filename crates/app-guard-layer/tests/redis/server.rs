@@ -49,6 +49,11 @@ impl Redis {
             assert!(Instant::now() < deadline, "redis-server does not come up");
             std::thread::sleep(Duration::from_millis(10));
         }
+        // It listens before it has read its files.
+        while self.ask::<String>(&["PING"]).is_err() {
+            assert!(Instant::now() < deadline, "redis-server does not come up");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         Ok(())
     }
 
@@ -77,13 +82,17 @@ impl Redis {
 
     /// Speaks to it as another client does.
     pub(crate) fn say<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.settings().url.as_str()).unwrap();
-        let mut connection = client.get_connection().unwrap();
+        self.ask(words).unwrap()
+    }
+
+    fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(self.settings().url.as_str())?;
+        let mut connection = client.get_connection()?;
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
             command.arg(*word);
         }
-        command.query(&mut connection).unwrap()
+        command.query(&mut connection)
     }
 }
 
