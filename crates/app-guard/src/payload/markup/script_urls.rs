@@ -88,6 +88,7 @@ fn is_script_code(rest: &[u8]) -> bool {
     let first_space = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());
     let scope = if spaced { slice(rest, 0, first_space) } else { rest };
     scope.windows(2).any(|pair| matches!(pair, [before, b'(' | b'`' | b'['] if is_word(*before) || matches!(before, b')' | b']')))
-        || (!spaced && rest.iter().take(64).any(|&byte| matches!(byte, b'=' | b'+' | b';' | b'{')) && !rest.contains(&b' '))
+        // A plus alone is a space of a query that nobody decoded: `JavaScript:+The+Good+Parts`.
+        || (!spaced && rest.iter().take(64).any(|&byte| matches!(byte, b'=' | b';' | b'{')) && !rest.contains(&b' '))
         || (!spaced && (rest.starts_with(b"(") || rest.starts_with(b"[") || rest.starts_with(b"void")))
 }
