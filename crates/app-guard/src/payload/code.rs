@@ -62,6 +62,9 @@ pub(crate) fn check_lookups(scan: &mut Scan<'_>, view: &View<'_>) {
     }
 }
 
+/// The longest word that makes a block of a page an attack.
+const PAGE_WORD_MAX: usize = 24;
+
 /// `<?php …`, `<%eval request`, `<!--#exec`
 fn tags(scan: &mut Scan<'_>, view: &View<'_>) {
     let text = view.lower;
@@ -85,8 +88,13 @@ fn tags(scan: &mut Scan<'_>, view: &View<'_>) {
             return;
         }
     }
+    // Where one block was looked through, the next begins: blocks in blocks are looked through once.
+    let mut looked_until = 0;
     for start in places_of(text, b"<%") {
-        let rest = slice(text, start + 2, start + CALL_MAX);
+        let end = start + CALL_MAX;
+        let rest = slice(text, (start + 2).max(looked_until), end);
+        // What stands across that border is read from before it.
+        looked_until = end.saturating_sub(PAGE_WORD_MAX);
         let words = [
             &b"eval"[..],
             b"execute",
@@ -136,7 +144,16 @@ fn backticked(scan: &mut Scan<'_>, view: &View<'_>) {
 }
 
 /// Names that code goes through, whatever is called.
-const PATHS: [(&[u8], &[u8]); 46] = [
+const PATHS: [(&[u8], &[u8]); 55] = [
+    (b"exec(open(", b""),
+    (b"reflection.assembly", b"load"),
+    (b"groovyshell(", b""),
+    (b"send(:system", b""),
+    (b"send(:eval", b""),
+    (b"<esi:", b""),
+    (b"redirect:${", b""),
+    (b"redirect:%{", b""),
+    (b"action:%{", b""),
     (b"child_process", b"spawn"),
     (b"constructor._load", b"("),
     (b"nashorn:", b""),

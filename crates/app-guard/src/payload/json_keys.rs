@@ -3,7 +3,7 @@
 use super::category::Category::{NoSql, PrototypePollution};
 use super::scan::{Scan, View};
 use super::text::{
-    at, contains, find, is_space, is_word, places_of, skip, skip_spaces, slice, trim,
+    at, contains, find, is_space, is_word, places_of, skip, skip_spaces, slice, trim, words_up_to,
 };
 
 /// Operators of MongoDB's language that change what a query finds or runs.
@@ -200,9 +200,11 @@ fn script(scan: &mut Scan<'_>, view: &View<'_>) {
         hit(scan, view, 0, "nosql_script", "script that makes every document match");
         return;
     }
-    for part in [&b"while(true)"[..], b"while(1)"] {
+    for part in [&b"while(true)"[..], b"while(1)", b";}while("] {
         if let Some(start) = find(text, part)
-            && (first_quote < start || memchr::memchr(b';', slice(text, 0, start)).is_some())
+            && (first_quote < start
+                || trim(text).starts_with(b"function")
+                || memchr::memchr(b';', slice(text, 0, start)).is_some())
         {
             hit(scan, view, start, "nosql_script", "script that never ends");
             return;
@@ -258,12 +260,20 @@ fn script(scan: &mut Scan<'_>, view: &View<'_>) {
             return;
         }
     }
+    // `') return 1 union match (n) …//` of graphs.
+    if let Some(start) = find(text, b"match (")
+        && (first_quote < start || trim(text).ends_with(b"//"))
+        && (contains(text, b"return ") || contains(text, b"delete "))
+    {
+        hit(scan, view, start, "nosql_graph", "a query of a graph behind the value");
+        return;
+    }
     for part in [&b"db."[..]] {
         for start in places_of(text, part) {
             let end = skip(slice(text, 0, start + 64), start + 3, is_word);
             let verb = slice(text, end, end + 12);
             let before = start.checked_sub(1).map(|before| at(text, before));
-            let broken = before.is_none_or(|byte| matches!(byte, b';' | b'\'' | b'"'));
+            let broken = before.is_none_or(|byte| matches!(byte, b';' | b'\'' | b'"' | b'('));
             if end > start + 3
                 && broken
                 && [&b".find("[..], b".insert(", b".drop(", b".remove(", b".update(", b".delete"]
@@ -315,7 +325,17 @@ pub(crate) fn check_prototypes(scan: &mut Scan<'_>, view: &View<'_>) {
         let end = skip(slice(text, 0, start + 80), start + 17, is_word);
         let operator = skip_spaces(slice(text, 0, end + 4), end);
         let changes = at(text, operator) == b'=' && at(text, operator + 1) != b'=';
-        if changes && !trim(text).contains(&b' ') {
+        // `Object.prototype.x = …` in prose has words before it.
+        let is_statement = start == 0 && words_up_to(text, 4) < 4;
+        if changes && (is_statement || !trim(text).contains(&b' ')) {
+            mark(scan, start);
+            return;
+        }
+    }
+    for call in [&b"object.setprototypeof("[..], b"reflect.set(object.prototype"] {
+        if let Some(start) = find(text, call)
+            && words_up_to(text, 4) < 4
+        {
             mark(scan, start);
             return;
         }

@@ -145,7 +145,9 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
         (b"system.windows.data", "a class that calls methods of .NET"),
         (b"typeconfusedelegate", "a class that calls methods of .NET"),
         (b"system.configuration.install", "a class that calls methods of .NET"),
-        (b"<dynamic-proxy>", "a proxy of XStream"),
+        (b"<dynamic-proxy", "a proxy of XStream"),
+        (b"jdk.nashorn.internal", "a class of a known chain of Java"),
+        (b"expandedwrapper", "a class that calls methods of .NET"),
         (b"java.beans.eventhandler", "a handler of XStream"),
         (b"java.beans.xmldecoder", "a decoder of Java beans"),
         (b"org.apache.commons.collections.functors", "a class of a known chain of Java"),
@@ -189,6 +191,7 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
         b"'@type'",
         b"\"json_class\"",
         b"\"^o\"",
+        b"\"__type\"",
         b"$type",
     ] {
         for start in places_of(text, key).take(16) {
@@ -221,8 +224,15 @@ fn named(scan: &mut Scan<'_>, view: &View<'_>) {
     }
     // The same where the key is the name of the place.
     let place = scan.place;
-    let names_class =
-        place.is_named_like(&["@type", "@class", "$type", "json_class", "__class__", "^o"]);
+    let names_class = place.is_named_like(&[
+        "@type",
+        "@class",
+        "$type",
+        "json_class",
+        "__class__",
+        "__type",
+        "^o",
+    ]);
     let bare = trim(text);
     const PACKAGES: [&[u8]; 17] = [
         b"java.",
@@ -288,6 +298,16 @@ fn python(scan: &mut Scan<'_>, view: &View<'_>) {
             hit(scan, view, at, "serialized_pickle", "a pickle of Python that calls a function");
             return;
         }
+    }
+    // `(lp0`: a list or a dictionary that is remembered, as in every other pickle.
+    let bare = trim(text);
+    let digits = skip(bare, 3, |byte| byte.is_ascii_digit());
+    if (bare.starts_with(b"(lp") || bare.starts_with(b"(dp"))
+        && digits > 3
+        && at(bare, digits) == b'\n'
+        && bare.ends_with(b".")
+    {
+        hit(scan, view, 0, "serialized_pickle", "a pickle of Python");
     }
     if let Some(at) = find(text, b"__reduce__") {
         scan.hit(

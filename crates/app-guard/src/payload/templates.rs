@@ -136,7 +136,12 @@ fn computes(expression: &[u8]) -> bool {
 
 /// Objects and functions through which an expression leaves its template.
 fn reaches(expression: &[u8]) -> bool {
-    const PARTS: [&[u8]; 77] = [
+    const PARTS: [&[u8]; 82] = [
+        b"?eval",
+        b"?interpret",
+        b"?api",
+        b"session.set",
+        b"file_excerpt",
         b"\"constructor\"",
         b"'constructor'",
         b"__",
@@ -261,6 +266,7 @@ fn names_secret(open: &[u8], expression: &[u8]) -> bool {
             ) || expression.starts_with(b"dump(")
                 || expression.starts_with(b"#with \"")
                 || expression.starts_with(b"#with '")
+                || expression.starts_with(b"call .")
                 || calls_with_literal(expression)
                 || expression.starts_with(b"range.")
                 || expression.starts_with(b"this.constructor")
@@ -318,6 +324,7 @@ fn statements(scan: &mut Scan<'_>, view: &View<'_>) {
         (b"{fetch ", &[b"file="]),
         (b"{literal}", &[b"<script"]),
         (b"{self::", &[b"("]),
+        (b"{smarty_internal", &[b"::"]),
         (b"{$smarty.", &[b"}"]),
         // A string that breaks whatever engine there is, to see which.
         (b"${{<%", &[b"%"]),

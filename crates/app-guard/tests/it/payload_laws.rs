@@ -19,7 +19,7 @@ fn scan(place: Place<'_>, value: &[u8]) -> Vec<Finding> {
 /// Twice the input takes at most about twice the steps, for what grammars nest and filters repeat.
 #[test]
 fn work_is_linear_for_adversarial_repetition() {
-    let patterns: [&[u8]; 91] = [
+    let patterns: [&[u8]; 96] = [
         b"(",
         b"((((",
         b"))))",
@@ -111,6 +111,11 @@ fn work_is_linear_for_adversarial_repetition() {
         b"\\2a",
         b"\n$1",
         b"__",
+        b"<%",
+        b"<b>c",
+        b"-- a\n",
+        b"#\n",
+        b"ascii(mid(",
     ];
     for pattern in patterns {
         for place in

@@ -7,6 +7,9 @@ use crate::payload::text::{at, contains, is_word, skip, skip_spaces, slice};
 /// How far a call is read.
 pub(super) const CALL_MAX: usize = 256;
 
+/// As long as `eval`: most parentheses have less before them.
+const SHORTEST_NAME: usize = 4;
+
 /// Functions that run what they are given, and which arguments make an attack of the call.
 const CALLS: [(&[u8], Needs); 99] = [
     (b"get_defined_vars", Needs::Nothing),
@@ -159,6 +162,9 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
             .iter()
             .rposition(|&byte| byte == b'.')
             .map_or(name, |dot| slice(name, dot + 1, name.len()));
+        if name.len() < SHORTEST_NAME {
+            continue;
+        }
         let arguments = slice(text, open + 1, open + CALL_MAX);
         for (function, needs) in CALLS {
             let called =
@@ -272,4 +278,16 @@ fn is_ellipsis(whole: &[u8]) -> bool {
     let arguments = skip(whole, 0, |byte| matches!(byte, b'"' | b'\'')).min(1);
     let arguments = slice(whole, arguments, whole.len());
     arguments.starts_with(b"...") || arguments.starts_with("…".as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_function_is_shorter_than_what_is_looked_up() {
+        for (function, _) in CALLS {
+            assert!(function.len() >= SHORTEST_NAME, "{}", String::from_utf8_lossy(function));
+        }
+    }
 }

@@ -31,6 +31,7 @@ pub(super) const TEMPLATES: &[&str] = &[
     "{!",
     "{literal",
     "{self",
+    "{smarty_",
     "{fetch",
 ];
 
@@ -201,4 +202,8 @@ pub(super) const CALLS: &[&str] = &[
     "bsh.",
     "sun.",
     "show_source",
+    "groovyshell",
+    "redirect:",
+    "action:",
+    "<esi:",
 ];

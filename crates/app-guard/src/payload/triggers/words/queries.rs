@@ -70,6 +70,8 @@ pub(super) const DOCUMENT_STORES: &[&str] = &[
     "\n$",
     "\n*",
     "startswith",
+    "match (",
+    "}while(",
     "endswith",
     "__contains",
     "__icontains",

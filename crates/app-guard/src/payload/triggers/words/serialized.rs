@@ -74,4 +74,8 @@ pub(super) const MARKS: &[&str] = &[
     "activesupport::",
     "kernel",
     "\"^o\"",
+    "(lp",
+    "(dp",
+    "nashorn",
+    "expandedwrapper",
 ];
