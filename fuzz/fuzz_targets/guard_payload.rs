@@ -10,11 +10,12 @@ use std::sync::LazyLock;
 static DETECTOR: LazyLock<Detector> =
     LazyLock::new(|| Detector::new(&DetectorSettings::default()).unwrap());
 
-const CONTENT_TYPES: [Option<&str>; 5] = [
+const CONTENT_TYPES: [Option<&str>; 6] = [
     Some("application/json"),
     Some("application/x-www-form-urlencoded"),
     Some("multipart/form-data; boundary=b"),
     Some("text/plain"),
+    Some("application/xml"),
     None,
 ];
 
@@ -34,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
         let steps = DETECTOR.scan_counting(place, value, &mut found);
         assert!(steps <= 4_096 + value.len() as u64 * 400, "{steps} steps for {place}");
     }
-    let content_type = CONTENT_TYPES.get(usize::from(kind) % 5).copied().flatten();
+    let content_type = CONTENT_TYPES.get(usize::from(kind) % CONTENT_TYPES.len()).copied().flatten();
     let cut = usize::from(kind / 5) * value.len() / 52;
     let (whole, pieces) = (body(content_type, &[value]), {
         let (first, second) = value.split_at(cut.min(value.len()));

@@ -101,7 +101,8 @@ fn is_request_line(line: &[u8]) -> bool {
     };
     let rest = trim(rest);
     let is_target = matches!(at(rest, 0), b'/' | b'*') || rest.starts_with(b"http");
-    is_target && super::text::contains(rest, b" http/")
+    let version = rest.rsplit(|&byte| is_space(byte)).next().unwrap_or_default();
+    is_target && version.starts_with(b"http/") && version.len() < rest.len()
 }
 
 /// A name, a colon and a value.
@@ -109,7 +110,10 @@ fn is_header(text: &[u8]) -> bool {
     let end =
         skip(slice(text, 0, NAME_MAX), 0, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let value = skip_spaces(slice(text, 0, end + 8), end + 1);
-    end >= 2 && at(text, end) == b':' && !matches!(at(text, value), 0 | b'/' | b'\r' | b'\n')
+    // One word: people who begin with an empty line write sentences.
+    let value = trim(slice(text, value, value + NAME_MAX));
+    let is_word = !value.is_empty() && !value.iter().any(|&byte| is_space(byte));
+    end >= 2 && at(text, end) == b':' && is_word && at(value, 0) != b'/'
 }
 
 /// The end of the headers, by which the body begins.

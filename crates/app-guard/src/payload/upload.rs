@@ -233,8 +233,11 @@ fn configuration(scan: &mut Scan<'_>, view: &View<'_>) {
         && [&b"php"[..], b"cgi", b"x-httpd", b"server-parsed"]
             .iter()
             .any(|kind| contains(line, kind));
-    let prepends =
-        starts(&[b"php_value ", b"php_flag ", b"auto_prepend_file", b"auto_append_file"]);
+    let directive = starts(&[b"php_value ", b"php_flag "])
+        && [&b"auto_"[..], b"include", b"engine", b"open_basedir", b"disable_", b"short_open"]
+            .iter()
+            .any(|name| contains(line, name));
+    let prepends = directive || starts(&[b"auto_prepend_file", b"auto_append_file"]);
     let within = starts(&[b"<files", b"<ifmodule", b"options "])
         && [&b"sethandler "[..], b"addhandler ", b"addtype application/x-httpd", b"php_value "]
             .iter()

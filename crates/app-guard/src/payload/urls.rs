@@ -155,14 +155,15 @@ fn one(
     // `http://good.example@127.0.0.1/`, `http://127.0.0.1#@good.example/`: parsers differ in whom they ask.
     let authority = authority_of(rest);
     let last = host_of(authority.rsplit(|&byte| byte == b'@').next().unwrap_or(authority));
-    // `http://a@127.0.0.1:80@good.example/`: a name of a user may be a number, but is no address.
-    let between = authority.split(|&byte| byte == b'@').take(USERS_MAX).map(host_of);
-    let addresses = between.filter(|host| host.contains(&b'.') || *host == b"localhost");
     // `http://good.example#@127.0.0.1/`: one parser ends at the mark, another reads a user before it.
     let marked = [&b"#@"[..], b"\\@", b"?@"]
         .iter()
         .find_map(|mark| find(rest, mark).map(|start| host_of(from(rest, start + 2))));
-    for host in [host_of(rest), last].into_iter().chain(addresses).chain(marked) {
+    // `http://a@127.0.0.1:80@good.example/`: a name of a user may be a number, but is no address.
+    let between = authority.split(|&byte| byte == b'@').take(USERS_MAX).map(host_of);
+    let addresses =
+        between.chain(marked).filter(|host| host.contains(&b'.') || *host == b"localhost");
+    for host in [host_of(rest), last].into_iter().chain(addresses) {
         let Some(kind) = inside(host) else { continue };
         // What ends at a zero for the one that asks is a longer, harmless name for the one that checks.
         let kind = match kind {

@@ -97,7 +97,12 @@ fn is_bare_assignment(bare: &[u8]) -> bool {
     let Some(rest) = rest.strip_prefix(b"location") else { return false };
     let rest = rest.strip_prefix(b".href").unwrap_or(rest);
     let Some(value) = rest.strip_prefix(b"=") else { return false };
-    matches!(at(value, 0), b'\'' | b'"' | b'`') && !bare.contains(&b' ')
+    // Others have a field called location: only the page's own leads anywhere.
+    let leads = rest.len() < bare.len() - b"location".len()
+        || [&b"//"[..], b"http", b"javascript", b"data:"]
+            .iter()
+            .any(|start| from(value, 1).starts_with(start));
+    matches!(at(value, 0), b'\'' | b'"' | b'`') && leads && !bare.contains(&b' ')
 }
 
 /// `(![]+[])[+!+[]]`: numbers and letters are made of empty lists and their truth.

@@ -141,7 +141,6 @@ pub(super) fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
             )
             | (b"isapi" | b"onvif" | b"seeyon" | b"backupmgt" | b"ws_utc", _)
             | (b"sdk", b"weblanguage")
-            | (b"level", b"15")
             | (b"latest", b"meta-data" | b"user-data")
             | (b"mysql" | b"db" | b"sql", b"admin" | b"websql" | b"phpmyadmin")
             | (b"examples", b"servlets" | b"jsp")
@@ -150,7 +149,18 @@ pub(super) fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
     );
     // Products with a folder of their own: alone it is a word, with a page in it a look for the product.
     let product = in_path
-        && !second.is_empty()
+        && matches!(
+            second,
+            b"login"
+                | b"login.html"
+                | b"app"
+                | b"api"
+                | b"rest"
+                | b"service"
+                | b"secure"
+                | b"admin"
+                | b"explore"
+        )
         && matches!(
             first,
             b"kibana"
@@ -219,7 +229,8 @@ pub(super) fn console(segments: &[&[u8]], in_path: bool) -> Option<Judged> {
         || third
         || product
         || manager
-        || nmap)
+        || nmap
+        || segments.starts_with(&[b"level", b"15", b"exec"]))
         && (in_path || segments.len() >= 2)
         || foreign)
         .then_some(CONSOLE)

@@ -261,7 +261,7 @@ fn by_form(last: &[u8], is_root: bool) -> bool {
     is_hidden && (is_root || is_known_form)
         || is_root && (of_server && !stem.is_empty() || of_build)
         || of_profile
-        || matches!(extension, b"conf" | b"cnf" | b"tfvars") && !stem.is_empty()
+        || matches!(extension, b"cnf" | b"tfvars") && !stem.is_empty()
         || matches!(
             last,
             b"tomcat-users.xml"
@@ -290,7 +290,6 @@ fn secret_by_word(last: &[u8], is_root: bool) -> bool {
             | b"secrets"
             | b"secret"
             | b"passwords"
-            | b"password"
             | b"passwd"
             | b"private_key"
     );
