@@ -196,6 +196,22 @@ test("a project is added, what it reports is seen, and its sender is banned", as
   await expect(agent).toContainText("Buffer nearly full");
   await expect(agent).toContainText("3.2.4");
 
+  // Without a signature nothing is taken once that is demanded.
+  const demand = page.getByRole("switch", { name: "Require signatures" });
+  await expect(demand).not.toBeChecked();
+  await demand.click();
+  await expect(dialog).toContainText("All agents that were heard of can sign.");
+  await dialog.getByRole("button", { name: "Refuse it" }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(demand).toBeChecked();
+  const bare = await fetch(`${server.main}/dialects/guard/api/v1/events`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-API-Key": secrets.key, "X-Project-ID": name },
+    body: JSON.stringify(batch(name, [attack(address)])),
+  });
+  expect([401, 403]).toContain(bare.status);
+  await report(name, secrets, "events", batch(name, [attack(address)]));
+
   // Other secrets: those before are void at once where that is asked for.
   await page.getByRole("button", { name: "Rotate secrets" }).click();
   await dialog.getByLabel("Those of now stay good for").selectOption({ label: "not at all: they are void at once" });

@@ -9,6 +9,7 @@ import type {
   GuardEvent,
   GuardMetrics,
   GuardProject,
+  GuardProjectChange,
   GuardRules,
   GuardSecrets,
   NewBan,
@@ -33,6 +34,9 @@ export const guardApi = {
         method: "POST",
         body: { grace_seconds: graceSeconds },
       }),
+    /** Gives the project as it is then. */
+    change: (project: string, change: GuardProjectChange) =>
+      request<GuardProject>(`/guard/projects/${id(project)}`, { method: "PATCH", body: change }),
     remove: (project: string) => request<void>(`/guard/projects/${id(project)}`, { method: "DELETE" }),
     agents: (project: string, signal?: AbortSignal) =>
       request<Page<GuardAgent>>(`/guard/projects/${id(project)}/agents`, { signal }),

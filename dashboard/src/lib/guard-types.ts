@@ -32,6 +32,12 @@ export interface NewGuardProject {
   require_signature: boolean;
 }
 
+/** What shall be other than it is. */
+export interface GuardProjectChange {
+  /** Needs a project that signs. */
+  require_signature?: boolean;
+}
+
 /** What a project's agents need; told this once. */
 export interface GuardSecrets {
   project: string;
