@@ -35,7 +35,8 @@ fuzz_target!(|data: &[u8]| {
         let steps = DETECTOR.scan_counting(place, value, &mut found);
         assert!(steps <= 4_096 + value.len() as u64 * 400, "{steps} steps for {place}");
     }
-    let content_type = CONTENT_TYPES.get(usize::from(kind) % CONTENT_TYPES.len()).copied().flatten();
+    let content_type =
+        CONTENT_TYPES.get(usize::from(kind) % CONTENT_TYPES.len()).copied().flatten();
     let cut = usize::from(kind / 5) * value.len() / 52;
     let (whole, pieces) = (body(content_type, &[value]), {
         let (first, second) = value.split_at(cut.min(value.len()));
