@@ -208,8 +208,11 @@ fn is_xml(media_type: &str) -> bool {
 }
 
 fn is_binary(media_type: &str) -> bool {
+    // Messages in frames, whatever is said of what is in them; JSON alone is read as such.
+    let is_framed = media_type.starts_with("application/grpc");
     let is_picture = media_type.starts_with("image/") && !media_type.contains("svg");
     is_picture
+        || is_framed
         || ["audio/", "video/", "font/"].iter().any(|start| media_type.starts_with(start))
         || matches!(
             media_type,
@@ -218,7 +221,6 @@ fn is_binary(media_type: &str) -> bool {
                 | "application/gzip"
                 | "application/pdf"
                 | "application/wasm"
-                | "application/grpc"
                 | "application/protobuf"
                 | "application/x-protobuf"
                 | "application/msgpack"

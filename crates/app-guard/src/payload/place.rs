@@ -136,11 +136,62 @@ impl<'a> Place<'a> {
             && self.is_named(&["cmd", "exec", "command", "execute", "shell", "run"])
     }
 
+    /// Whether the last part of the name says that code is written here: `code`, `sourceCode`, `snippet`. Other codes,
+    /// as `zip_code` and `promo-code`, and other names with these letters, as `description`, are none.
+    pub(crate) fn is_for_code(self) -> bool {
+        const WHOLE: [&str; 7] =
+            ["snippet", "snippets", "example", "examples", "script", "scripts", "sourcecode"];
+        const OF_CODE: [&str; 14] = [
+            "source",
+            "program",
+            "sample",
+            "snippet",
+            "example",
+            "block",
+            "editor",
+            "html",
+            "css",
+            "js",
+            "javascript",
+            "python",
+            "java",
+            "sql",
+        ];
+        let name = self.name().trim_end_matches(']');
+        let last = name.rsplit(['.', '[', ':']).next().unwrap_or(name);
+        if last.eq_ignore_ascii_case("code") {
+            return true;
+        }
+        let is_any =
+            |word: &str, words: &[&str]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
+        let says_code = words_of(last).any(|word| word.eq_ignore_ascii_case("code"));
+        words_of(last).any(|word| is_any(word, &WHOLE) || says_code && is_any(word, &OF_CODE))
+    }
+
     /// Whether the name of the place holds one of these words.
     pub(crate) fn is_named_like(self, words: &[&str]) -> bool {
         let name = self.name().as_bytes();
         words.iter().any(|word| contains_ignoring_case(name, word.as_bytes()))
     }
+}
+
+/// The words of a name, which `_`, `-` or a capital letter behind a small one part.
+fn words_of(name: &str) -> impl Iterator<Item = &str> {
+    name.split(['_', '-', ' ']).flat_map(|piece| {
+        let mut rest = piece;
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let bytes = rest.as_bytes();
+            let capital = bytes.iter().zip(bytes.iter().skip(1)).position(|(before, after)| {
+                before.is_ascii_lowercase() && after.is_ascii_uppercase()
+            });
+            let (word, behind) = rest.split_at(capital.map_or(rest.len(), |before| before + 1));
+            rest = behind;
+            Some(word)
+        })
+    })
 }
 
 impl fmt::Display for Place<'_> {
@@ -154,6 +205,47 @@ impl fmt::Display for Place<'_> {
             Self::BodyField(name) => write!(formatter, "request_body:{name}"),
             Self::FileName(name) => write!(formatter, "file_name:{name}"),
             Self::FileContent(name) => write!(formatter, "file_content:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_for_code_are_told_by_whole_words() {
+        for name in [
+            "code",
+            "Code",
+            "post.code",
+            "post[code]",
+            "source_code",
+            "sourceCode",
+            "code-snippet",
+            "codeSnippet",
+            "snippet",
+            "usage.example",
+            "postScript",
+            "build_scripts",
+        ] {
+            assert!(Place::BodyField(name).is_for_code(), "{name}");
+        }
+        for name in [
+            "",
+            "description",
+            "subscription",
+            "transcript",
+            "country_code",
+            "zipCode",
+            "promo_code",
+            "barcode",
+            "code_of_conduct",
+            "code.description",
+            "example.com.name",
+            "examplesque",
+        ] {
+            assert!(!Place::BodyField(name).is_for_code(), "{name}");
         }
     }
 }

@@ -5,6 +5,7 @@ mod arguments;
 mod batch;
 mod commands;
 mod forms;
+mod prose;
 mod separators;
 mod starts;
 mod words;

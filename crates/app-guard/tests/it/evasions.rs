@@ -37,8 +37,14 @@ fn in_body(content_type: &str, body: &[u8]) -> Vec<Finding> {
     found
 }
 
-const BINARY_TYPES: [&str; 5] =
-    ["image/png", "application/octet-stream", "application/pdf", "video/mp4", "application/grpc"];
+const BINARY_TYPES: [&str; 6] = [
+    "image/png",
+    "application/octet-stream",
+    "application/pdf",
+    "video/mp4",
+    "application/grpc",
+    "application/grpc+proto",
+];
 
 #[test]
 fn a_body_is_what_it_is_and_not_what_it_is_called() {
@@ -63,7 +69,11 @@ fn what_is_binary_is_not_searched_for_words() {
     picture.extend_from_slice(b"tEXtComment\x001' OR '1'='1 ; cat /etc/passwd ../../etc/passwd");
     assert!(in_body("image/png", &picture).is_empty());
     let grpc = b"\0\0\0\0\x2a\x0a\x28a note about ; cat /etc/passwd, quoted";
-    assert!(in_body("application/grpc", grpc).is_empty());
+    for content_type in
+        ["application/grpc", "application/grpc+proto", "application/grpc-web+proto; charset=x"]
+    {
+        assert!(in_body(content_type, grpc).is_empty(), "{content_type}");
+    }
 }
 
 fn part(headers: &str, content: &str) -> Vec<u8> {

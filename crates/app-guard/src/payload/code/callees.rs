@@ -1,6 +1,7 @@
 //! Callees that are no name: a string, what is in parentheses or brackets, a variable. `("sys"."tem")("id")` calls what
 //! `system("id")` calls, in PHP and in JavaScript.
 
+use super::calls::is_ellipsis;
 use super::hit;
 use crate::payload::scan::{Scan, View};
 use crate::payload::text::{
@@ -140,7 +141,9 @@ fn runs_code(name: &[u8]) -> bool {
 fn variable_call(scan: &mut Scan<'_>, view: &View<'_>) -> Option<usize> {
     const WORDS_MIN: usize = 3;
     let text = view.prose;
-    if scan.place.is_named_like(&["code", "snippet", "script", "template"]) {
+    // Code is written there; what begins with a quote is to end one.
+    let is_code = scan.place.is_for_code() || scan.place.is_named(&["template"]);
+    if is_code && !matches!(at(trim(text), 0), b'\'' | b'"' | b'`') {
         return None;
     }
     scan.walked(text.len().saturating_mul(2));
@@ -188,7 +191,7 @@ fn calls_variable(text: &[u8], start: usize) -> bool {
         end += length + 2;
     }
     let open = skip(slice(text, 0, end + 8), end, is_space);
-    at(text, open) == b'(' && at(text, open + 1) != b'.'
+    at(text, open) == b'(' && !is_ellipsis(slice(text, open + 1, open + NAME_MAX))
 }
 
 /// `(~…)(~…)`, `("…"^"…")(…)`: a name out of bytes that are no text.

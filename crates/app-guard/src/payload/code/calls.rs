@@ -2,7 +2,7 @@
 
 use super::hit;
 use crate::payload::scan::{Scan, View};
-use crate::payload::text::{at, contains, is_word, skip, skip_spaces, slice};
+use crate::payload::text::{at, contains, is_word, skip_spaces, slice, trim};
 
 /// How far a call is read.
 pub(super) const CALL_MAX: usize = 256;
@@ -193,14 +193,19 @@ pub(super) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
 
 fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: bool) -> bool {
     let first = skip_spaces(slice(arguments, 0, 16), 0);
-    let arguments = slice(arguments, first, arguments.len());
+    let whole = slice(arguments, first, arguments.len());
+    // `system(...['id'])`: PHP and JavaScript take the elements for the arguments.
+    let is_spread = whole.strip_prefix(b"...").is_some_and(|rest| {
+        matches!(at(trim(rest), 0), b'[' | b'$' | b'\'' | b'"' | 0) && !is_ellipsis(whole)
+    });
+    let arguments = if is_spread { slice(whole, 3, whole.len()) } else { whole };
     let byte = at(arguments, 0);
     let is_empty = byte == b')' || byte == 0;
-    let is_quoted = matches!(byte, b'\'' | b'"' | b'$' | b'\\' | b'`');
+    let is_quoted = is_spread || matches!(byte, b'\'' | b'"' | b'$' | b'\\' | b'`');
     let calls_inside = arguments.iter().take(64).any(|&byte| byte == b'(');
     match needs {
         Needs::Nothing => true,
-        _ if is_ellipsis(arguments) => false,
+        _ if is_ellipsis(whole) => false,
         Needs::Argument => {
             !is_empty
                 && !spaced
@@ -273,11 +278,17 @@ fn from_start(text: &[u8], start: usize) -> &[u8] {
     slice(text, start, start + CALL_MAX)
 }
 
-/// `eval(...)`: how prose writes that there are arguments.
-fn is_ellipsis(whole: &[u8]) -> bool {
-    let arguments = skip(whole, 0, |byte| matches!(byte, b'"' | b'\'')).min(1);
-    let arguments = slice(whole, arguments, whole.len());
-    arguments.starts_with(b"...") || arguments.starts_with("…".as_bytes())
+/// `eval(...)`, `eval("…")`: how prose writes that there are arguments. What is spread, as in `eval(...["1"])`, is one.
+pub(super) fn is_ellipsis(arguments: &[u8]) -> bool {
+    let is_quote = |byte| matches!(byte, b'"' | b'\'');
+    let quoted = is_quote(at(arguments, 0));
+    let dots = slice(arguments, usize::from(quoted), arguments.len());
+    let Some(behind) = dots.strip_prefix(b"...").or_else(|| dots.strip_prefix("…".as_bytes()))
+    else {
+        return false;
+    };
+    let behind = slice(behind, usize::from(quoted && is_quote(at(behind, 0))), behind.len());
+    behind.is_empty() || at(trim(behind), 0) == b')'
 }
 
 #[cfg(test)]

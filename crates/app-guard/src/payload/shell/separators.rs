@@ -7,6 +7,7 @@ use super::arguments::{
 use super::batch::is_batch_condition;
 use super::commands::{Habit, habit};
 use super::hit;
+use super::prose::{goes_on_as_prose, is_talked_about};
 use super::words::{WORD_MAX, globs, in_program_folder, last_part, read_word, skip_blanks};
 use crate::payload::scan::{Scan, View};
 use crate::payload::text::{at, contains, from, is_space, is_word, places_of, skip, slice, trim};
@@ -249,16 +250,15 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// `We tried; ping 10.0.0.1 works.`: words before it, a semicolon as sentences have it, and words behind.
+    /// `We tried; ping 10.0.0.1 works.`: words before it, a semicolon as sentences have it, and a sentence behind.
     fn is_in_sentence(&self) -> bool {
-        let argument = trim(self.arguments);
         self.is_body
             && self.is_semicolon
             && self.spaced
             && !self.is_bare
             && !self.is_quote
-            && argument.iter().any(|&byte| is_space(byte))
-            && !strong_argument(argument)
+            && is_talked_about(self.name)
+            && goes_on_as_prose(self.arguments, habit(self.name) == Some(Habit::Tool))
     }
 
     /// `host\nid`: one word in one line, and the command in the other.

@@ -1,7 +1,7 @@
 //! Statements of their own: behind a semicolon, or as the whole value.
 
 use super::{Judge, shape};
-use crate::payload::sql::tokens::Kind;
+use crate::payload::sql::tokens::{Kind, Sentence};
 use crate::payload::sql::words::{
     begins_statement, is_account_table, is_function, is_schema_object,
 };
@@ -183,7 +183,8 @@ impl Judge<'_, '_> {
         if !place.is_body() {
             return false;
         }
-        if place.is_named_like(&["code", "snippet", "example", "script"]) {
+        // In parentheses a query is part of a statement; where none is written around it, it is to become part of one.
+        if place.is_for_code() && !is_inserted(self.sentence, index) {
             return true;
         }
         let Some(before) = index.checked_sub(1) else { return false };
@@ -210,6 +211,12 @@ impl Judge<'_, '_> {
                     | b"analyze"
             )
     }
+}
+
+/// Whether a parenthesis opens right before the token, in what does not begin with a statement of its own.
+fn is_inserted(sentence: &Sentence<'_>, index: usize) -> bool {
+    index.checked_sub(1).is_some_and(|before| sentence.is(before, Kind::Open))
+        && !begins_statement(sentence.word(0))
 }
 
 /// What people write behind the name of a statement when they write about it.
