@@ -104,6 +104,15 @@ impl Detector {
     fn scan_value(&self, place: Place<'_>, value: &[u8], found: &mut Vec<Finding>) -> u64 {
         let mut scan = Scan::new(place, self.inner.settings.switched_off);
         self.rounds(&mut scan, value, Hidden::default(), place.has_plus_for_space(), 0);
+        if let Place::Header(name) = place
+            && scanners::names_header(name)
+        {
+            let name = name.as_bytes();
+            let seen = self.inner.triggers.look(name);
+            let hidden = Hidden::default();
+            let view = View { original: name, lower: name, prose: name, seen, hidden };
+            scanners::check_header_name(&mut scan, &view);
+        }
         if !scan.hits.is_empty() && scan.weight() >= self.inner.settings.threshold {
             found.extend(scan.hits.into_iter().map(|hit| hit.into_finding(place)));
         }

@@ -1,6 +1,7 @@
 //! Where in a request a value stood, and what is looked for there.
 
 use super::category::{Category, CategorySet};
+use super::scanners::names_header;
 use super::text::contains_ignoring_case;
 use std::fmt;
 
@@ -82,6 +83,10 @@ impl<'a> Place<'a> {
             Self::Path => IN_PATH,
             // There programs say what they are.
             Self::Header(name) if name.eq_ignore_ascii_case("user-agent") => {
+                CategorySet::of(&[Category::SensitiveFile, Category::CmsProbing])
+            }
+            // There the name itself is what was looked for.
+            Self::Header(name) if names_header(name) => {
                 CategorySet::of(&[Category::SensitiveFile, Category::CmsProbing])
             }
             Self::Header(name) => {

@@ -55,6 +55,31 @@ pub(crate) const NAMES: &[&str] = &[
     "zmeu",
 ];
 
+/// Those that add headers of their own, as `Acunetix-Product`.
+const HEADERS_OF: [&str; 9] = [
+    "acunetix",
+    "appscan",
+    "arachni",
+    "nessus",
+    "netsparker",
+    "nikto",
+    "openvas",
+    "webinspect",
+    "wpscan",
+];
+
+/// Whether such a program gave the header its name: it stands first, or behind `X-`.
+pub(crate) fn names_header(header: &str) -> bool {
+    let mut words = header.split('-').skip_while(|word| word.eq_ignore_ascii_case("x"));
+    words.next().is_some_and(|word| HEADERS_OF.iter().any(|name| word.eq_ignore_ascii_case(name)))
+}
+
+/// Notes the name of a header that only such a program sends.
+pub(crate) fn check_header_name(scan: &mut Scan<'_>, view: &View<'_>) {
+    let words = "a header of a program that looks for holes";
+    scan.hit(view, 0, (Reconnaissance, 1.0), "probe_scanner_header", words);
+}
+
 /// Looks for their names where programs name themselves.
 pub(crate) fn check(scan: &mut Scan<'_>, view: &View<'_>) {
     let Place::Header(header) = scan.place else { return };

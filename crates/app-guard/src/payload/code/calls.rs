@@ -11,7 +11,10 @@ pub(super) const CALL_MAX: usize = 256;
 const SHORTEST_NAME: usize = 4;
 
 /// Functions that run what they are given, and which arguments make an attack of the call.
-const CALLS: [(&[u8], Needs); 99] = [
+const CALLS: [(&[u8], Needs); 102] = [
+    (b"send", Needs::Method),
+    (b"public_send", Needs::Method),
+    (b"__send__", Needs::Method),
     (b"get_defined_vars", Needs::Nothing),
     (b"get_defined_functions", Needs::Nothing),
     (b"getallheaders", Needs::Nothing),
@@ -129,6 +132,8 @@ enum Needs {
     Module,
     /// A name of the interpreter's own.
     Builtin,
+    /// The name of a method that runs programs or code, and what it is given.
+    Method,
     /// A file of the system.
     SystemFile,
     /// A string, and a call of the result.
@@ -206,6 +211,8 @@ fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: 
     match needs {
         Needs::Nothing => true,
         _ if is_ellipsis(whole) => false,
+        Needs::Argument | Needs::Quoted | Needs::CodeArgument if is_spelled_out(arguments) => true,
+        Needs::Method => names_method(arguments),
         Needs::Argument => {
             !is_empty
                 && !spaced
@@ -276,6 +283,32 @@ fn satisfied(needs: Needs, text: &[u8], start: usize, arguments: &[u8], spaced: 
 
 fn from_start(text: &[u8], start: usize) -> &[u8] {
     slice(text, start, start + CALL_MAX)
+}
+
+/// `chr(115).chr(121)`: a string that is put together letter by letter.
+fn is_spelled_out(arguments: &[u8]) -> bool {
+    let start = slice(arguments, 0, 64);
+    start.starts_with(b"chr(") && (contains(start, b").chr(") || contains(start, b")+chr("))
+}
+
+/// ``:`, 'id'``, `:system, 'id'`: the method of Ruby that is to be called, with its argument.
+fn names_method(arguments: &[u8]) -> bool {
+    const METHODS: [&[u8]; 8] =
+        [b"`", b"system", b"exec", b"eval", b"spawn", b"instance_eval", b"class_eval", b"syscall"];
+    let name = slice(arguments, 1, 40);
+    let quote = match at(arguments, 0) {
+        b':' if matches!(at(name, 0), b'\'' | b'"') => at(name, 0),
+        b':' => 0,
+        quote @ (b'\'' | b'"') => quote,
+        _ => return false,
+    };
+    let name = slice(name, usize::from(at(arguments, 0) == b':' && quote != 0), name.len());
+    METHODS.iter().any(|method| {
+        name.strip_prefix(*method).is_some_and(|behind| {
+            let behind = slice(behind, usize::from(quote != 0 && at(behind, 0) == quote), 40);
+            at(trim(behind), 0) == b','
+        })
+    })
 }
 
 /// `eval(...)`, `eval("…")`: how prose writes that there are arguments. What is spread, as in `eval(...["1"])`, is one.

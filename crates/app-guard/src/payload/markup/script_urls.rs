@@ -76,6 +76,7 @@ pub(super) fn script_urls(scan: &mut Scan<'_>, view: &View<'_>) {
 /// `alert(1)`, `//%0aalert(1)`, `location=…`; not `The Good Parts (2008)`.
 fn is_script_code(rest: &[u8]) -> bool {
     let spaced = at(rest, 0) == b' ';
+    let is_cut = rest.len() >= VALUE_MAX;
     let rest = trim(rest);
     if rest.starts_with(b"//")
         || rest.starts_with(b"/*")
@@ -83,6 +84,15 @@ fn is_script_code(rest: &[u8]) -> bool {
         || rest.starts_with(b"'") && !spaced
     {
         return true;
+    }
+    // `void(0) meaning`: nothing is run where nothing that could be follows.
+    let is_run = |byte: &u8| {
+        matches!(*byte, b'(' | b'`' | b'[' | b'=' | b'\\' | b'\n' | b'\r' | b'&' | b'%')
+    };
+    if let (true, Some(behind)) = (spaced && !is_cut, rest.strip_prefix(b"void(0)"))
+        && !behind.iter().any(is_run)
+    {
+        return false;
     }
     // A call: a name directly before its parenthesis. In prose there is a space between.
     let first_space = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());

@@ -26,12 +26,36 @@ pub(super) fn wide(input: &[u8], index: usize) -> Option<Unit> {
             Unit::overlong(4, ((third & 1) << 6) | (fourth & 0x3f))
         }
         _ => {
-            let length = character_length(input, index);
-            let text = std::str::from_utf8(slice(input, index, index + length)).ok()?;
-            let decoded = fold(u32::from(text.chars().next()?))?;
+            let (value, length) = character(input, index)?;
+            if let Some(unit) = cut_line_break(input, index, value, length) {
+                return Some(unit);
+            }
+            let decoded = fold(value)?;
             Some(Unit { length, decoded, overlong: false })
         }
     }
+}
+
+/// Two characters beside each other whose low bytes are carriage return and line feed: what cuts characters to bytes makes
+/// a line break of them. Each alone is a letter of some language.
+fn cut_line_break(input: &[u8], index: usize, value: u32, length: usize) -> Option<Unit> {
+    if value <= 0xff || value & 0xff != 0x0d {
+        return None;
+    }
+    let (next, next_length) = character(input, index + length)?;
+    let is_break = next > 0xff && next & 0xff == 0x0a;
+    is_break.then(|| Unit {
+        length: length + next_length,
+        decoded: Decoded::Byte(b'\n'),
+        overlong: false,
+    })
+}
+
+/// The character that begins there, and its length.
+fn character(input: &[u8], index: usize) -> Option<(u32, usize)> {
+    let length = character_length(input, index);
+    let text = std::str::from_utf8(slice(input, index, index + length)).ok()?;
+    Some((u32::from(text.chars().next()?), length))
 }
 
 /// How long the character is that begins there; 1 where it is not valid.

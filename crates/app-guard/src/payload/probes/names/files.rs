@@ -1,7 +1,7 @@
 //! Files of projects and servers, by name.
 
 use super::leftovers::by_extension;
-use super::{FILE, Judged, SECRET};
+use super::{FILE, Judged, SECRET, SYSTEM};
 use crate::payload::text::{at, slice};
 
 /// Files by name and by extension.
@@ -32,6 +32,10 @@ pub(super) fn file(last: &[u8], is_root: bool, in_path: bool) -> Option<Judged> 
     }
     if is_environment && in_path {
         return Some(SECRET);
+    }
+    // At the root it tells the version of a content management system.
+    if is_root && in_path && last == b"changelog.txt" {
+        return Some(SYSTEM);
     }
     let secret = matches!(
         last,

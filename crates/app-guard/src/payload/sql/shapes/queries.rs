@@ -146,7 +146,10 @@ impl Judge<'_, '_> {
             let word = sentence.word(index);
             match sentence.kind(index)? {
                 _ if word == b"from" && depth == 0 => {
-                    if wants_item || items == 0 {
+                    // `from $50` names no table.
+                    let sum = sentence.text(index + 1).strip_prefix(b"$").unwrap_or_default();
+                    let is_sum = !sum.is_empty() && sum.iter().all(u8::is_ascii_digit);
+                    if wants_item || items == 0 || is_sum {
                         return None;
                     }
                     list.from = index;

@@ -153,6 +153,7 @@ pub(super) const CALLS: &[&str] = &[
     "instance_eval",
     "class_eval",
     "send(",
+    "send__(",
     "unserialize(",
     "nodejs",
     "mainmodule",
