@@ -70,7 +70,7 @@ pub use scan::control::{ScanControl, ScanProgress};
 pub use scan::kernels::{GROUPS_MAX, Groups, Value, value};
 pub use scan::predicate::{Place, Predicate, Test, TextPattern};
 pub use scan::snapshot::{ScanRequest, Sink};
-pub use state::guard_bans::{BanFilter, BanOrigin, GuardBan, GuardBanStore};
+pub use state::guard_bans::{ActiveBans, BanFilter, BanOrigin, GuardBan, GuardBanStore};
 pub use state::guard_metrics::{
     GuardMetricBucket, GuardMetricEndpoint, GuardMetricPoint, GuardMetricStore,
 };

@@ -101,6 +101,7 @@ CREATE TABLE meta (
     GUARD_RULES,
     GUARD_TELEMETRY,
     GUARD_BAN_CAUSES,
+    GUARD_BAN_COUNTS,
 ];
 
 /// The archive: which Parquet files hold what, what must be kept, and the counts by minute.
@@ -321,6 +322,40 @@ CREATE TABLE guard_own_ban (
 ) WITHOUT ROWID;
 CREATE INDEX guard_own_ban_by_project ON guard_own_ban (project, until, address);
 CREATE INDEX guard_own_ban_by_end ON guard_own_ban (until);
+";
+
+/// How many bans are active.
+const GUARD_BAN_COUNTS: &str = r"
+-- By whose events they follow from; '' for those that people ordered, 'rules' for all others, which no source
+-- is called. Kept by the triggers, so that no bound counts rows: the events that run into one have no end.
+CREATE TABLE guard_ban_count (
+    cause TEXT PRIMARY KEY,
+    active INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO guard_ban_count (cause, active)
+    SELECT ifnull(caused_by, ''), count(*) FROM guard_ban WHERE ended IS NULL GROUP BY caused_by;
+INSERT INTO guard_ban_count (cause, active)
+    SELECT 'rules', count(*) FROM guard_ban WHERE ended IS NULL AND caused_by IS NOT NULL;
+CREATE TRIGGER guard_ban_is_counted AFTER INSERT ON guard_ban WHEN new.ended IS NULL BEGIN
+    INSERT INTO guard_ban_count (cause, active) VALUES (ifnull(new.caused_by, ''), 1)
+        ON CONFLICT (cause) DO UPDATE SET active = active + 1;
+    UPDATE guard_ban_count SET active = active + 1
+        WHERE cause = 'rules' AND new.caused_by IS NOT NULL;
+END;
+CREATE TRIGGER guard_ban_is_discounted AFTER UPDATE OF ended ON guard_ban
+    WHEN old.ended IS NULL AND new.ended IS NOT NULL
+BEGIN
+    UPDATE guard_ban_count SET active = active - 1
+        WHERE cause = ifnull(old.caused_by, '')
+            OR (cause = 'rules' AND old.caused_by IS NOT NULL);
+    DELETE FROM guard_ban_count WHERE cause = old.caused_by AND active <= 0;
+END;
+-- The counts would be wrong from then on.
+CREATE TRIGGER guard_ban_stays_ended BEFORE UPDATE OF ended ON guard_ban
+    WHEN old.ended IS NOT NULL AND new.ended IS NULL
+BEGIN SELECT RAISE(ABORT, 'a ban that ended begins anew as another one'); END;
+CREATE TRIGGER guard_ban_is_forgotten_ended BEFORE DELETE ON guard_ban WHEN old.ended IS NULL
+BEGIN SELECT RAISE(ABORT, 'only bans that ended are forgotten'); END;
 ";
 
 /// The version that this program writes.

@@ -267,9 +267,8 @@ impl Writing<'_> {
                 Err(error @ BanError::Refused(_)) => {
                     tracing::warn!(address = %cause.address, rule = cause.rule, %error, "an address was not banned");
                 }
-                Err(error) => {
-                    tracing::error!(address = %cause.address, rule = cause.rule, %error, "an address was not banned");
-                }
+                // There was no room, and this was told where it is news.
+                Err(_) => {}
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::told::BY_ITSELF;
 use crate::engine::{NewCommand, OrderError, Writing};
 use crate::secrets::random_bytes;
-use ringwall_access::{BanAddress, Decision, Permit, Subject, authorise};
+use ringwall_access::{AuditEntry, BanAddress, Decision, Outcome, Permit, Subject, authorise};
 use ringwall_event::{
     BlockTarget, Command, CommandState, EventId, Network, Order, Source, Timestamp, UnblockTarget,
 };
@@ -14,11 +14,11 @@ use ringwall_store::{
 use std::collections::HashMap;
 
 /// How many bans may be active at once: more than applications are told of.
-const ACTIVE_BANS_MAX: u64 = 20_000;
+pub(crate) const ACTIVE_BANS_MAX: u64 = 20_000;
 /// How many of them rules may make; the rest is for people.
-const RULE_BANS_MAX: u64 = 15_000;
+pub(crate) const RULE_BANS_MAX: u64 = 15_000;
 /// How many of them the events of one source may lead to: others must find room.
-const SOURCE_BANS_MAX: u64 = 5_000;
+pub(crate) const SOURCE_BANS_MAX: u64 = 5_000;
 /// How many bans are ended in one transaction.
 const ENDED_AT_ONCE: usize = 500;
 /// A ban that ended is remembered for this long, in seconds: ninety days.
@@ -69,8 +69,9 @@ pub(crate) enum BanError {
 }
 
 impl Writing<'_> {
-    /// Bans an address if the policy permits it; either way one audit entry is left. One that is banned
-    /// in the same project already is banned for longer instead.
+    /// Bans an address if the policy permits it and there is room; either way one audit entry is left, for
+    /// want of room one an hour for each source. One that is banned in the same project already is banned
+    /// for longer instead.
     pub(crate) fn ban_address(
         &mut self,
         subject: &Subject,
@@ -83,10 +84,10 @@ impl Writing<'_> {
             hosts: new.hosts,
         };
         let decision = authorise(&self.rules.access, &action, subject, &new.reason, self.now);
-        self.audit(decision.audit_entry())?;
         let permit = match decision {
             Decision::Permit(permit) => permit,
             Decision::Refuse(refusal) => {
+                self.audit(refusal.audit_entry())?;
                 return Ok(Err(BanError::Refused(refusal.why().to_string())));
             }
         };
@@ -94,8 +95,10 @@ impl Writing<'_> {
         if active.is_none()
             && let Some(error) = self.no_room_for(&new)?
         {
+            self.tell_of_no_room(permit.audit_entry(), &new, &error)?;
             return Ok(Err(error));
         }
+        self.audit(permit.audit_entry())?;
         let mut ban = match active {
             Some(active) => active,
             None => self.new_ban(permit, &new)?,
@@ -194,18 +197,39 @@ impl Writing<'_> {
 
     /// Why there is no room for one more ban, where there is none.
     fn no_room_for(&self, new: &NewBan) -> Result<Option<BanError>, StoreError> {
-        let active = self.session.count_active_bans()?;
-        if active >= ACTIVE_BANS_MAX {
+        let source = new.caused_by.as_ref();
+        let name = source.map(Source::to_string);
+        let active = self.session.active_ban_counts(name.as_deref())?;
+        if active.of_people + active.of_rules >= ACTIVE_BANS_MAX {
             return Ok(Some(BanError::TooMany));
         }
-        let Some(source) = &new.caused_by else { return Ok(None) };
-        if active >= RULE_BANS_MAX {
+        let Some(source) = source else { return Ok(None) };
+        if active.of_rules >= RULE_BANS_MAX {
             return Ok(Some(BanError::TooManyOfRules));
         }
-        // As long as there are few, they need not be counted by source.
-        let is_crowded = active >= SOURCE_BANS_MAX
-            && self.session.count_active_bans_by(&source.to_string())? >= SOURCE_BANS_MAX;
+        let is_crowded = active.of_source >= SOURCE_BANS_MAX;
         Ok(is_crowded.then(|| BanError::TooManyOfSource(source.clone())))
+    }
+
+    /// Writes down that there was no room for what was permitted. Events that run into a bound have no end:
+    /// what they lead to is told once an hour for each source.
+    fn tell_of_no_room(
+        &mut self,
+        permitted: &AuditEntry,
+        new: &NewBan,
+        error: &BanError,
+    ) -> Result<(), StoreError> {
+        if let Some(source) = &new.caused_by {
+            let what = format!("room {source}");
+            if !self.derived.ban_windows.may_tell_of_refusal(&what, self.now) {
+                return Ok(());
+            }
+            tracing::error!(address = %new.address, by = permitted.actor, %source, %error, "an address was not banned, nor are further ones for now");
+        }
+        let AuditEntry { actor, action, subject, .. } = permitted;
+        let reason = error.to_string();
+        let refused = AuditEntry::new(self.now, actor, action, subject, Outcome::Refused, &reason);
+        self.audit(&refused)
     }
 
     fn new_ban(

@@ -4,7 +4,7 @@ use super::alerts::blob;
 use crate::events::unreadable;
 use crate::{Session, StoreError};
 use ringwall_event::{EventId, Network, Source, Timestamp};
-use rusqlite::{Params, Row, params};
+use rusqlite::{OptionalExtension, Params, Row, params};
 
 /// Bans, in the same transaction as what caused them.
 pub trait GuardBanStore {
@@ -46,11 +46,8 @@ pub trait GuardBanStore {
     /// How many active bans hold in this project.
     fn count_bans_holding_in(&self, project: &str) -> Result<u64, StoreError>;
 
-    /// How many bans are active.
-    fn count_active_bans(&self) -> Result<u64, StoreError>;
-
-    /// How many active bans this source caused.
-    fn count_active_bans_by(&self, caused_by: &str) -> Result<u64, StoreError>;
+    /// How many bans are active, those that this source caused for themselves.
+    fn active_ban_counts(&self, caused_by: Option<&str>) -> Result<ActiveBans, StoreError>;
 
     /// The bans that held in this project and ended at or after `since`, those that ended last first.
     fn bans_ended_in(
@@ -66,7 +63,8 @@ pub trait GuardBanStore {
     /// When the next active ban ends.
     fn next_ban_end(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Notes that this source caused a ban, or a longer one.
+    /// Notes that this source caused a ban, or a longer one. It counts each time, also where one batch, and
+    /// so one moment, makes a ban longer again and again.
     fn put_ban_cause(&self, source: &str, ban: &str, moment: Timestamp) -> Result<(), StoreError>;
 
     /// How many bans this source caused or made longer at or after `since`.
@@ -119,6 +117,17 @@ pub struct GuardBan {
     pub country: Option<String>,
     /// Whose events led to it (`dialect:name`); none where a person ordered it.
     pub caused_by: Option<String>,
+}
+
+/// How many bans are active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActiveBans {
+    /// Those that people ordered.
+    pub of_people: u64,
+    /// Those that follow from events, whosesoever.
+    pub of_rules: u64,
+    /// Those of them that follow from the events of one source.
+    pub of_source: u64,
 }
 
 /// What led to a ban.
@@ -249,20 +258,18 @@ impl GuardBanStore for Session<'_> {
         Ok(count.unsigned_abs())
     }
 
-    fn count_active_bans(&self) -> Result<u64, StoreError> {
-        let count: i64 = self
-            .connection
-            .prepare_cached("SELECT count(*) FROM guard_ban WHERE ended IS NULL")?
-            .query_row([], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
-    }
-
-    fn count_active_bans_by(&self, caused_by: &str) -> Result<u64, StoreError> {
-        let count: i64 = self
-            .connection
-            .prepare_cached("SELECT count(*) FROM guard_ban WHERE ended IS NULL AND caused_by = ?")?
-            .query_row([caused_by], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
+    fn active_ban_counts(&self, caused_by: Option<&str>) -> Result<ActiveBans, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT active FROM guard_ban_count WHERE cause = ?")?;
+        let mut count = |cause: &str| -> Result<u64, StoreError> {
+            let found: Option<i64> = statement.query_row([cause], |row| row.get(0)).optional()?;
+            Ok(found.unwrap_or(0).unsigned_abs())
+        };
+        Ok(ActiveBans {
+            of_people: count("")?,
+            of_rules: count("rules")?,
+            of_source: caused_by.map_or(Ok(0), &mut count)?,
+        })
     }
 
     fn bans_ended_in(
@@ -295,7 +302,9 @@ impl GuardBanStore for Session<'_> {
     fn put_ban_cause(&self, source: &str, ban: &str, moment: Timestamp) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO guard_ban_cause (source, moment, ban) VALUES (?, ?, ?)",
+                "INSERT INTO guard_ban_cause (source, moment, ban)
+                     SELECT ?1, ifnull(max(moment) + 1, ?2), ?3 FROM guard_ban_cause
+                     WHERE source = ?1 AND moment >= ?2 AND ban = ?3",
             )?
             .execute(params![source, moment.as_micros(), ban])?;
         Ok(())

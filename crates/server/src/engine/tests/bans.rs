@@ -1,11 +1,12 @@
 //! Bans that follow from events: in their transaction, once, and the same after a kill.
 
 use super::*;
+use crate::guard_rules::bans::{NewBan, RULE_BANS_MAX, SOURCE_BANS_MAX};
 use crate::guard_rules::publishing::Edited;
 use ringwall_access::Subject;
 use ringwall_dialects::guard::DynamicRules;
 use ringwall_server_api::{GuardAutomatic, GuardAutomaticRule, GuardAutomaticWhen};
-use ringwall_store::{GuardBan, GuardBanStore, GuardRulesStore};
+use ringwall_store::{BanOrigin, GuardBan, GuardBanStore, GuardRulesStore};
 
 const ADDRESS: &str = "203.0.113.7";
 
@@ -333,4 +334,114 @@ async fn refusals_for_addresses_that_are_never_banned_are_bounded_by_source() {
     let audit = fixture.engine().read(|s| s.audit(None, 1000)).await.unwrap();
     let refused = audit.iter().filter(|(_, record)| record.outcome == "refused").count();
     assert_eq!(refused, 100);
+}
+
+impl Fixture {
+    /// As if this source's events, or a person, had led to so many bans.
+    async fn banned(&self, first: u32, count: u64, caused_by: Option<&'static str>) {
+        let put = self.engine().write(move |writing| {
+            for number in (first..).zip(0..count).map(|(number, _)| number) {
+                let address = std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string();
+                writing.session.put_ban(&GuardBan {
+                    id: format!("ban_{number:08}"),
+                    address: address.parse().unwrap(),
+                    project: None,
+                    reason: "x".into(),
+                    origin: BanOrigin::Alert,
+                    hosts: false,
+                    created: writing.now,
+                    created_by: "rule:ban/probes".into(),
+                    expires: writing.now.plus_seconds(86_400),
+                    ended: None,
+                    ended_by: None,
+                    alert: None,
+                    country: None,
+                    caused_by: caused_by.map(str::to_owned),
+                })?;
+            }
+            Ok(())
+        });
+        put.await.unwrap();
+    }
+
+    /// The outcomes and reasons of all tries to ban.
+    async fn tries(&self) -> Vec<(String, String)> {
+        let audit = self.engine().read(|s| s.audit(None, 1000)).await.unwrap();
+        let tries = audit.into_iter().map(|(_, record)| record);
+        let tries = tries.filter(|record| record.action == "ban_address");
+        tries.map(|record| (record.outcome, record.reason)).collect()
+    }
+}
+
+fn at_once() -> GuardAutomatic {
+    let mut settings = three_in_an_hour();
+    settings.rules[0].when.threshold = 1;
+    settings.rules[0].hosts = false;
+    settings
+}
+
+/// Once, each event beyond the bound left an entry in the audit log which said that the ban was permitted.
+#[tokio::test]
+async fn events_beyond_a_bound_of_bans_leave_one_entry_an_hour() {
+    for (causes, expected) in [
+        (vec![(SOURCE_BANS_MAX, Some("guard:shop"))], "follow from events of guard:shop"),
+        (
+            vec![
+                (SOURCE_BANS_MAX, Some("guard:blog")),
+                (RULE_BANS_MAX - SOURCE_BANS_MAX, Some("guard:pay")),
+            ],
+            "the rest is for people",
+        ),
+    ] {
+        let fixture = Fixture::new();
+        fixture.automatic(at_once()).await;
+        let mut first = 0;
+        for (count, caused_by) in causes {
+            fixture.banned(first, count, caused_by).await;
+            first += u32::try_from(count).unwrap();
+        }
+        let addresses: Vec<String> = (1..=60).map(|last| format!("203.0.113.{last}")).collect();
+        for mark in 1..=3 {
+            let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+            fixture.engine().take(batch(mark, &addresses)).await.unwrap();
+        }
+        let tries = fixture.tries().await;
+        assert_eq!(tries.len(), 1, "{tries:?}");
+        assert_eq!(tries[0].0, "refused");
+        assert!(tries[0].1.contains(expected), "{tries:?}");
+        let banned = fixture.engine().read(|s| s.active_ban_counts(None)).await.unwrap();
+        assert_eq!(banned.of_rules, u64::from(first));
+    }
+}
+
+/// What people banned takes nothing of what rules may ban; and they find room where rules find none.
+#[tokio::test]
+async fn bans_of_people_and_those_of_rules_have_room_of_their_own() {
+    let fixture = Fixture::new();
+    fixture.automatic(at_once()).await;
+    fixture.banned(0, RULE_BANS_MAX, None).await;
+    fixture.engine().take(batch(1, &[ADDRESS])).await.unwrap();
+    assert_eq!(fixture.tries().await[0].0, "permitted");
+    fixture.banned(100_000, SOURCE_BANS_MAX - 1, Some("guard:shop")).await;
+    let new = NewBan {
+        address: "198.51.100.1".parse().unwrap(),
+        project: None,
+        seconds: 600,
+        reason: "x".into(),
+        origin: BanOrigin::Person,
+        hosts: false,
+        alert: None,
+        country: None,
+        caused_by: None,
+    };
+    let person = || Subject::User { name: "ada".into(), role: ringwall_access::Role::Admin };
+    // All are taken now, and that is told a person each time.
+    for _ in 0..2 {
+        let new = new.clone();
+        let banned = fixture.engine().write(move |writing| writing.ban_address(&person(), new));
+        let error = banned.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "20000 bans are active already; lift some");
+    }
+    let refused = fixture.tries().await;
+    assert_eq!(refused.iter().filter(|(outcome, _)| outcome == "refused").count(), 2);
 }

@@ -126,10 +126,62 @@ fn bans_are_listed_by_state_and_project() {
         "what people ordered comes first"
     );
     assert_eq!(fixture.with(|s| s.count_bans_holding_in("shop")), 3);
-    assert_eq!(fixture.with(|s| s.count_active_bans()), 4);
     assert_eq!(ids(fixture.with(|s| s.bans_ended_in("shop", at(50), 10))), ["ban_0002"]);
     assert!(ids(fixture.with(|s| s.bans_ended_in("shop", at(51), 10))).is_empty());
     assert!(ids(fixture.with(|s| s.bans_ended_in("blog", at(0), 10))).is_empty());
+}
+
+#[test]
+fn active_bans_are_counted_by_cause() {
+    let fixture = Fixture::new();
+    let check = |source: &str, expected: (u64, u64, u64)| {
+        let found = fixture.with(|s| s.active_ban_counts(Some(source)));
+        assert_eq!((found.of_people, found.of_rules, found.of_source), expected, "{source}");
+    };
+    check("guard:shop", (0, 0, 0));
+    let by_a_person = GuardBan { caused_by: None, ..ban(1, "192.0.2.1", None) };
+    fixture.put(&by_a_person);
+    fixture.put(&ban(2, "192.0.2.2", None));
+    fixture.put(&ban(3, "192.0.2.3", None));
+    let other = GuardBan { caused_by: Some("guard:blog".into()), ..ban(4, "192.0.2.4", None) };
+    fixture.put(&other);
+    fixture.put(&GuardBan { ended: Some(at(9)), ..ban(5, "192.0.2.5", None) });
+    // One that is made longer is still one.
+    fixture.put(&GuardBan { expires: at(900), ..ban(3, "192.0.2.3", None) });
+    check("guard:shop", (1, 3, 2));
+    fixture.put(&GuardBan { ended: Some(at(9)), ..ban(3, "192.0.2.3", None) });
+    fixture.put(&GuardBan { ended: Some(at(9)), ..by_a_person });
+    fixture.put(&GuardBan { ended: Some(at(9)), ..other });
+    check("guard:shop", (0, 1, 1));
+    check("guard:blog", (0, 1, 0));
+    fixture.with(|s| s.forget_bans(at(100), 10));
+    check("guard:shop", (0, 1, 1));
+    assert!(fixture.try_with(|s| s.put_ban(&ban(2, "192.0.2.2", None))).is_ok());
+}
+
+/// A database of a release that did not count yet.
+#[test]
+fn bans_of_before_are_counted_when_the_file_is_brought_up_to_date() {
+    let mut fixture = Fixture::new();
+    fixture.put(&GuardBan { caused_by: None, ..ban(1, "192.0.2.1", None) });
+    fixture.put(&ban(2, "192.0.2.2", None));
+    fixture.put(&ban(3, "192.0.2.3", None));
+    fixture.put(&GuardBan { ended: Some(at(9)), ..ban(4, "192.0.2.4", None) });
+    let path = fixture.folder.join("ringwall.db");
+    fixture.database = None;
+    let before = rusqlite::Connection::open(&path).unwrap();
+    before
+        .execute_batch(
+            "DROP TABLE guard_ban_count; DROP TRIGGER guard_ban_is_counted;
+             DROP TRIGGER guard_ban_is_discounted; DROP TRIGGER guard_ban_stays_ended;
+             DROP TRIGGER guard_ban_is_forgotten_ended;",
+        )
+        .unwrap();
+    before.pragma_update(None, "user_version", 7).unwrap();
+    drop(before);
+    fixture.database = Some(Database::open(&path).unwrap());
+    let counts = fixture.with(|s| s.active_ban_counts(Some("guard:shop")));
+    assert_eq!(counts, ActiveBans { of_people: 1, of_rules: 2, of_source: 2 });
 }
 
 #[test]
@@ -148,6 +200,12 @@ fn what_ends_when_and_who_caused_it_is_known() {
     }
     assert_eq!(fixture.with(|s| s.bans_caused_since("guard:shop", at(2))), 3);
     assert_eq!(fixture.with(|s| s.bans_caused_since("guard:blog", at(0))), 0);
+    // Also where it was made longer within one batch, which has one moment.
+    for _ in 0..3 {
+        fixture.with(|s| s.put_ban_cause("guard:blog", "ban_0003", at(3)));
+    }
+    fixture.with(|s| s.put_ban_cause("guard:blog", "ban_0002", at(3)));
+    assert_eq!(fixture.with(|s| s.bans_caused_since("guard:blog", at(3))), 4);
     assert_eq!(fixture.with(|s| s.forget_ban_causes(at(3), 10)), 2);
     assert_eq!(fixture.with(|s| s.bans_caused_since("guard:shop", at(0))), 2);
     let address = "192.0.2.2".parse().unwrap();
