@@ -55,22 +55,52 @@ pub struct AppGuardEvent {
 
 impl AppGuardEvent {
     /// Whether it tells of one request that the guard did not let through. What came of it beside that,
-    /// such as a ban, is told by events of its own, and so is some of what the Python middleware refuses
-    /// a second time.
+    /// such as a ban, is told by events of its own.
+    ///
+    /// The Python middleware (seen of guard-core 4.4.0) tells of some requests twice, and calls some blocked
+    /// that it served; those are left out. One of each of its bans for attacks is missed: of the request that
+    /// reaches the number of attacks it tells by `ip_banned` alone, as it does of bans that follow from a
+    /// request which it told of already, and of those that come from elsewhere. In its passive mode it calls
+    /// what the rules of a route would refuse blocked, too, and nothing in the event tells that it was not.
     pub fn is_blocked_request(&self) -> bool {
-        let is_second = self.handler.as_deref() == Some("middleware")
-            && match &*self.event_type {
-                "rate_limited" => self.decorator.is_some(),
-                "dynamic_rule_violation" => true,
-                _ => false,
-            };
         match &*self.action {
-            "request_blocked" | "blocked" | "https_redirect" => !is_second,
+            "request_blocked" | "blocked" | "https_redirect" => {
+                !(self.is_told_twice() || self.is_served())
+            }
             // The request that reached the number of attacks.
-            "banned" => &*self.event_type == "penetration_attempt",
+            "banned" => &*self.event_type == "penetration_attempt" && !self.is_told_twice(),
             // A ban or a limit by behaviour holds from the next request on.
             _ => false,
         }
+    }
+
+    /// Whether the Python middleware told of the same refusal by an event before.
+    fn is_told_twice(&self) -> bool {
+        if !self.is_of_middleware() {
+            return false;
+        }
+        match (&*self.event_type, self.decorator.as_deref()) {
+            // By the limiter itself.
+            ("dynamic_rule_violation", _) | ("rate_limited", Some(_)) => true,
+            (_, Some("rate_limiting" | "geo_rate_limiting")) => true,
+            // By `cloud_blocked`.
+            (_, Some("block_clouds")) => true,
+            // By what the address or the user agent was refused for.
+            ("penetration_attempt", _) => self.reason.starts_with("Identity violation escalated"),
+            _ => false,
+        }
+    }
+
+    /// Whether the Python middleware served the request: a rule by behaviour was broken, named by its type,
+    /// and whatever follows holds from the next request on.
+    fn is_served(&self) -> bool {
+        self.is_of_middleware()
+            && &*self.event_type == "decorator_violation"
+            && matches!(self.decorator.as_deref(), Some("usage" | "frequency" | "return_pattern"))
+    }
+
+    fn is_of_middleware(&self) -> bool {
+        self.handler.as_deref() == Some("middleware")
     }
 
     /// Whether it knows anything of a request.
@@ -103,6 +133,33 @@ mod tests {
             ("rate_limited", "request_blocked", "rate_limit", Some("rate_limiting"), true),
             ("dynamic_rule_violation", "request_blocked", "middleware", None, false),
             ("dynamic_rule_violation", "request_blocked", "rate_limit", None, true),
+            // By the limit of a country: the first is the limiter's, without a decorator.
+            (
+                "decorator_violation",
+                "request_blocked",
+                "middleware",
+                Some("geo_rate_limiting"),
+                false,
+            ),
+            ("decorator_violation", "request_blocked", "middleware", Some("rate_limiting"), false),
+            // By the clouds of a route.
+            ("cloud_blocked", "request_blocked", "cloud", None, true),
+            ("access_denied", "blocked", "middleware", Some("block_clouds"), false),
+            ("decorator_violation", "request_blocked", "middleware", Some("block_clouds"), false),
+            ("access_denied", "blocked", "middleware", Some("block_countries"), true),
+            // Rules by behaviour say that they blocked a request which is served.
+            ("decorator_violation", "blocked", "middleware", Some("usage"), false),
+            ("decorator_violation", "blocked", "middleware", Some("frequency"), false),
+            ("decorator_violation", "blocked", "middleware", Some("return_pattern"), false),
+            (
+                "decorator_violation",
+                "behavioral_action_triggered",
+                "middleware",
+                Some("behavioral"),
+                false,
+            ),
+            ("decorator_violation", "request_blocked", "middleware", Some("advanced"), true),
+            ("decorator_violation", "https_redirect", "middleware", Some("authentication"), true),
         ] {
             let event = AppGuardEvent {
                 event_type: event_type.into(),
@@ -111,7 +168,31 @@ mod tests {
                 decorator: decorator.map(Into::into),
                 ..AppGuardEvent::default()
             };
-            assert_eq!(event.is_blocked_request(), expected, "{event_type} {action} {handler}");
+            assert_eq!(
+                event.is_blocked_request(),
+                expected,
+                "{event_type} {action} {handler} {decorator:?}"
+            );
+        }
+    }
+
+    /// An address or a user agent that is refused, and attacks beside that, is told of twice.
+    #[test]
+    fn what_follows_a_refusal_is_not_another_one() {
+        for (reason, expected) in [
+            ("Identity violation escalated: IP not allowed by route config: 203.0.113.9", false),
+            ("Penetration attempt detected: sqli", true),
+        ] {
+            for action in ["banned", "request_blocked"] {
+                let event = AppGuardEvent {
+                    event_type: "penetration_attempt".into(),
+                    action: action.into(),
+                    reason: reason.into(),
+                    handler: Some("middleware".into()),
+                    ..AppGuardEvent::default()
+                };
+                assert_eq!(event.is_blocked_request(), expected, "{action} {reason}");
+            }
         }
     }
 }
