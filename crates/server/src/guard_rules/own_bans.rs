@@ -1,11 +1,13 @@
 //! What applications ban by themselves: it is not ours to end, so it is known for how long it may run.
 
 use super::automatic::SHARED_SECONDS_DEFAULT;
+use super::board::Published;
 use super::composition::BLACKLIST_MAX;
 use super::observed::{Observed, observed};
 use crate::engine::Writing;
 use ringwall_event::{Event, Network, Source, Timestamp};
-use ringwall_store::{OwnBan, OwnBanStore, StoreError};
+use ringwall_store::{GuardRulesStore, OwnBan, OwnBanStore, StoreError};
+use std::sync::Arc;
 
 /// No ban of an application's own is believed to run for longer, in seconds: a year.
 const OWN_SECONDS_MAX: u32 = 31_536_000;
@@ -33,24 +35,40 @@ impl Writing<'_> {
             return Ok(());
         }
         let mut bans: Vec<OwnBan> = Vec::new();
+        let mut is_any_let_in = false;
         for event in events {
             match told(event, self.now) {
                 Some(Told::Banned(ban)) => bans.push(ban),
                 Some(Told::Unbanned(address, moment)) => {
                     bans.retain(|ban| ban.address != address || ban.began > moment);
-                    self.session.end_own_ban(project, address, moment)?;
+                    is_any_let_in |= self.session.end_own_ban(project, address, moment)?;
                 }
                 None => {}
             }
         }
         self.session.put_own_bans(project, &bans, BLACKLIST_MAX)?;
-        // An application that starts anew would take whom it has just banned for unbanned.
-        if let Some(published) = self.rules.guard_rules.published(project)
-            && bans.iter().any(|ban| published.unbans(ban.address))
-        {
+        // Whoever is let in again may be unbanned everywhere now. And an application that starts anew would
+        // take whom another one has just banned for unbanned.
+        if is_any_let_in || self.is_any_unbanned(project, &bans)? {
             self.guard_rules_changed(Some(project));
         }
         Ok(())
+    }
+
+    /// Whether applications are told to unban one of these. What counts is what is published within the
+    /// open transaction: the board hears of it after the commit.
+    fn is_any_unbanned(&self, project: &str, bans: &[OwnBan]) -> Result<bool, StoreError> {
+        if bans.is_empty() {
+            return Ok(false);
+        }
+        let Some(stored) = self.session.published_rules(project)? else { return Ok(false) };
+        let shown = self.rules.guard_rules.published(project);
+        // Mostly they are the same, and need not be read for each batch.
+        let published = match shown.filter(|shown| shown.version == stored.version) {
+            Some(shown) => shown,
+            None => Arc::new(Published::new(stored, None)),
+        };
+        Ok(bans.iter().any(|ban| published.unbans(ban.address)))
     }
 }
 
@@ -66,7 +84,9 @@ fn told(event: &Event, now: Timestamp) -> Option<Told> {
     let moment = if age <= PAST_SECONDS_MAX { event.time.min(now) } else { now };
     match &*observed.event_type {
         "ip_banned" => own_ban(&observed, address, moment).map(Told::Banned),
-        "ip_unbanned" => Some(Told::Unbanned(address, moment)),
+        // What merely follows our rules may come from one instance after another one banned the address
+        // again, and that ban still stands.
+        "ip_unbanned" if !observed.follows_our_rules() => Some(Told::Unbanned(address, moment)),
         _ => None,
     }
 }
@@ -120,8 +140,13 @@ mod tests {
         check(&banned(r#","metadata":{"duration":60}"#), -700_000, Some((0, Some(60))));
         check(&banned(r#","metadata":{"duration":1e300}"#), 0, Some((0, Some(31_536_000))));
         check(&banned(r#","reason":"dynamic_rule""#), 0, None);
-        let unbanned = r#"{"event_type":"ip_unbanned","ip_address":"203.0.113.9","reason":"dynamic_rule_whitelist"}"#;
-        check(unbanned, -5, Some((-5, None)));
+        let unbanned = |reason: &str| {
+            format!(
+                r#"{{"event_type":"ip_unbanned","ip_address":"203.0.113.9","reason":"{reason}"}}"#
+            )
+        };
+        check(&unbanned("manual_unban"), -5, Some((-5, None)));
+        check(&unbanned("dynamic_rule_whitelist"), -5, None);
         check(r#"{"event_type":"ip_banned","ip_address":"127.0.0.1"}"#, 0, None);
         check(r#"{"event_type":"rate_limited","ip_address":"203.0.113.9"}"#, 0, None);
     }

@@ -19,13 +19,13 @@ pub trait OwnBanStore {
     /// Where the database cannot be read.
     fn own_ban(&self, project: &str, address: Network) -> Result<Option<OwnBan>, StoreError>;
 
-    /// Forgets the own ban of this address that began at or before `ended`.
+    /// Forgets the own ban of this address that began at or before `ended`; whether there was one.
     fn end_own_ban(
         &self,
         project: &str,
         address: Network,
         ended: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Forgets up to `limit` own bans that were over before `before`; returns how many.
     fn forget_own_bans(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
@@ -101,13 +101,14 @@ impl OwnBanStore for Session<'_> {
         project: &str,
         address: Network,
         ended: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.connection
+    ) -> Result<bool, StoreError> {
+        let ended = self
+            .connection
             .prepare_cached(
                 "DELETE FROM guard_own_ban WHERE project = ? AND address = ? AND began <= ?",
             )?
             .execute(params![project, address.to_string(), ended.as_micros()])?;
-        Ok(())
+        Ok(ended > 0)
     }
 
     fn forget_own_bans(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -3,7 +3,7 @@
 use super::fixture::Fixture;
 use super::guard_rules::{Guard, take, texts};
 use axum::http::StatusCode;
-use ringwall_event::{Network, Timestamp};
+use ringwall_event::{Activity, Event, EventId, Network, Severity, Source, Timestamp};
 use ringwall_store::{GuardBanStore, OwnBan, OwnBanStore};
 use serde_json::{Value, json};
 
@@ -88,12 +88,49 @@ async fn whoever_is_let_in_by_a_person_is_banned_again_by_a_new_offence_only() {
     // What the project itself says of its own bans is believed; of those of others it cannot say anything.
     let end = json!({ "event_type": "ip_unbanned", "ip_address": "203.0.113.9" });
     take(&fixture, "blog", vec![end.clone()]).await;
-    let publish = async || {
-        fixture.server.engine.write(|writing| writing.publish_guard_rules("shop")).await.unwrap();
-    };
-    publish().await;
     assert!(unbanned(&shop).await.is_empty());
+    // One that still obeys what was told before says nothing of what another one banned since.
+    let mut obeyed = end.clone();
+    obeyed["reason"] = json!("dynamic_rule_whitelist");
+    take(&fixture, "shop", vec![obeyed]).await;
+    assert!(unbanned(&shop).await.is_empty());
+    let address: Network = "203.0.113.9".parse().unwrap();
+    let own = fixture.server.engine.read(move |session| session.own_ban("shop", address)).await;
+    assert!(own.unwrap().is_some());
     take(&fixture, "shop", vec![end]).await;
-    publish().await;
     assert_eq!(unbanned(&shop).await, ["203.0.113.9"]);
+}
+
+/// What is published reaches the board after the commit: within the write that published it, the board told
+/// of the version before, and a new own ban was not told.
+#[tokio::test]
+async fn a_new_own_ban_counts_in_the_same_commit_as_the_end_of_ours() {
+    let fixture = Fixture::new().await;
+    let shop = Guard::new(&fixture).await;
+    ban(&fixture, "203.0.113.9").await;
+    assert!(unbanned(&shop).await.is_empty());
+    let banned = own_ban("203.0.113.9", 7200).to_string();
+    let both = fixture.server.engine.write(move |writing| {
+        for mut ban in writing.session.bans(&Default::default(), None, 10)? {
+            ban.ended = Some(writing.now);
+            ban.ended_by = Some("user:ada".into());
+            writing.session.put_ban(&ban)?;
+        }
+        writing.publish_guard_rules("shop")?;
+        let later = writing.now.plus_seconds(1);
+        let event = Event {
+            id: EventId::default(),
+            time: later,
+            received: later,
+            source: Source::new(Source::GUARD, "shop"),
+            host: "shop".into(),
+            severity: Severity::Low,
+            activity: Activity::HttpRequest(Box::default()),
+            original: Some(banned.into()),
+        };
+        writing.now = later;
+        writing.note_own_bans(&Source::new(Source::GUARD, "shop"), &[event])
+    });
+    both.await.unwrap();
+    assert!(unbanned(&shop).await.is_empty());
 }
