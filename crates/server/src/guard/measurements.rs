@@ -98,22 +98,24 @@ pub(crate) fn kept_as(name: &str) -> Option<&'static str> {
 /// How many of these events there are, and how many tell of a blocked request, by the minute in which they
 /// happened: beside what the same guard measured then.
 pub(super) fn counted(events: &[Event], now: Timestamp) -> Vec<GuardMetricBucket> {
-    let mut counts: BTreeMap<(&str, i64), u32> = BTreeMap::new();
+    let mut counts: BTreeMap<i64, Count> = BTreeMap::new();
     for event in events {
-        let minute = minute_of(event.time, now);
-        *counts.entry((EVENTS, minute)).or_default() += 1;
-        if matches!(&event.activity, Activity::AppGuard(seen) if seen.is_blocked_request()) {
-            *counts.entry((BLOCKED, minute)).or_default() += 1;
-        }
+        let is_blocked =
+            matches!(&event.activity, Activity::AppGuard(seen) if seen.is_blocked_request());
+        let count = counts.entry(minute_of(event.time, now)).or_default();
+        count.events += 1;
+        count.blocked += u32::from(is_blocked);
     }
     // Whoever makes up a time for each event shall not have a row written for each.
     if counts.len() > COUNTED_MINUTES_MAX {
         let minutes = std::mem::take(&mut counts);
-        for ((metric, minute), count) in minutes {
-            *counts.entry((metric, hour_of(minute))).or_default() += count;
+        for (minute, more) in minutes {
+            let count = counts.entry(hour_of(minute)).or_default();
+            count.events += more.events;
+            count.blocked += more.blocked;
         }
     }
-    let bucket = |((metric, minute), count): ((&str, i64), u32)| GuardMetricBucket {
+    let bucket = |metric: &str, minute: i64, count: u32| GuardMetricBucket {
         metric: metric.into(),
         minute,
         endpoint: "".into(),
@@ -122,7 +124,17 @@ pub(super) fn counted(events: &[Event], now: Timestamp) -> Vec<GuardMetricBucket
         min: 1.0,
         max: 1.0,
     };
-    counts.into_iter().map(bucket).collect()
+    let blocked = counts.iter().filter(|(_, count)| count.blocked > 0);
+    let blocked = blocked.map(|(minute, count)| bucket(BLOCKED, *minute, count.blocked));
+    let events = counts.iter().map(|(minute, count)| bucket(EVENTS, *minute, count.events));
+    blocked.chain(events).collect()
+}
+
+/// What is counted of one minute.
+#[derive(Default)]
+struct Count {
+    events: u32,
+    blocked: u32,
 }
 
 fn minute_of(claimed: Timestamp, now: Timestamp) -> i64 {
@@ -248,6 +260,21 @@ mod tests {
                 (EVENTS.to_owned(), 0, 2, 2.0),
             ]
         );
+    }
+
+    /// A spool of four hours came as hours where most of its events told of blocked requests.
+    #[test]
+    fn minutes_are_told_apart_however_much_is_counted_of_each() {
+        for (minutes, rows) in [(COUNTED_MINUTES_MAX, COUNTED_MINUTES_MAX), (241, 5)] {
+            let minutes = i64::try_from(minutes).unwrap();
+            // The last of them ends an hour, so that they are as few hours as can be.
+            let last = -now().as_seconds().rem_euclid(3600) - 60;
+            let at = |number: i64| event(last - 60 * number, "request_blocked");
+            let events: Vec<Event> = (0..minutes).map(at).collect();
+            let found = counted(&events, now());
+            let of = |metric: &str| found.iter().filter(|it| &*it.metric == metric).count();
+            assert_eq!((of(EVENTS), of(BLOCKED)), (rows, rows), "{minutes}");
+        }
     }
 
     #[test]
