@@ -26,6 +26,7 @@ pub(crate) use collecting::judged_result;
 pub(crate) use conclude::route;
 pub use derived::Derived;
 pub(crate) use derived::{HostState, ProcessScore};
+pub(crate) use intake::Held;
 pub use intake::{IntakeBatch, Outcome, Taken};
 pub use losses::LossCount;
 pub(crate) use ordering::{NewCommand, OrderError};
@@ -273,11 +274,11 @@ impl Engine {
     ///
     /// # Errors
     /// Where there is no room or the disk refuses; then nothing is stored.
-    pub async fn take(&self, batch: IntakeBatch) -> Result<Taken, TakeError> {
+    pub async fn take(&self, mut batch: IntakeBatch) -> Result<Taken, TakeError> {
         if batch.events.len() + usize::from(batch.losses.is_some()) > EventId::BATCH_MAX {
             return Err(TakeError::TooManyEvents);
         }
-        let place = self.reserve(batch.bytes)?;
+        let place = (self.reserve(batch.bytes)?, std::mem::take(&mut batch.held));
         let encoded = EncodedBatch::encode(&batch.events, |_| true)
             .map_err(|error| TakeError::Storage(error.to_string().into()))?;
         self.submit(place, move |writing| intake(writing, batch, encoded)).await
@@ -374,9 +375,10 @@ impl Engine {
         TakeError::Busy { retry_after_seconds: self.retry_after_seconds }
     }
 
+    /// Has the writer do `job`; `place` is given back when it is committed or undone.
     async fn submit<T: Send + 'static>(
         &self,
-        place: OwnedSemaphorePermit,
+        place: impl Send + 'static,
         job: impl FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, TakeError> {
         let (sender, receiver) = oneshot::channel();

@@ -16,6 +16,7 @@ pub(crate) use figures::{ProjectFigures, figures_of};
 pub(crate) use item_key::{ItemKeys, Repeats};
 pub(crate) use measurements::{buckets, kept_as, names as metric_names};
 pub(crate) use project::{ProjectKeys, ProjectWanted, StoredProject};
+pub(crate) use project_share::BODY_BYTES_MAX as PROJECT_BODY_BYTES_MAX;
 pub(crate) use projects::{GuardProjects, Project};
 pub(crate) use report::GuardReport;
 pub(crate) use trouble::{GuardTroubles, Trouble};

@@ -8,6 +8,7 @@ mod fixture;
 mod guard;
 mod guard_own_bans;
 mod guard_rules;
+mod guard_shares;
 mod holds;
 mod identities;
 mod lists;

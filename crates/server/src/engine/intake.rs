@@ -28,8 +28,28 @@ pub struct IntakeBatch {
     pub(crate) guard: Option<Box<GuardReport>>,
     /// The size of the request body, for the bound on memory.
     pub bytes: usize,
+    /// What its sender has taken of what all share.
+    pub(crate) held: Held,
     /// What the sender says that it lost. What is new in it is stored as one more event of this batch.
     pub losses: Option<LossCount>,
+}
+
+/// What is given back once a batch is finished, stored or not: not before, also where the client hangs up
+/// while it still waits for the disk, which drops what waits for the answer.
+#[derive(Default)]
+pub(crate) struct Held(Option<Box<dyn Send>>);
+
+impl Held {
+    /// Holds places and room.
+    pub(crate) fn new(places: impl Send + 'static) -> Self {
+        Self(Some(Box::new(places)))
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Held").field(&self.0.is_some()).finish()
+    }
 }
 
 /// What became of a batch.

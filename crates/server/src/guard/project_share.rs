@@ -8,9 +8,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) const REQUESTS_MAX: usize = 1000;
 /// What its bodies take at once, while they arrive and while they are looked at: half of what there is for
 /// those of all guards.
-pub(crate) const KIBIBYTES_MAX: usize = 128 << 10;
+const KIBIBYTES_MAX: usize = 128 << 10;
+/// The largest body that finds room while it arrives.
+pub(crate) const BODY_BYTES_MAX: usize = KIBIBYTES_MAX << 10;
 
-/// Places and room of one project. A rotation of its keys begins anew.
+/// Places and room of one project, whatever is changed of it, its keys included: what is under way goes on.
 pub(crate) struct ProjectShare {
     requests: Arc<Semaphore>,
     kibibytes: Arc<Semaphore>,
@@ -37,6 +39,13 @@ impl ProjectShare {
         let kibibytes = bytes.div_ceil(1024).clamp(1, KIBIBYTES_MAX);
         let kibibytes = u32::try_from(kibibytes).unwrap_or(u32::MAX);
         Arc::clone(&self.kibibytes).try_acquire_many_owned(kibibytes).ok()
+    }
+
+    /// How many places and kibibytes are taken.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        let Self { requests, kibibytes } = self;
+        (REQUESTS_MAX - requests.available_permits(), KIBIBYTES_MAX - kibibytes.available_permits())
     }
 }
 

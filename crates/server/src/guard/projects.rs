@@ -19,7 +19,7 @@ pub(crate) struct Project {
     pub(crate) stored: StoredProject,
     /// None where its secrets cannot be opened: it is known, and nothing can be taken for it.
     keys: Option<(OpenedKeys, Option<OpenedKeys>)>,
-    share: ProjectShare,
+    share: Arc<ProjectShare>,
 }
 
 impl Project {
@@ -33,11 +33,11 @@ impl Project {
             None
         });
         let keys = keys.ok().map(|keys| (keys, previous));
-        Self { name: name.into(), stored, keys, share: ProjectShare::default() }
+        Self { name: name.into(), stored, keys, share: Arc::default() }
     }
 
     /// What this project's guards may take of what all share.
-    pub(crate) const fn share(&self) -> &ProjectShare {
+    pub(crate) fn share(&self) -> &ProjectShare {
         &self.share
     }
 
@@ -102,7 +102,7 @@ impl GuardProjects {
             database.read(|session| session.documents(PROJECTS))?;
         let mut table = projects.0.write();
         for (name, stored) in stored {
-            table.put(Arc::new(Project::open(secrets, &name, stored)));
+            table.put(Project::open(secrets, &name, stored));
         }
         drop(table);
         Ok(projects)
@@ -128,7 +128,15 @@ impl GuardProjects {
 }
 
 impl Table {
-    fn put(&mut self, project: Arc<Project>) {
+    /// Puts a project into force. One that was changed keeps its share, or whoever hangs on to the requests
+    /// of before would have two.
+    fn put(&mut self, mut project: Project) {
+        if let Some(before) = self.by_name.get(&project.name)
+            && before.stored.id == project.stored.id
+        {
+            project.share = Arc::clone(&before.share);
+        }
+        let project = Arc::new(project);
         self.remove(&project.name);
         for (digest, until) in project.stored.key_digests() {
             self.by_key.insert(digest, (Arc::clone(&project), until));
@@ -147,7 +155,7 @@ impl Writing<'_> {
     pub(crate) fn put_guard_project(&mut self, project: Project) -> Result<(), StoreError> {
         self.session.put_document(PROJECTS, &project.name, &project.stored)?;
         let projects = self.rules.guard_projects.clone();
-        self.after_commit(move || projects.0.write().put(Arc::new(project)));
+        self.after_commit(move || projects.0.write().put(project));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use super::unpack::{unpack, unpacked_bytes_max};
 use crate::body;
-use crate::guard::{Project, Trouble};
+use crate::guard::{PROJECT_BODY_BYTES_MAX, Project, Trouble};
 use crate::server::Server;
 use axum::body::Body;
 use bytes::Bytes;
@@ -54,7 +54,9 @@ pub(super) async fn read<T: Send + 'static>(
 ) -> Result<Looked<T>, Refusal> {
     let bytes_max = server.config.limits.body_bytes_max;
     let share = caller.project.share();
-    let wire = body::read_within(body, bytes_max, |bytes| share.room(bytes)).await?;
+    // What is larger than the share of a project never finds room: told to come later, it came for ever.
+    let wire_max = bytes_max.min(PROJECT_BODY_BYTES_MAX);
+    let wire = body::read_within(body, wire_max, |bytes| share.room(bytes)).await?;
     let unpacked_max = unpacked_bytes_max(&headers, wire.len(), bytes_max)?;
     let room = take_room(&caller.project, unpacked_max)?;
     let (project, now) = (Arc::clone(&caller.project), server.now());

@@ -27,7 +27,7 @@ pub(in crate::dialects) struct Caller {
     pub(in crate::dialects) address: Box<str>,
     /// The version that its `User-Agent` tells.
     version: Option<Box<str>>,
-    /// Its place among the requests of its project, until it is answered.
+    /// Its place among the requests of its project, until it is answered, or what it sent is written.
     _place: OwnedSemaphorePermit,
 }
 

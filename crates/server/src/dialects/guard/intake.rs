@@ -4,7 +4,7 @@ use super::batch_body::{self, Room};
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::dialects::description::json;
-use crate::engine::IntakeBatch;
+use crate::engine::{Held, IntakeBatch};
 use crate::guard::{AgentFacts, GuardReport, ItemKeys, Repeats, Trouble, buckets};
 use crate::server::Server;
 use axum::extract::{Request, State};
@@ -47,7 +47,7 @@ pub(super) async fn encrypted(
     let job = move |text: &[u8]| open(text, &keys).map(|batch| preparing.ready(&batch, text.len()));
     let looked = batch_body::read(&server, &caller, parts.headers, body, job).await?;
     let trouble = match looked.found {
-        Ok(ready) => return take(&server, ready, looked.room).await,
+        Ok(ready) => return take(&server, caller, ready, looked.room).await,
         Err(EnvelopeError::WrongKey) if has_key => Trouble::WrongEncryption,
         Err(EnvelopeError::WrongKey) => Trouble::UnknownEncryption,
         Err(EnvelopeError::Plaintext(error)) => return Err(unreadable(&error)),
@@ -67,7 +67,7 @@ async fn plain(server: &Server, request: Request) -> Result<Response, Refusal> {
     let job = move |text: &[u8]| read_batch(text).map(|batch| preparing.ready(&batch, text.len()));
     let looked = batch_body::read(server, &caller, parts.headers, body, job).await?;
     let ready = looked.found.map_err(|error| unreadable(&error))?;
-    take(server, ready, looked.room).await
+    take(server, caller, ready, looked.room).await
 }
 
 /// The batch within, opened with whichever key fits.
@@ -99,10 +99,15 @@ struct Ready {
     set_aside: u64,
 }
 
-async fn take(server: &Server, ready: Ready, room: Room) -> Result<Response, Refusal> {
+async fn take(
+    server: &Server,
+    caller: Arc<Caller>,
+    ready: Ready,
+    room: Room,
+) -> Result<Response, Refusal> {
     let Ready { batch, sent, metrics, set_aside } = ready;
+    let batch = IntakeBatch { held: Held::new((caller, room)), ..batch };
     let taken = server.engine.take(batch).await?;
-    drop(room);
     // What tells of items that were set aside stands behind those that were sent.
     let repeated = taken.outcomes.iter().take(sent).filter(|outcome| outcome.duplicate).count();
     let (accepted, duplicates) = match taken.measured_before {

@@ -4,7 +4,7 @@ use super::batch_body;
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::dialects::description::json;
-use crate::engine::IntakeBatch;
+use crate::engine::{Held, IntakeBatch};
 use crate::guard::{AgentFacts, GuardReport};
 use crate::server::Server;
 use axum::extract::{Request, State};
@@ -37,9 +37,9 @@ pub(super) async fn take(
         source: Some(project.source()),
         guard: Some(Box::new(report)),
         bytes,
+        held: Held::new((caller, looked.room)),
         ..IntakeBatch::default()
     };
     server.engine.take(batch).await?;
-    drop(looked.room);
     Ok(json(StatusCode::OK, r#"{"success":true,"errors":[]}"#.to_owned()))
 }
