@@ -136,6 +136,9 @@ pub(crate) fn reply<B>(
         insert(headers, name, value);
     }
     dress(headers, exchanging);
+    if let Some(media_type) = grpc {
+        grpc::expose(headers, media_type);
+    }
     response
 }
 

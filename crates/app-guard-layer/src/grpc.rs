@@ -5,9 +5,11 @@
 //! the protocol of gRPC over HTTP/2); those of gRPC-Web read the same.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, RETRY_AFTER,
+};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use ringwall_inspection::Reply;
 use std::fmt::Write;
 
@@ -20,6 +22,7 @@ const PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms"
 const MESSAGE_BYTES_MAX: usize = 1024;
 
 const MEDIA_TYPE: &[u8] = b"application/grpc";
+const WEB_MEDIA_TYPE: &[u8] = b"application/grpc-web";
 
 /// The media type of a call; none where the request is another.
 pub(crate) fn media_type(head: &Parts) -> Option<&HeaderValue> {
@@ -48,6 +51,24 @@ pub(crate) fn answer<B>(reply: &Reply, media_type: &HeaderValue, body: B) -> Res
         headers.insert(PUSHBACK_MS, HeaderValue::from(u64::from(seconds) * 1000));
     }
     response
+}
+
+/// Lets the script of another origin, which may read the answer, read of its headers what the call came to: the
+/// client of gRPC-Web in a browser is such a script. An answer of the application has it in the body.
+pub(crate) fn expose(headers: &mut HeaderMap, media_type: &HeaderValue) {
+    let start = media_type.as_bytes().get(..WEB_MEDIA_TYPE.len());
+    let is_web = start.is_some_and(|start| start.eq_ignore_ascii_case(WEB_MEDIA_TYPE));
+    if !is_web || !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        return;
+    }
+    let exposed = headers.get(ACCESS_CONTROL_EXPOSE_HEADERS).and_then(|value| value.to_str().ok());
+    let names = match exposed {
+        Some(exposed) => format!("{exposed}, {STATUS}, {MESSAGE}"),
+        None => format!("{STATUS}, {MESSAGE}"),
+    };
+    if let Ok(names) = HeaderValue::from_str(&names) {
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);
+    }
 }
 
 /// The code of gRPC for a status of HTTP: what the call would have ended with, had the application refused it
@@ -127,5 +148,30 @@ mod tests {
             answer(&Reply::new(301, ""), &HeaderValue::from_static("application/grpc"), ());
         assert_eq!(redirect.headers()["grpc-status"], "9");
         assert_eq!(redirect.headers()["grpc-message"], "Moved Permanently");
+    }
+
+    /// Browsers hid it, so that a client of another origin saw a call without an end.
+    #[test]
+    fn a_browser_may_read_the_status_where_it_may_read_the_answer() {
+        let check = |media_type: &'static str,
+                     headers: &[(&'static str, &'static str)],
+                     expected: Option<&str>| {
+            let pairs = headers.iter().map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
+            });
+            let mut headers: HeaderMap = pairs.collect();
+            expose(&mut headers, &HeaderValue::from_static(media_type));
+            let exposed = headers.get("access-control-expose-headers");
+            assert_eq!(exposed.map(|value| value.to_str().unwrap()), expected, "{media_type}");
+        };
+        const ALLOWED: (&str, &str) = ("access-control-allow-origin", "https://shop.example");
+        const EXPOSED: (&str, &str) = ("access-control-expose-headers", "x-request-id");
+        let names = "grpc-status, grpc-message";
+        check("application/grpc-web+proto", &[ALLOWED], Some(names));
+        check("Application/gRPC-Web-Text", &[ALLOWED], Some(names));
+        let both = format!("x-request-id, {names}");
+        check("application/grpc-web", &[ALLOWED, EXPOSED], Some(&both));
+        check("application/grpc-web", &[], None);
+        check("application/grpc+proto", &[ALLOWED], None);
     }
 }
