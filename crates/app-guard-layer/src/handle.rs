@@ -63,23 +63,34 @@ impl GuardHandle {
     /// whether there was one. An IPv6 address is banned with its network, and so is freed with it.
     ///
     /// # Errors
-    /// Where it is no network, or other workers could not be told: they are when Redis is back.
+    /// Where it is no network, or other workers could not be told: it is lifted here all the same, and they are
+    /// told when Redis is back.
     pub async fn unban(&self, network: &str) -> Result<bool, BanError> {
         let network: Network = network.parse()?;
         let now = now();
         let prefix = self.carrier.settings.lock().ipv6_prefix;
         let mut was_banned = false;
+        #[cfg(feature = "redis")]
+        let mut failure = None;
         let group = Network::group(network.address(), prefix);
         let lifted = [Some(network), (network.is_host() && group != network).then_some(group)];
         for network in lifted.into_iter().flatten() {
             was_banned |= self.carrier.unban_here(network, now);
             #[cfg(feature = "redis")]
             if let Some(shared) = &self.carrier.shared {
-                was_banned |= shared.unban(network).await.map_err(BanError::NotShared)?;
+                // The ban may stand on the other one: each of them is lifted, here and later there.
+                match shared.unban(network).await {
+                    Ok(lifted) => was_banned |= lifted,
+                    Err(error) => failure = failure.or(Some(error)),
+                }
             }
         }
         if was_banned {
             self.carrier.tell_unbanned(network, now);
+        }
+        #[cfg(feature = "redis")]
+        if let Some(error) = failure {
+            return Err(BanError::NotShared(error));
         }
         Ok(was_banned)
     }

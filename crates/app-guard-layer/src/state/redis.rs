@@ -96,6 +96,8 @@ pub enum RedisStateError {
 
 /// A counter keeps so many entries at most, whatever its limit.
 const ENTRIES_MAX: u32 = 100_000;
+/// Keys of when a ban was made begin with it, then comes the address or network.
+const BAN_MADE: &str = "ban_made:";
 /// A hundred years.
 const BAN_MS_MAX: u128 = 100 * 366 * 86_400 * 1_000;
 /// A year.
@@ -229,11 +231,12 @@ impl RedisState {
         }
         let time_ms = order.time.as_millis().clamp(1, BAN_MS_MAX).to_string();
         let network = order.network;
-        let mut keys = vec![self.prefixed(&keys::ban(network))];
+        let mut keys = vec![self.prefixed(&keys::ban(network)), self.made_key(network)];
         let mut cause = String::new();
         if !network.is_host() && network.contains(order.address) {
             cause = order.address.to_string();
             keys.push(self.prefixed(&keys::banned_address(order.address)));
+            keys.push(self.prefixed(&format!("{BAN_MADE}{}", order.address)));
             keys.push(self.causes_key(network));
         }
         let offence = |kind, detail: Option<&str>| {
@@ -260,13 +263,25 @@ impl RedisState {
     /// # Errors
     /// Where Redis gives no answer.
     pub async fn unban(&self, network: Network) -> Result<bool, RedisStateError> {
+        self.lift(network, Duration::ZERO).await
+    }
+
+    /// The same for a wish of that age: what was banned since stays. Of a ban that a Python worker made it is
+    /// not known when, and it is lifted.
+    pub(crate) async fn lift(
+        &self,
+        network: Network,
+        age: Duration,
+    ) -> Result<bool, RedisStateError> {
         let keys = [
             self.prefixed(&keys::ban(network)),
             self.prefixed(&keys::banned_network(network)),
             self.causes_key(network),
+            self.made_key(network),
         ];
-        let addresses = self.prefixed(keys::BANNED_ADDRESSES);
-        let answer = self.link.run(UNBAN, &keys, &[addresses]).await;
+        let age_us = age.as_micros().min(BAN_MS_MAX * 1000).to_string();
+        let arguments = [self.prefixed(keys::BANNED_ADDRESSES), self.prefixed(BAN_MADE), age_us];
+        let answer = self.link.run(UNBAN, &keys, &arguments).await;
         self.bans.forget(network);
         match answer? {
             Value::Int(lifted) => Ok(lifted > 0),
@@ -323,6 +338,13 @@ impl RedisState {
 
     fn causes_key(&self, network: Network) -> String {
         self.prefixed(&format!("banned_along:{}/{}", network.address(), network.prefix()))
+    }
+
+    fn made_key(&self, network: Network) -> String {
+        self.prefixed(&match network.is_host() {
+            true => format!("{BAN_MADE}{}", network.address()),
+            false => format!("{BAN_MADE}{}/{}", network.address(), network.prefix()),
+        })
     }
 
     fn prefixed(&self, key: &str) -> String {

@@ -72,8 +72,14 @@ struct Change {
 
 #[derive(Clone)]
 enum ChangeKind {
-    Ban { order: BanOrder, ends_unix_ms: u64 },
-    Lift,
+    Ban {
+        order: BanOrder,
+        ends_unix_ms: u64,
+    },
+    /// Of what was banned before it was asked for: a ban made since, by whatever worker, stays.
+    Lift {
+        asked: Instant,
+    },
 }
 
 impl Pending {
@@ -124,8 +130,8 @@ impl Pending {
 
     /// A ban that was made since counts more.
     fn forget_lift(&mut self, network: Network) {
-        if self.changes.get(&network).is_some_and(|change| matches!(change.kind, ChangeKind::Lift))
-        {
+        let is_lift = |change: &Change| matches!(change.kind, ChangeKind::Lift { .. });
+        if self.changes.get(&network).is_some_and(is_lift) {
             self.changes.remove(&network);
         }
     }
@@ -164,9 +170,17 @@ impl SharedState {
         {
             return answer;
         }
+        let untold = match question {
+            // A client that hangs up while Redis thinks is banned all the same.
+            Question::Ban(order) => Some(Untold::ban(self, order, now)),
+            _ => None,
+        };
         match self.redis.answer(question, now).await {
             Ok(answer) => {
                 self.is_back(sink, now);
+                if let Some(untold) = untold {
+                    untold.taken();
+                }
                 // What this worker banned it heeds when Redis goes away, too.
                 if let Question::Ban(order) = question {
                     self.pending.lock().forget_lift(order.network);
@@ -175,6 +189,8 @@ impl SharedState {
                 answer
             }
             Err(error) => {
+                // A ban is kept for later with this.
+                drop(untold);
                 self.is_gone(&error, sink, now);
                 self.fallback(question, local, now)
             }
@@ -184,9 +200,8 @@ impl SharedState {
     fn fallback(&self, question: &Question, local: &LocalState, now: Moment) -> Answer {
         let alone =
             || local.answer(question, now).unwrap_or(Answer::Failed(AnswerFailure::StateAway));
-        if let Question::Ban(order) = question {
+        if let Question::Ban(_) = question {
             // A ban is made here whatever the policy: it costs nobody anything but the attacker.
-            self.keep_for_later(order, now);
             return alone();
         }
         match self.policy_of(question) {
@@ -288,11 +303,11 @@ impl SharedState {
                 let is_wanted = pending.remove(network, number);
                 if !is_wanted && left_ms > 0 && !pending.changes.contains_key(&network) {
                     // Lifted while it was under way, perhaps before it arrived.
-                    pending.put(network, ChangeKind::Lift);
+                    pending.put(network, ChangeKind::Lift { asked: Instant::now() });
                 }
             }
-            ChangeKind::Lift => {
-                self.redis.unban(network).await?;
+            ChangeKind::Lift { asked } => {
+                self.redis.lift(network, asked.elapsed()).await?;
                 self.pending.lock().remove(network, number);
             }
         }
@@ -301,22 +316,24 @@ impl SharedState {
 
     /// Bans everywhere; where Redis is away, here at once and everywhere when it is back.
     pub(crate) async fn ban(&self, order: &BanOrder, now: Moment) -> Result<(), RedisStateError> {
-        let banned = self.redis.ban(order).await.map(drop);
-        match &banned {
-            Ok(()) => self.pending.lock().forget_lift(order.network),
-            Err(_) => self.keep_for_later(order, now),
-        }
-        banned
+        let untold = Untold::ban(self, order, now);
+        self.redis.ban(order).await?;
+        untold.taken();
+        self.pending.lock().forget_lift(order.network);
+        Ok(())
     }
 
     /// Lifts a ban everywhere; where Redis is away, everywhere when it is back.
     pub(crate) async fn unban(&self, network: Network) -> Result<bool, RedisStateError> {
         self.pending.lock().changes.remove(&network);
-        let lifted = self.redis.unban(network).await;
-        if lifted.is_err() {
-            self.pending.lock().put(network, ChangeKind::Lift);
-        }
-        lifted
+        let untold = Untold {
+            shared: self,
+            change: Some(UntoldChange::Lift(network)),
+            asked: Instant::now(),
+        };
+        let lifted = self.redis.unban(network).await?;
+        untold.taken();
+        Ok(lifted)
     }
 
     fn is_gone(&self, error: &RedisStateError, sink: &dyn EventSink, now: Moment) {
@@ -344,6 +361,45 @@ impl SharedState {
             let reason = "shared state is back";
             let action = "connection_established";
             sink.event(GuardEvent::new(EventType::RedisError, action, reason, now).into());
+        }
+    }
+}
+
+/// A change that is on its way to Redis. Dropped before Redis has taken it, because that failed or because
+/// nobody waits for it any more, it leaves a note, and is handed in later.
+struct Untold<'a> {
+    shared: &'a SharedState,
+    change: Option<UntoldChange<'a>>,
+    asked: Instant,
+}
+
+enum UntoldChange<'a> {
+    Ban(&'a BanOrder, Moment),
+    Lift(Network),
+}
+
+impl<'a> Untold<'a> {
+    fn ban(shared: &'a SharedState, order: &'a BanOrder, now: Moment) -> Self {
+        Self { shared, change: Some(UntoldChange::Ban(order, now)), asked: Instant::now() }
+    }
+
+    fn taken(mut self) {
+        self.change = None;
+    }
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        match self.change.take() {
+            Some(UntoldChange::Ban(order, now)) => self.shared.keep_for_later(order, now),
+            Some(UntoldChange::Lift(network)) => {
+                let mut pending = self.shared.pending.lock();
+                // A ban that waits there came after this was asked for.
+                if !pending.has_ban(network) {
+                    pending.put(network, ChangeKind::Lift { asked: self.asked });
+                }
+            }
+            None => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::server::Redis;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use futures_util::FutureExt;
 use http::Request;
 use ringwall_app_guard::GuardSettings;
 use ringwall_app_guard_layer::state::{WhenAway, WhenAwayPolicy};
@@ -279,4 +280,77 @@ async fn all_bans_made_while_redis_is_away_hold_and_are_handed_in() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(worker.status(&address(7)).await, 403);
+}
+
+async fn until_gone(redis: &Redis, key: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while redis.say::<u32>(&["EXISTS", key]) == 1 {
+        assert!(Instant::now() < deadline, "it is still banned: {key}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The address failed first, and its network, on which the ban stood, was not tried at all.
+#[tokio::test]
+async fn the_ban_of_an_ipv6_network_is_lifted_while_redis_is_away() {
+    let Some(mut redis) = Redis::start() else { return };
+    let worker = worker(&redis, limited(1_000_000), WhenAway::Local);
+    let (network, address) = ("2001:db8:1:2::/64", "2001:db8:1:2::9");
+    worker.handle.ban(network, Duration::from_secs(600), "by hand").await.unwrap();
+    let mut events = worker.handle.subscribe(100);
+    redis.kill();
+    worker.handle.unban(address).await.unwrap_err();
+    assert_eq!(worker.handle.bans().len(), 0, "it is lifted here");
+    assert_eq!(worker.status(address).await, 200);
+    let told = std::iter::from_fn(|| events.try_next());
+    assert_eq!(told.filter(|event| event.event_type == "ip_unbanned").count(), 1);
+    redis.restart();
+    until_gone(&redis, "guard_core:banned_networks:2001:db8:1:2::/64").await;
+}
+
+/// A lift that had to wait took away what another worker banned since.
+#[tokio::test]
+async fn a_lift_that_had_to_wait_spares_later_bans() {
+    let Some(redis) = Redis::start() else { return };
+    let one = worker(&redis, limited(1_000_000), WhenAway::Local);
+    let other = worker(&redis, limited(1_000_000), WhenAway::Local);
+    let key = |address| format!("guard_core:banned_ips:{address}");
+    let obstacle = |address| format!("guard_core:banned_along:{address}/32");
+    let (banned_anew, lifted) = ("198.51.100.7", "198.51.100.8");
+    for address in [banned_anew, lifted] {
+        one.handle.ban(address, Duration::from_secs(600), "by hand").await.unwrap();
+        redis.say::<()>(&["SET", &obstacle(address), "of another kind"]);
+        one.handle.unban(address).await.unwrap_err();
+        assert_eq!(redis.say::<u32>(&["EXISTS", &key(address)]), 1, "all or nothing");
+    }
+    // Longer than a question takes to reach Redis: by so much the age of the wish is wrong there.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    other.handle.ban(banned_anew, Duration::from_secs(900), "anew").await.unwrap();
+    for address in [banned_anew, lifted] {
+        redis.say::<()>(&["DEL", &obstacle(address)]);
+    }
+    until_gone(&redis, &key(lifted)).await;
+    // The other one was tried in the same round, or is in the next.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(redis.say::<u32>(&["EXISTS", &key(banned_anew)]), 1, "the later ban stands");
+    assert!(other.handle.unban(banned_anew).await.unwrap(), "who asks now lifts it");
+    assert_eq!(redis.say::<u32>(&["EXISTS", &key(banned_anew)]), 0);
+}
+
+/// Whoever stopped waiting for it had banned here only, and lifted nowhere else.
+#[tokio::test]
+async fn a_change_that_nobody_waits_for_reaches_redis_all_the_same() {
+    let Some(redis) = Redis::start() else { return };
+    let worker = worker(&redis, limited(1_000_000), WhenAway::Local);
+    let (address, key) = ("198.51.100.7", "guard_core:banned_ips:198.51.100.7");
+    // Polled once: it has to connect first.
+    let ban = worker.handle.ban(address, Duration::from_secs(600), "by hand");
+    assert!(ban.now_or_never().is_none());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while redis.say::<u32>(&["EXISTS", key]) == 0 {
+        assert!(Instant::now() < deadline, "the ban is not handed in");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(worker.handle.unban(address).now_or_never().is_none());
+    until_gone(&redis, key).await;
 }
