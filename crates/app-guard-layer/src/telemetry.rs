@@ -201,10 +201,8 @@ impl Telemetry {
             let (door, mut stop) = (Arc::clone(&door), stop.subscribe());
             tokio::spawn(async move {
                 let tell = |error: &str| door.tell(Stage::FlushEvents, error);
-                if outbox.spool().open(&mut stop, tell).await {
-                    // What an earlier process left waited long enough.
-                    outbox.flush();
-                }
+                // What an earlier process left waited long enough.
+                outbox.spool().keep_open(&mut stop, tell, || outbox.flush()).await;
             });
         }
         tokio::spawn(status::run(Arc::clone(&shared), checked.status_interval, stop.subscribe()));
@@ -302,7 +300,10 @@ impl Telemetry {
             waiting: events.counters.waiting
                 + metrics.counters.waiting
                 + self.shared.waiting_to_be_kept(),
-            are_kept: events.is_durable && self.shared.waiting_to_be_kept() == 0,
+            are_kept: [events, metrics]
+                .iter()
+                .all(|spool| spool.counters.waiting == 0 || spool.is_durable)
+                && self.shared.waiting_to_be_kept() == 0,
         }
     }
 }
@@ -354,7 +355,12 @@ async fn open(checked: &Checked, kind: &str, bytes_max: u64) -> Result<AnySpool,
     #[cfg(feature = "redis")]
     if let Some(url) = &options.spool_redis {
         let name = format!("{}-{kind}", options.spool_name);
-        return Ok(AnySpool::redis(url, &name, bytes_max)?);
+        let moving = spool::Moving {
+            may_displace: options.buffer_overflow_policy == OverflowPolicy::Drop,
+            // Servers know events by their keys, and metrics by their batch only.
+            are_known_again: kind == "events",
+        };
+        return Ok(AnySpool::redis(url, &name, bytes_max, moving)?);
     }
     #[cfg(not(feature = "redis"))]
     if options.spool_redis.is_some() {
@@ -372,7 +378,8 @@ async fn open(checked: &Checked, kind: &str, bytes_max: u64) -> Result<AnySpool,
 
 /// So much of the time for stopping is kept for giving up the spools and for a last status.
 fn release_reserve(stop_timeout: Duration) -> Duration {
-    (stop_timeout / 3).min(Duration::from_secs(1))
+    // A second of the usual five; a Redis under load gets more where there is more.
+    (stop_timeout / 3).min(Duration::from_secs(1).max(stop_timeout / 5))
 }
 
 fn sender_settings(checked: &Checked) -> SenderSettings {

@@ -44,7 +44,7 @@ pub use compression::{CompressionError, Encoding, compress};
 pub use disk::{DiskSettings, DiskSpool, Durability, WhenDiskFull};
 pub use item::{Batch, BatchBounds, BatchId, Counters, Item, SpoolId};
 pub use local::LocalSpool;
-pub use memory::MemorySpool;
+pub use memory::{MemorySpool, TakenOut};
 pub use sender::{Ended, Outbox, Sender, SenderSettings, SenderStatus};
 pub use sink::{Outcome, Parcel, Sink};
 pub use spool::{Appended, Settlement, Spool, SpoolError, SpoolStatus};

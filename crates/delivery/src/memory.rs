@@ -48,6 +48,79 @@ impl MemorySpool {
     }
 }
 
+impl MemorySpool {
+    /// Whether a batch was begun and not all of it is settled.
+    pub fn has_begun(&self) -> bool {
+        !self.inner.lock().pinned.is_empty()
+    }
+
+    /// Makes what was begun wait like anything else: for whoever knows that nobody settles it any more, and that
+    /// the peer knows its items again in another batch.
+    pub fn put_off(&self) {
+        let mut inner = self.inner.lock();
+        inner.under_way = None;
+        while let Some(entry) = inner.pinned.pop_back() {
+            inner.giving_way += usize::from(entry.item.gives_way);
+            inner.entries.push_front(entry);
+        }
+    }
+
+    /// Takes out the oldest items that were in no batch yet, for another spool: so many of them that, each with
+    /// `cost` added, take no more than `bytes_max`. They stay in the books until it is said that they are
+    /// [`TakenOut::moved`], and are put back where that is not said.
+    pub fn take_out(&self, count_max: usize, bytes_max: u64, cost: u64) -> Option<TakenOut<'_>> {
+        let mut inner = self.inner.lock();
+        let (mut entries, mut room) = (Vec::new(), bytes_max);
+        while entries.len() < count_max {
+            let Some(entry) = inner.entries.front() else { break };
+            let bytes = u64::try_from(entry.item.payload.len()).unwrap_or(u64::MAX);
+            let Some(left) = room.checked_sub(bytes.saturating_add(cost)) else { break };
+            room = left;
+            let Some(entry) = inner.entries.pop_front() else { break };
+            inner.giving_way -= usize::from(entry.item.gives_way);
+            entries.push(entry);
+        }
+        (!entries.is_empty()).then_some(TakenOut { spool: self, entries })
+    }
+}
+
+/// Items on their way from memory into another spool.
+#[derive(Debug)]
+pub struct TakenOut<'a> {
+    spool: &'a MemorySpool,
+    entries: Vec<Entry>,
+}
+
+impl TakenOut<'_> {
+    /// A copy of them.
+    pub fn items(&self) -> Vec<Item> {
+        self.entries.iter().map(|entry| entry.item.clone()).collect()
+    }
+
+    /// They are in the books of the other spool from now on, and no more in those of this one.
+    pub fn moved(mut self) {
+        let mut inner = self.spool.inner.lock();
+        let entries = std::mem::take(&mut self.entries);
+        let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        inner.bytes -= entries.iter().map(cost).sum::<u64>();
+        inner.counters.waiting -= count;
+        inner.counters.accepted -= count;
+    }
+}
+
+impl Drop for TakenOut<'_> {
+    fn drop(&mut self) {
+        if self.entries.is_empty() {
+            return;
+        }
+        let mut inner = self.spool.inner.lock();
+        while let Some(entry) = self.entries.pop() {
+            inner.giving_way += usize::from(entry.item.gives_way);
+            inner.entries.push_front(entry);
+        }
+    }
+}
+
 impl Spool for MemorySpool {
     async fn append(&self, items: Vec<Item>) -> Result<Appended, SpoolError> {
         let mut inner = self.inner.lock();

@@ -203,6 +203,7 @@ impl RedisSpool {
     fn refusal(&self, error: &RedisError) -> SpoolError {
         match error.code() {
             Some("RWOWNED") => SpoolError::InUse(self.settings.name.clone().into()),
+            Some("RWGONE") => SpoolError::Gone(self.settings.name.clone()),
             Some("RWSETTLED") => SpoolError::NotUnderWay(0),
             Some("RWSINGLE") => SpoolError::NotDivisible(0),
             _ => SpoolError::Remote(one_line(&error.to_string())),

@@ -112,6 +112,9 @@ pub enum SpoolError {
     /// Another process has it.
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
+    /// It was there when it was opened, and is not any more, with all that waited in it.
+    #[error("`{0}`: the spool that was opened is gone")]
+    Gone(String),
     /// A file cannot be used.
     #[error("{what} {}: {error}", .path.display())]
     File {

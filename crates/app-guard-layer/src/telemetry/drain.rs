@@ -96,6 +96,8 @@ impl Drain {
         loop {
             if self.unkept.events.is_empty() {
                 let Some(piece) = shared.entrance.take() else { break };
+                // It left the entrance, and must be missing nowhere while the spool thinks about it.
+                shared.unkept.store(piece.count, Ordering::Relaxed);
                 self.unkept.events = self.items(piece.records(), piece.count);
             }
             let fitting = match waits {
@@ -248,8 +250,9 @@ async fn asked(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// What any spool takes for an event beside its bytes, at most.
-const ITEM_COST: u64 = 64;
+/// What any spool takes for an event beside its bytes, at most: 64 in memory, somewhat less on a disk, and in
+/// Redis, which keeps the time with it as `MILLISECONDS:`, 78 for as long as that has thirteen digits.
+pub(super) const ITEM_COST: u64 = 96;
 
 /// What a spool on a disk takes for the heads of its files, at most.
 const FILES_COST: u64 = 4 << 10;

@@ -6,6 +6,8 @@ mod late_redis;
 #[cfg(feature = "redis")]
 use late_redis::LateRedis;
 #[cfg(feature = "redis")]
+pub(super) use late_redis::Moving;
+#[cfg(feature = "redis")]
 use ringwall_delivery::RedisSettings;
 use ringwall_delivery::{
     Appended, Batch, BatchBounds, BatchId, Counters, DiskSettings, DiskSpool, Item, LocalSpool,
@@ -54,8 +56,13 @@ impl AnySpool {
 
     /// In Redis, as soon as that can be used.
     #[cfg(feature = "redis")]
-    pub(super) fn redis(url: &str, name: &str, bytes_max: u64) -> Result<Self, SpoolError> {
-        let spool = LateRedis::new(RedisSettings::new(url, name, bytes_max))?;
+    pub(super) fn redis(
+        url: &str,
+        name: &str,
+        bytes_max: u64,
+        moving: Moving,
+    ) -> Result<Self, SpoolError> {
+        let spool = LateRedis::new(RedisSettings::new(url, name, bytes_max), moving)?;
         Ok(Self::Redis(Box::new(spool)))
     }
 
@@ -64,16 +71,22 @@ impl AnySpool {
         Self::Local { spool: Box::new(spool), found }
     }
 
-    /// Opens what could not be opened at once, until `stop` turns true; says whether something was opened.
+    /// Opens what could not be opened at once, and again where it is lost, until `stop` turns true. `filled` is
+    /// called when something may wait in it that was not put in through an outbox.
     #[cfg_attr(
         not(feature = "redis"),
         expect(clippy::unused_async, unused_variables, reason = "only Redis is opened late")
     )]
-    pub(super) async fn open(&self, stop: &mut watch::Receiver<bool>, tell: impl Fn(&str)) -> bool {
+    pub(super) async fn keep_open(
+        &self,
+        stop: &mut watch::Receiver<bool>,
+        tell: impl Fn(&str),
+        filled: impl Fn(),
+    ) {
         match self {
-            Self::Local { .. } => false,
+            Self::Local { .. } => {}
             #[cfg(feature = "redis")]
-            Self::Redis(spool) => spool.open(stop, tell).await,
+            Self::Redis(spool) => spool.keep_open(stop, tell, filled).await,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use crate::server::Redis;
 use ringwall_app_guard_layer::sink::GuardEvent;
-use ringwall_app_guard_layer::telemetry::{Telemetry, TelemetryOptions};
+use ringwall_app_guard_layer::telemetry::{
+    BufferFull, OverflowPolicy, Telemetry, TelemetryOptions,
+};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
@@ -19,12 +21,22 @@ async fn hanging() -> (String, tokio::task::JoinHandle<()>) {
     (format!("http://{address}/dialects/guard"), task)
 }
 
+/// A server that takes nothing, and says so at once: whoever stops does not wait for it.
+async fn refusing() -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::Router::new().fallback(|| async { http::StatusCode::SERVICE_UNAVAILABLE });
+    let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (format!("http://{address}/dialects/guard"), task)
+}
+
 fn options(redis: &Redis, endpoint: &str) -> TelemetryOptions {
     TelemetryOptions {
         spool_redis: Some(redis.settings().url),
         enable_dynamic_rules: false,
         flush_interval: 0.05,
-        stop_timeout: 3.0,
+        // An orderly end takes as long as a busy machine makes it take.
+        stop_timeout: 30.0,
         ..TelemetryOptions::new(endpoint, "test-key-0123456789")
     }
 }
@@ -45,11 +57,20 @@ fn exists(redis: &Redis, key: &str) -> bool {
     redis.say::<u32>(&["EXISTS", key]) == 1
 }
 
+/// Whether it is open, and not only opened by a call whose answer is still to come: what is open is asked for what
+/// waits in it.
+fn is_open(redis: &Redis, kind: &str) -> bool {
+    let call = ["HGET", &format!("{{ringwall-guard-{kind}}}:state"), "call"];
+    redis.say::<Option<u64>>(&call).is_some_and(|call| call >= 2)
+}
+
+fn kept_in_redis(redis: &Redis) -> u64 {
+    redis.say(&["HLEN", "{ringwall-guard-events}:items"])
+}
+
 async fn started(redis: &Redis, endpoint: &str) -> Telemetry {
     let telemetry = Telemetry::start(options(redis, endpoint)).await.unwrap();
-    until("both spools are open", || exists(redis, EVENTS_OWNER) && exists(redis, METRICS_OWNER))
-        .await;
-    // The answer has to arrive as well.
+    until("both spools are open", || is_open(redis, "events") && is_open(redis, "metrics")).await;
     telemetry
 }
 
@@ -57,7 +78,7 @@ async fn started(redis: &Redis, endpoint: &str) -> Telemetry {
 #[tokio::test]
 async fn a_lease_that_is_not_over_keeps_nobody_from_starting() {
     let Some(redis) = Redis::start() else { return };
-    let (endpoint, server) = hanging().await;
+    let (endpoint, server) = refusing().await;
     let killed = started(&redis, &endpoint).await;
     killed.send_event(&GuardEvent::new("ip_banned", "banned", "earlier")).unwrap();
     until("it is kept", || killed.waiting_to_be_kept() == 0).await;
@@ -89,9 +110,12 @@ async fn a_lease_that_is_not_over_keeps_nobody_from_starting() {
 #[tokio::test]
 async fn a_redis_that_comes_late_keeps_nobody_from_starting() {
     let Some(mut redis) = Redis::start() else { return };
-    let (endpoint, server) = hanging().await;
+    let (endpoint, server) = refusing().await;
     redis.kill();
-    let telemetry = Telemetry::start(options(&redis, &endpoint)).await.unwrap();
+    let soon = TelemetryOptions { stop_timeout: 1.0, ..options(&redis, &endpoint) };
+    let nothing_came = Telemetry::start(soon.clone()).await.unwrap().stop().await;
+    assert_eq!((nothing_came.waiting, nothing_came.are_kept), (0, true), "nothing is lost");
+    let telemetry = Telemetry::start(soon).await.unwrap();
     telemetry.send_event(&GuardEvent::new("ip_banned", "banned", "at once")).unwrap();
     until("it is taken", || telemetry.waiting_to_be_kept() == 0).await;
     let stopped = telemetry.stop().await;
@@ -100,7 +124,7 @@ async fn a_redis_that_comes_late_keeps_nobody_from_starting() {
     let telemetry = Telemetry::start(options(&redis, &endpoint)).await.unwrap();
     telemetry.send_event(&GuardEvent::new("ip_banned", "banned", "kept")).unwrap();
     redis.restart();
-    until("the spool is open", || exists(&redis, EVENTS_OWNER)).await;
+    until("the spool is open", || is_open(&redis, "events")).await;
     let stopped = telemetry.stop().await;
     assert_eq!((stopped.waiting, stopped.are_kept), (1, true));
     server.abort();
@@ -110,7 +134,7 @@ async fn a_redis_that_comes_late_keeps_nobody_from_starting() {
 #[tokio::test]
 async fn events_wait_while_the_spool_fails_and_are_counted_where_they_are_lost() {
     let Some(mut redis) = Redis::start() else { return };
-    let (endpoint, server) = hanging().await;
+    let (endpoint, server) = refusing().await;
     let telemetry = started(&redis, &endpoint).await;
     redis.kill();
     for number in 0..100 {
@@ -149,8 +173,103 @@ async fn a_stop_gives_the_spool_up_though_the_server_hangs() {
     let stopped = telemetry.stop().await;
     assert_eq!((stopped.waiting, stopped.are_kept), (1, true));
     assert!(!exists(&redis, EVENTS_OWNER) && !exists(&redis, METRICS_OWNER));
+    let (endpoint, refusing) = refusing().await;
     let next = Telemetry::start(options(&redis, &endpoint)).await.unwrap();
     until("it is there again", || next.status().buffer_size == 1).await;
     next.stop().await;
+    server.abort();
+    refusing.abort();
+}
+
+/// Redis counts more for an item than memory does, so that the oldest gave way though nothing may.
+#[tokio::test]
+async fn nothing_in_redis_gives_way_where_nothing_may() {
+    let Some(redis) = Redis::start() else { return };
+    let (endpoint, server) = refusing().await;
+    let options = TelemetryOptions {
+        spool_bytes_max: 256 << 10,
+        buffer_overflow_policy: OverflowPolicy::Raise,
+        ..options(&redis, &endpoint)
+    };
+    let earlier = Telemetry::start(options.clone()).await.unwrap();
+    until("it is open", || is_open(&redis, "events")).await;
+    let event = |number: u64| GuardEvent::new("ip_banned", "banned", number.to_string());
+    let mut sent = 0;
+    // Until there is no room however long one waits for it.
+    loop {
+        let before = sent;
+        while earlier.send_event(&event(sent)).is_ok() {
+            sent += 1;
+            assert!(sent < 100_000, "never full");
+        }
+        if sent == before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(earlier.send_event_or_wait(&event(sent)).await, Err(BufferFull));
+    assert_eq!((earlier.status().dropped, earlier.status().buffer_size), (Some(0), sent));
+    earlier.stop().await;
+    // At the end, what still waited for room displaced others: it was its last chance.
+    let lost = earlier.status().dropped;
+    let kept = kept_in_redis(&redis);
+
+    // Nor for what waits in the memory of the next process.
+    redis.say::<()>(&["SET", EVENTS_OWNER, "killed", "PX", "3600000"]);
+    let next = Telemetry::start(options).await.unwrap();
+    for number in 0..500 {
+        next.send_event(&event(number)).unwrap();
+    }
+    until("they are in memory", || {
+        next.status().buffer_size == 500 && next.waiting_to_be_kept() == 0
+    })
+    .await;
+    redis.say::<()>(&["DEL", EVENTS_OWNER]);
+    until("it is open", || next.status().buffer_size == 500 + kept).await;
+    assert_eq!(next.status().dropped, lost);
+    next.stop().await;
+    assert_eq!(next.status().dropped, lost);
+    assert!(kept_in_redis(&redis) >= kept);
+    server.abort();
+}
+
+/// Every call failed until the application was started again.
+#[tokio::test]
+async fn a_spool_that_is_lost_is_opened_again() {
+    let Some(redis) = Redis::start() else { return };
+    let (endpoint, server) = refusing().await;
+    let telemetry = started(&redis, &endpoint).await;
+    let send = |reason: &'static str| {
+        telemetry.send_event(&GuardEvent::new("ip_banned", "banned", reason)).unwrap();
+    };
+    send("lost with Redis");
+    until("it is in Redis", || {
+        telemetry.status().buffer_size == 1 && telemetry.waiting_to_be_kept() == 0
+    })
+    .await;
+    // As a Redis that comes back without its files.
+    redis.say::<()>(&["FLUSHALL"]);
+    send("after it");
+    until("it is kept, and what was lost is counted", || {
+        let status = telemetry.status();
+        (status.buffer_size, status.dropped) == (1, Some(1)) && telemetry.waiting_to_be_kept() == 0
+    })
+    .await;
+    until("there is a spool again", || is_open(&redis, "events")).await;
+
+    // Another process takes it over, as it may do with one that was away for long.
+    send("kept by the other");
+    until("it is in Redis", || kept_in_redis(&redis) > 0).await;
+    redis.say::<()>(&["SET", EVENTS_OWNER, "another", "PX", "3600000"]);
+    redis.say::<()>(&["HSET", "{ringwall-guard-events}:state", "owner", "another"]);
+    send("meanwhile");
+    let is_told = || telemetry.status().errors.iter().any(|error| error.contains("not open"));
+    until("that is told", is_told).await;
+    until("it is kept", || telemetry.waiting_to_be_kept() == 0).await;
+    redis.say::<()>(&["DEL", EVENTS_OWNER]);
+    until("all of it is there again", || telemetry.status().buffer_size == 3).await;
+    let stopped = telemetry.stop().await;
+    assert_eq!((stopped.waiting, stopped.are_kept), (3, true));
+    assert_eq!((kept_in_redis(&redis), telemetry.status().dropped), (3, Some(1)));
     server.abort();
 }

@@ -6,5 +6,6 @@ mod disk;
 mod folder;
 mod full_disk;
 mod laws;
+mod memory;
 mod model;
 mod sender;
