@@ -8,6 +8,8 @@ export class Chosen<T extends { id: string }> {
   /** Why it cannot be read. */
   missing = $state.raw<ApiError | null>(null);
   #id: string | null = null;
+  /** What the live line told while it was being read: newer than what is read. */
+  #told: T | null = null;
 
   constructor(
     private readonly read: (id: string) => Promise<T>,
@@ -28,9 +30,12 @@ export class Chosen<T extends { id: string }> {
     const id = this.#id;
     if (id === null) return;
     this.missing = null;
+    this.#told = null;
     try {
       const found = await this.read(id);
-      if (found.id === this.#id) this.value = found;
+      if (found.id !== this.#id) return;
+      const told: T | null = this.#told;
+      this.value = told === null ? found : this.merge(told, found);
     } catch (cause) {
       if (id === this.#id) this.missing = cause instanceof ApiError ? cause : new ApiError(0, "", String(cause));
     }
@@ -38,6 +43,8 @@ export class Chosen<T extends { id: string }> {
 
   /** Takes what the live line tells, where it is of this one. */
   take(row: T): void {
-    if (row.id === this.#id) this.value = this.merge(row, this.value);
+    if (row.id !== this.#id) return;
+    this.#told = row;
+    this.value = this.merge(row, this.value);
   }
 }
