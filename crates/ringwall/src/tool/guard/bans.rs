@@ -145,8 +145,16 @@ fn place(row: &GuardBanRow) -> String {
     }
 }
 
+/// How long it lasts. Rounded, not cut off: two hours that have just begun are two hours.
 fn left(row: &GuardBanRow, now: Timestamp) -> String {
-    duration(row.expires.micros_since(now).max(0) / 1_000_000)
+    let seconds = (row.expires.micros_since(now).max(0) + 500_000) / 1_000_000;
+    let half = match seconds {
+        ..60 => 0,
+        60..3600 => 30,
+        3600..86_400 => 1800,
+        _ => 43_200,
+    };
+    duration(seconds + half)
 }
 
 fn table(rows: &[GuardBanRow], now: Timestamp) -> Table {
